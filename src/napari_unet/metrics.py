@@ -1,0 +1,482 @@
+"""How well labels agree with the truth: matching, average precision, Dice.
+
+Average precision at an IoU threshold is TP / (TP + FP + FN) of a one-to-one matching
+of objects, as the Data Science Bowl 2018 defined it [1]_ and StarDist computes it [2]_;
+panoptic quality is that of Kirillov et al. [3]_.
+
+References
+----------
+.. [1] Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data
+   Science Bowl", Nature Methods 16, 2019. https://doi.org/10.1038/s41592-019-0612-7
+.. [2] Schmidt et al., "Cell Detection with Star-convex Polygons", MICCAI 2018.
+   https://doi.org/10.1007/978-3-030-00934-2_30
+.. [3] Kirillov et al., "Panoptic Segmentation", CVPR 2019.
+   https://arxiv.org/abs/1801.00868
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+THRESHOLDS = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Which objects of one image overlap, enough to score at any IoU threshold.
+
+    Made by :func:`match`. Areas are in pixels (voxels).
+
+    Parameters
+    ----------
+    truth_ids, pred_ids : (n_truth,) and (n_pred,) integer arrays
+        Label values of the objects that count, ascending.
+    truth_areas, pred_areas : (n_truth,) and (n_pred,) int64 arrays
+        Areas inside the mask, which IoU compares.
+    pred_sizes : (n_pred,) int64 array
+        Areas of the predictions as they are, inside and outside the mask.
+    truth, pred : (pairs,) int64 arrays
+        Indices (not label values) of every two objects that overlap.
+    overlap : (pairs,) int64 array
+        Area that the two have in common.
+    """
+
+    truth_ids: np.ndarray
+    pred_ids: np.ndarray
+    truth_areas: np.ndarray
+    pred_areas: np.ndarray
+    pred_sizes: np.ndarray
+    truth: np.ndarray
+    pred: np.ndarray
+    overlap: np.ndarray
+
+    @property
+    def n_truth(self) -> int:
+        """Number of true objects."""
+        return len(self.truth_ids)
+
+    @property
+    def n_pred(self) -> int:
+        """Number of predicted objects."""
+        return len(self.pred_ids)
+
+    @property
+    def iou(self) -> np.ndarray:
+        """Intersection over union of every pair, (pairs,) float32."""
+        areas = self.truth_areas[self.truth] + self.pred_areas[self.pred]
+        # float32, as StarDist: an IoU of 7/10 then meets a threshold of 0.1 * 7.
+        iou: np.ndarray = self.overlap / (areas - self.overlap)
+        return iou.astype(np.float32)
+
+    def drop(self, keep: np.ndarray) -> Matching:
+        """Leave predictions out; the same as matching again without them.
+
+        Parameters
+        ----------
+        keep : (n_pred,) bool array
+            False for the predictions that go, for instance `pred_sizes >= 30`.
+
+        Returns
+        -------
+        Matching
+
+        Raises
+        ------
+        ValueError
+            If `keep` is not one truth value a prediction.
+        """
+        keep = np.asarray(keep)
+        if keep.shape != (self.n_pred,) or keep.dtype != bool:
+            raise ValueError(
+                f"keep has shape {keep.shape} and dtype {keep.dtype}; give one bool "
+                f"for each of the {self.n_pred} predictions"
+            )
+        pairs = keep[self.pred]
+        return Matching(
+            truth_ids=self.truth_ids,
+            pred_ids=self.pred_ids[keep],
+            truth_areas=self.truth_areas,
+            pred_areas=self.pred_areas[keep],
+            pred_sizes=self.pred_sizes[keep],
+            truth=self.truth[pairs],
+            pred=(np.cumsum(keep) - 1)[self.pred[pairs]],
+            overlap=self.overlap[pairs],
+        )
+
+
+class Counts(NamedTuple):
+    """Matched, false and missed objects, and the sum of IoU over the matched."""
+
+    tp: int
+    fp: int
+    fn: int
+    iou_sum: float
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Figures of merit under one way of averaging, each from 0 to 1.
+
+    ap : average precision by IoU threshold, keys "0.50" to "0.95".
+    mean9, msa : mean of `ap` over .50 to .90 and over .50 to .95.
+    f1, pq : F1 and panoptic quality at IoU .5.
+    """
+
+    ap: dict[str, float]
+    mean9: float
+    msa: float
+    f1: float
+    pq: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well predictions agree with the truth over some images.
+
+    images, objects : numbers of images and of true objects.
+    pooled : from matched objects summed over all images.
+    per_image : mean of each image's own figures.
+    dice, iou : of the foreground, pooled over all pixels.
+    """
+
+    images: int
+    objects: int
+    pooled: Averages
+    per_image: Averages
+    dice: float
+    iou: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts and numbers, ready for JSON."""
+        return asdict(self)
+
+
+def match(
+    truth: np.ndarray, labels: np.ndarray, mask: np.ndarray | None = None
+) -> Matching:
+    """Find the overlaps of true and predicted objects.
+
+    Parameters
+    ----------
+    truth, labels : integer arrays of one shape, any number of axes
+        0 is background, every other value one object.
+    mask : bool array of that shape, optional
+        True where the annotation counts. Truth outside is ignored; predictions with
+        more than half of their area outside do not count; what remains is compared
+        inside.
+
+    Returns
+    -------
+    Matching
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or labels are negative or not integers.
+
+    Examples
+    --------
+    >>> truth = np.array([0, 1, 1, 1, 0, 2, 2])
+    >>> matching = match(truth, np.array([0, 5, 5, 0, 0, 0, 0]))
+    >>> matching.overlap.tolist(), matching.truth_areas.tolist()
+    ([2], [3, 2])
+    >>> counts(matching, 0.5)[:3]
+    (1, 0, 1)
+    """
+    truth, labels, inside, lengths = _runs(truth, labels, mask)
+    truth_ids, truth = _number(truth * inside)
+    pred_ids, pred = _number(labels)
+    lengths_inside = lengths * inside
+    both = np.flatnonzero((truth > 0) & (pred > 0) & inside)
+    n_pred = len(pred_ids)
+    pairs, index = np.unique(
+        (truth[both] - 1) * n_pred + pred[both] - 1, return_inverse=True
+    )
+    pred_sizes = _sums(pred, lengths, n_pred + 1)[1:]
+    pred_areas = _sums(pred, lengths_inside, n_pred + 1)[1:]
+    matching = Matching(
+        truth_ids=truth_ids,
+        pred_ids=pred_ids,
+        truth_areas=_sums(truth, lengths_inside, len(truth_ids) + 1)[1:],
+        pred_areas=pred_areas,
+        pred_sizes=pred_sizes,
+        truth=pairs // max(n_pred, 1),
+        pred=pairs % max(n_pred, 1),
+        overlap=_sums(index, lengths[both], len(pairs)),
+    )
+    return matching.drop(2 * pred_areas >= pred_sizes)
+
+
+def counts(matching: Matching, threshold: float) -> Counts:
+    """Match objects one to one at an IoU threshold, as `stardist.matching` does.
+
+    Parameters
+    ----------
+    matching : Matching
+    threshold : float
+        Pairs with IoU >= `threshold` may match, 0 < threshold <= 1; else ValueError.
+
+    Returns
+    -------
+    Counts
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(
+            f"IoU threshold {threshold} is out of range; choose above 0 to 1"
+        )
+    iou = _matched(matching, threshold)
+    tp = len(iou)
+    return Counts(
+        tp, matching.n_pred - tp, matching.n_truth - tp, float(iou.sum(dtype=float))
+    )
+
+
+def score(matchings: Sequence[Matching]) -> Scores:
+    """Figures of merit over images, pooled and as mean of the images.
+
+    What has neither objects nor predictions scores 1.
+
+    Parameters
+    ----------
+    matchings : sequence of Matching
+        One an image, and at least one.
+
+    Returns
+    -------
+    Scores
+
+    Examples
+    --------
+    >>> truth = np.repeat([0, 1, 2, 0], 4)
+    >>> scores = score([match(truth, truth), match(truth, np.minimum(truth, 1))])
+    >>> scores.objects, scores.pooled.ap["0.50"], scores.per_image.ap["0.55"]
+    (4, 0.75, 0.5)
+    """
+    if not matchings:
+        raise ValueError("there is nothing to score: give the matching of an image")
+    # Above .5 an object has one partner at most, so the pairs matched at .5 hold the
+    # matches at every higher threshold.
+    matched = [_matched(m, THRESHOLDS[0]) for m in matchings]
+    steps = np.array(THRESHOLDS, np.float32)
+    tp = np.array([(iou[:, None] >= steps).sum(axis=0) for iou in matched])
+    iou_sum = np.array([iou.sum(dtype=float) for iou in matched])
+    objects = np.array([[m.n_truth, m.n_pred] for m in matchings])
+    both = sum(int(m.overlap.sum()) for m in matchings)
+    areas = sum(int(m.truth_areas.sum() + m.pred_areas.sum()) for m in matchings)
+    pooled = (a.sum(axis=0, keepdims=True) for a in (tp, iou_sum, objects))
+    return Scores(
+        images=len(matchings),
+        objects=int(objects[:, 0].sum()),
+        pooled=_averages(*pooled),
+        per_image=_averages(tp, iou_sum, objects),
+        dice=float(_ratio(2 * both, areas)),
+        iou=float(_ratio(both, areas - both)),
+    )
+
+
+def by_group(matchings: Sequence[Matching], groups: Sequence[str]) -> dict[str, Scores]:
+    """Score each group of images by itself, in alphabetical order.
+
+    Parameters
+    ----------
+    matchings : sequence of Matching
+    groups : sequence of str
+        The group of each image, for instance its modality.
+
+    Returns
+    -------
+    dict of str to Scores
+    """
+    if len(matchings) != len(groups):
+        raise ValueError(
+            f"there are {len(matchings)} images but {len(groups)} groups; "
+            "give one group an image"
+        )
+    members: dict[str, list[Matching]] = {group: [] for group in sorted(set(groups))}
+    for matching, group in zip(matchings, groups, strict=True):
+        members[group].append(matching)
+    return {group: score(of_group) for group, of_group in members.items()}
+
+
+def confusion(
+    truth: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[int],
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Count the pixels of each true and predicted class; sum it over images.
+
+    Parameters
+    ----------
+    truth, labels : integer arrays of one shape, any number of axes
+        0 is background, other values are classes.
+    classes : sequence of int
+        The K label values that are classes.
+    mask : bool array of that shape, optional
+        True where the annotation counts; other pixels are left out.
+
+    Returns
+    -------
+    (K + 1, K + 1) int64 array
+        Rows are true, columns predicted; background first, then as in `classes`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a pixel that counts has a value that is no class.
+    """
+    truth, labels, inside, lengths = _runs(truth, labels, mask)
+    size = len(classes) + 1
+    rows = _class_index(truth[inside], classes, "truth")
+    columns = _class_index(labels[inside], classes, "prediction")
+    return _sums(rows * size + columns, lengths[inside], size**2).reshape(size, size)
+
+
+def dice_iou(
+    table: np.ndarray, classes: Sequence[int]
+) -> dict[int, tuple[float, float]]:
+    """Dice and IoU of each class; 1 where a class is in neither truth nor prediction.
+
+    Parameters
+    ----------
+    table : (K + 1, K + 1) integer array
+        From :func:`confusion`, or the sum of several.
+    classes : sequence of int
+        As given to :func:`confusion`.
+
+    Returns
+    -------
+    dict of int to (dice, iou)
+
+    Examples
+    --------
+    >>> table = confusion(np.array([0, 3, 3, 7]), np.array([0, 3, 7, 7]), (3, 7))
+    >>> {c: round(dice, 3) for c, (dice, iou) in dice_iou(table, (3, 7)).items()}
+    {3: 0.667, 7: 0.667}
+    """
+    both = table.diagonal()[1:]
+    areas = (table.sum(axis=0) + table.sum(axis=1))[1:]
+    dice, iou = _ratio(2 * both, areas), _ratio(both, areas - both)
+    return dict(
+        zip(classes, zip(dice.tolist(), iou.tolist(), strict=True), strict=True)
+    )
+
+
+def _runs(
+    truth: np.ndarray, labels: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Find runs of equal pixels: truth, label, whether inside the mask, length.
+
+    Label images have a few runs a row, so all that follows, sorting too, costs little
+    next to this one pass over the pixels.
+    """
+    truth, labels = np.asarray(truth), np.asarray(labels)
+    inside = np.ones(truth.shape, bool) if mask is None else np.asarray(mask, bool)
+    for array, name in ((labels, "labels"), (inside, "mask")):
+        if array.shape != truth.shape:
+            raise ValueError(
+                f"the {name} have shape {array.shape} but the truth has {truth.shape}; "
+                "compare arrays of one shape"
+            )
+    flat = [array.ravel() for array in (truth, labels, inside)]
+    starts = np.empty(truth.size, bool)
+    starts[:1] = True
+    starts[1:] = flat[0][1:] != flat[0][:-1]
+    for array in flat[1:] if mask is not None else flat[1:2]:
+        starts[1:] |= array[1:] != array[:-1]
+    first = np.flatnonzero(starts)
+    runs = [array[first] for array in flat]
+    for array, name in zip(runs[:2], ("truth", "labels"), strict=True):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(
+                f"the {name} must be integers, got {array.dtype}; "
+                "use label images, where 0 is background"
+            )
+        if (array < 0).any():
+            raise ValueError(
+                f"the {name} must not be negative, got {array.min()}; "
+                "set what is unknown to 0 and leave it out with a mask"
+            )
+    return runs[0], runs[1], runs[2], np.diff(first, append=truth.size)
+
+
+def _number(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label values but 0, ascending, and each value's number among them, from 1."""
+    background = np.zeros(1, values.dtype)  # so that 0 is always number 0
+    ids, index = np.unique(np.concatenate([background, values]), return_inverse=True)
+    return ids[1:], index[1:]
+
+
+def _class_index(values: np.ndarray, classes: Sequence[int], name: str) -> np.ndarray:
+    """Index in (0, *classes) of each value."""
+    ids, index = _number(values)
+    number = {value: i for i, value in enumerate(classes, 1)}
+    unknown = [value for value in ids.tolist() if value not in number]
+    if unknown:
+        raise ValueError(
+            f"the {name} has the values {unknown[:5]}, which are none of the classes "
+            f"{tuple(classes)}; name them as classes or mask them out"
+        )
+    lookup = np.array([0, *(number[value] for value in ids.tolist())])
+    found: np.ndarray = lookup[index]
+    return found
+
+
+def _sums(index: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
+    """Sum of integer weights for each index; float64 holds them exactly."""
+    return np.bincount(index, weights, size).astype(np.int64)
+
+
+def _matched(matching: Matching, threshold: float) -> np.ndarray:
+    """IoU of the pairs that match one to one, (tp,) float32."""
+    iou = matching.iou
+    hit = iou >= np.float32(threshold)
+    truth, pred, hits = matching.truth[hit], matching.pred[hit], iou[hit]
+    if _unique(truth) and _unique(pred):
+        return hits
+    if threshold >= 0.5:
+        # Only an object and its two exact halves (IoU .5 each, no other overlap) can
+        # compete here, so either half will do.
+        one = np.intersect1d(
+            np.unique(truth, return_index=True)[1],
+            np.unique(pred, return_index=True)[1],
+        )
+        return hits[one]
+    # Most matches first, then the highest sum of IoU, that of the pairs below the
+    # threshold included: StarDist's very costs, so that ties fall the same way.
+    shape = (matching.n_truth, matching.n_pred)
+    dense = np.zeros(shape, np.float32)
+    dense[matching.truth, matching.pred] = iou
+    costs = -(dense >= np.float32(threshold)).astype(float) - dense / (2 * min(shape))
+    best: np.ndarray = dense[linear_sum_assignment(costs)]
+    return best[best >= np.float32(threshold)]
+
+
+def _unique(index: np.ndarray) -> bool:
+    return index.size == 0 or bool(np.bincount(index).max() == 1)
+
+
+def _averages(tp: np.ndarray, iou_sum: np.ndarray, objects: np.ndarray) -> Averages:
+    """Mean over images of tp (n, thresholds), iou_sum (n,), objects (n, 2)."""
+    total = objects.sum(axis=1)
+    ap = _ratio(tp, total[:, None] - tp).mean(axis=0)
+    return Averages(
+        ap={f"{t:.2f}": float(a) for t, a in zip(THRESHOLDS, ap, strict=True)},
+        mean9=float(ap[:9].mean()),
+        msa=float(ap.mean()),
+        f1=float(_ratio(2 * tp[:, 0], total).mean()),
+        pq=float(_ratio(2 * iou_sum, total).mean()),
+    )
+
+
+def _ratio(part: Any, whole: Any) -> np.ndarray:
+    """Part / whole, and 1 where there is nothing at all (0 / 0)."""
+    part = np.asarray(part, float)
+    ratio: np.ndarray = np.ones_like(part)
+    np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
+    return ratio
