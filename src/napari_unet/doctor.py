@@ -1,0 +1,220 @@
+"""What is wrong with a data set before training, where, and the remedy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from .samples import Sample
+
+# A part of an object counts if it has this share of the largest part's pixels: a stray
+# pixel is no second object.
+PART = 0.1
+# Median diameters of images may differ by this factor before a warning.
+SIZES = 4.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (error) or worth a look (warning)."""
+
+    severity: Literal["error", "warning"]
+    name: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        return f"{self.name}: {self.problem}; {self.remedy}"
+
+
+def check(
+    samples: Sequence[Sample], *, formulation: str, require_contrast: bool = True
+) -> list[Finding]:
+    """Look for what would spoil a training.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    formulation : str
+        ``instances`` wants one id an object; ``semantic`` does not.
+    require_contrast : bool
+        Whether a constant image is an error.
+
+    Returns
+    -------
+    list of Finding
+        Errors first.
+    """
+    findings: list[Finding] = []
+    diameters: dict[str, float] = {}
+    empty = True
+    for sample in samples:
+        findings += _check_image(sample, require_contrast)
+        wrong = list(_check_values(sample))
+        findings += wrong
+        empty = empty and not wrong and not sample.labels.any()
+        if formulation == "instances" and not wrong and sample.labels.any():
+            found, diameter = _check_objects(sample)
+            findings += found
+            diameters[sample.name] = diameter
+    findings += _check_together(samples, diameters)
+    if samples and empty:
+        name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
+        findings.append(
+            Finding("error", name, "the labels are empty", "annotate some objects")
+        )
+    return sorted(findings, key=lambda f: f.severity)
+
+
+def raise_errors(findings: Sequence[Finding]) -> None:
+    """Raise the errors among the findings, if any, as one ValueError."""
+    errors = [str(f) for f in findings if f.severity == "error"]
+    if len(errors) == 1:
+        raise ValueError(errors[0])
+    if errors:
+        raise ValueError(
+            "\n- ".join([f"the data have {len(errors)} problems", *errors])
+        )
+
+
+def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
+    image = sample.image
+    if image.dtype.kind == "f":
+        bad = image.size - int(np.count_nonzero(np.isfinite(image)))
+        if bad:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{bad} of {image.size} image values are NaN or infinite",
+                "replace them, for example with numpy.nan_to_num",
+            )
+            return
+    if require_contrast and image.min() == image.max():
+        yield Finding(
+            "error",
+            sample.name,
+            f"the image is {image.flat[0]} everywhere",
+            "leave it out, or choose a channel with contrast",
+        )
+
+
+def _check_values(sample: Sample) -> Iterator[Finding]:
+    labels = sample.labels
+    if labels.dtype.kind == "f":
+        broken = int(np.count_nonzero(labels != np.round(labels)))  # NaN differs, too
+        problem = f"the labels are {labels.dtype}, "
+        if broken:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{problem}{broken} of {labels.size} values are not whole",
+                "use labels that were never interpolated, saved as integers",
+            )
+        else:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{problem}though all are whole",
+                "save them as integers, labels.astype('uint16')",
+            )
+    elif labels.dtype.kind not in "uib":
+        yield Finding(
+            "error",
+            sample.name,
+            f"the labels are {labels.dtype}",
+            "give whole numbers, 0 is background",
+        )
+    elif labels.dtype.kind == "i" and labels.min() < 0:
+        yield Finding(
+            "error",
+            sample.name,
+            f"the labels run from {labels.min()} to {labels.max()}",
+            "use 0 for background and positive numbers for objects",
+        )
+
+
+def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
+    """Return the findings on the ids of one image and its median diameter in px."""
+    ids, dense = np.unique(sample.labels, return_inverse=True)
+    dense = dense.reshape(sample.labels.shape).astype(np.int32)
+    if ids[0] != 0:
+        ids, dense = np.insert(ids, 0, 0), dense + 1
+    areas = np.bincount(dense.ravel(), minlength=len(ids))[1:]
+    parts = _count_parts(dense)
+    several = ids[1:][parts > 1]
+    found = []
+    if len(ids) == 2 and parts[0] > 1:
+        found.append(
+            Finding(
+                "error",
+                sample.name,
+                f"the labels are binary: {parts[0]} separate objects are all "
+                f"{int(ids[1])}",
+                "give each its own id (scipy.ndimage.label, or Connected Components "
+                "in ImageJ), or choose the formulation semantic",
+            )
+        )
+    elif len(several):
+        shown = ", ".join(str(i) for i in several[:5]) + ", ..." * (len(several) > 5)
+        found.append(
+            Finding(
+                "warning",
+                sample.name,
+                f"{len(several)} of {len(areas)} ids lie on separate parts ({shown})",
+                "give each object its own id unless the parts are one object",
+            )
+        )
+    return found, float(np.median(_diameter(areas, sample.ndim)))
+
+
+def _count_parts(dense: np.ndarray) -> np.ndarray:
+    """Count the parts of each id of labels that run from 0 to n without gaps."""
+    from scipy import ndimage
+
+    touching = np.ones((3,) * dense.ndim, int)
+    parts = []
+    for index, box in enumerate(ndimage.find_objects(dense), start=1):
+        pieces, count = ndimage.label(dense[box] == index, touching)
+        if count > 1:
+            sizes = np.bincount(pieces.ravel())[1:]
+            count = int(np.count_nonzero(sizes >= PART * sizes.max()))
+        parts.append(count)
+    return np.array(parts)
+
+
+def _diameter(areas: np.ndarray, ndim: int) -> np.ndarray:
+    """Diameter of the disc, or ball, of these areas, or volumes."""
+    return (
+        2 * np.sqrt(areas / np.pi) if ndim == 2 else 2 * np.cbrt(areas * 0.75 / np.pi)
+    )
+
+
+def _check_together(
+    samples: Sequence[Sample], diameters: dict[str, float]
+) -> Iterator[Finding]:
+    kinds = Counter(s.ndim for s in samples)
+    if len(kinds) > 1:
+        count = f"{kinds[2]} 2D and {kinds[3]} 3D images"
+        rare = next(s for s in samples if s.ndim == min(kinds, key=lambda n: kinds[n]))
+        yield Finding(
+            "error",
+            rare.name,
+            f"is {rare.ndim}D, but the data hold {count}",
+            "train on images of one kind",
+        )
+    if diameters:
+        small = min(diameters, key=lambda n: diameters[n])
+        large = max(diameters, key=lambda n: diameters[n])
+        if diameters[large] > SIZES * diameters[small]:
+            yield Finding(
+                "warning",
+                large,
+                f"objects are {diameters[large]:.0f} px wide, but "
+                f"{diameters[small]:.0f} px in {small}",
+                "train one model a size, or expect less of both",
+            )
