@@ -1,0 +1,344 @@
+"""Every option, written once: range check, form row, command-line option, docs entry.
+
+The models are frozen and refuse unknown names. ``Field(description=...)`` is the help
+text everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+FORMAT = 1
+"""Format number of the model file; :func:`migrate` reads older ones."""
+
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    Field(
+        description="Number format inside the network; auto takes 16 bits only where "
+        "the hardware gains by it."
+    ),
+]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Config(BaseModel):
+    """Base of all options: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some options changed, checked again."""
+        return checked(type(self), {**self.model_dump(), **changes})
+
+
+C = TypeVar("C", bound=Config)
+
+
+class ModelConfig(Config):
+    """What a model is: the network, what it predicts, what it expects of an image."""
+
+    network: str = Field("unet", description="Architecture of the network.")
+    formulation: str = Field(
+        "instances",
+        description="What is learnt: instances (every object) or semantic (classes).",
+    )
+    ndim: Literal[2, 3] = Field(2, description="Spatial axes of the network.")
+    input: Literal["grey", "rgb"] | tuple[str, ...] = Field(
+        "grey",
+        description="Expected image: grey, rgb (grey is repeated), or channel names.",
+    )
+    depth: int = Field(4, ge=1, le=7, description="Number of poolings.")
+    width: int = Field(
+        16, ge=2, le=256, description="Features of the first level; they double below."
+    )
+    norm: Literal["batch", "none"] = Field(
+        "batch", description="Normalisation after each convolution."
+    )
+    dropout: Rate | tuple[Rate, ...] = Field(
+        0.0,
+        description="Dropout between the two convolutions of a level: one rate, or one "
+        "a level from the top to the bottleneck.",
+    )
+    upsampling: Literal["transposed", "interpolate"] = Field(
+        "transposed",
+        description="2x2 transposed convolution, or interpolation and convolution.",
+    )
+    strides: tuple[tuple[int, ...], ...] | None = Field(
+        None,
+        description="Pooling an axis, one tuple a level; None: 2 everywhere. Voxels "
+        "that are deep in Z are pooled less there.",
+    )
+    classes: tuple[int, ...] = Field(
+        (1,), description="Label values that a semantic model tells apart, without 0."
+    )
+    border_width: int = Field(
+        1, ge=1, le=3, description="Half the width of the touching border, in px."
+    )
+    percentiles: tuple[float, float] = Field(
+        (1.0, 99.8), description="Percentiles of an image that become 0 and 1."
+    )
+    object_size: float | None = Field(
+        None, gt=0, description="Median diameter of the training objects, in px."
+    )
+    spacing: tuple[float, ...] | None = Field(
+        None, description="µm per pixel of the training images, an axis."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.strides is not None:
+            if len(self.strides) != self.depth:
+                raise ValueError(
+                    f"strides has {len(self.strides)} levels but depth is {self.depth}; "
+                    "give one tuple a pooling"
+                )
+            if any(
+                len(s) != self.ndim or not all(1 <= v <= 4 for v in s)
+                for s in self.strides
+            ):
+                raise ValueError(
+                    f"strides {self.strides} must hold {self.ndim} numbers from 1 to 4 "
+                    "a level"
+                )
+        if isinstance(self.dropout, tuple) and len(self.dropout) != self.depth + 1:
+            raise ValueError(
+                f"dropout has {len(self.dropout)} rates but there are {self.depth + 1} "
+                "levels; give one rate, or one a level"
+            )
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles {self.percentiles} must rise within 0 to 100")
+        if not self.classes or any(c <= 0 for c in self.classes):
+            raise ValueError(f"classes {self.classes} must be positive label values")
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that enter the network."""
+        if isinstance(self.input, tuple):
+            return len(self.input)
+        return {"grey": 1, "rgb": 3}[self.input]
+
+
+class AugmentConfig(Config):
+    """How training images are varied. All at their neutral value: not at all."""
+
+    flips: bool = Field(True, description="Mirror images.")
+    turns: bool = Field(
+        True, description="Quarter turns (3D: in planes of equal spacing)."
+    )
+    rotation: float = Field(
+        0.0, ge=0, le=180, description="Rotation in the YX plane by up to ± degrees."
+    )
+    scaling: float = Field(
+        1.4, ge=1, le=4, description="Zoom between 1/scaling and scaling."
+    )
+    elastic: float = Field(
+        0.0, ge=0, le=20, description="Elastic deformation, standard deviation in px."
+    )
+    brightness: float = Field(
+        0.1, ge=0, le=1, description="Shift of the intensities by up to ±."
+    )
+    contrast: float = Field(
+        0.3, ge=0, le=0.9, description="Gain between 1 - contrast and 1 + contrast."
+    )
+    gamma: float = Field(
+        1.4, ge=1, le=4, description="Gamma between 1/gamma and gamma."
+    )
+    noise: float = Field(
+        0.05, ge=0, le=1, description="Gaussian noise, standard deviation up to."
+    )
+    blur: float = Field(0.0, ge=0, le=5, description="Gaussian blur up to sigma, in px.")
+    inversion: float = Field(
+        0.0, ge=0, le=1, description="Part of the images that are inverted."
+    )
+    part: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Part of the crops that are rotated, scaled, deformed or blurred.",
+    )
+
+
+class TrainConfig(Config):
+    """How a model is trained. At most one of minutes, steps and epochs is given."""
+
+    minutes: float | None = Field(None, gt=0, description="Train for so many minutes.")
+    steps: int | None = Field(None, ge=1, description="Train for so many steps.")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Train for so many epochs (the steps between two validations).",
+    )
+    patch: int | tuple[int, ...] | None = Field(
+        None, description="Edge of the training crops in px; None: chosen from the data."
+    )
+    batch: int | None = Field(
+        None, ge=1, le=1024, description="Crops a step; None: chosen from the patch."
+    )
+    rate: float = Field(2e-3, gt=0, le=1, description="Learning rate after warm-up.")
+    warmup: int = Field(
+        100, ge=0, le=100_000, description="Steps over which the rate rises."
+    )
+    optimizer: Literal["adamw", "adam"] = Field(
+        "adamw", description="Adam with decoupled weight decay, or plain Adam."
+    )
+    average: float = Field(
+        0.995,
+        ge=0,
+        lt=1,
+        description="Weights are averaged over about 1 / (1 - average) steps; 0: not.",
+    )
+    loss: str = Field(
+        "ce+dice", description="Loss of the class maps: ce, dice or ce+dice."
+    )
+    class_weights: tuple[float, ...] | None = Field(
+        None, description="Weight of background and each class in the cross-entropy."
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="Part of the data kept for validation."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many epochs without a better one."
+    )
+    thresholds: bool = Field(
+        True, description="Search the thresholds on the validation data."
+    )
+    augment: AugmentConfig = Field(
+        default_factory=AugmentConfig, description="How training images are varied."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of all randomness.")
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given; choose one of them")
+        edges = self.patch if isinstance(self.patch, tuple) else (self.patch,)
+        if any(e is not None and not 8 <= e <= 4096 for e in edges):
+            raise ValueError(f"patch {self.patch} must lie within 8 to 4096 px")
+        return self
+
+
+class PredictConfig(Config):
+    """How an image is segmented."""
+
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Foreground threshold; None: the one that training found.",
+    )
+    score: float = Field(
+        0.0, ge=0, le=1, description="Objects with a lower score are left out."
+    )
+    smallest: int | None = Field(
+        None,
+        ge=0,
+        description="Objects of fewer px are left out; None: as training found.",
+    )
+    object_size: float | None = Field(
+        None,
+        gt=0,
+        description="Median diameter of the objects in px; the image is resampled to "
+        "the size that the model knows. None: it already has it.",
+    )
+    intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
+        None,
+        description="Intensities that become 0 and 1, a channel; None: from the image.",
+    )
+    accurate: bool = Field(
+        False, description="Average over mirrored images: better, 4 times slower (3D: 8)."
+    )
+    tile: int | None = Field(
+        None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
+    )
+    block: int = Field(
+        2048, ge=64, le=16384, description="Edge of the blocks that are decoded, in px."
+    )
+    precision: Precision = "auto"
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # The guide's network and training, to the letter: nothing of ours added.
+    "guide": {
+        "model": {
+            "formulation": "semantic",
+            "norm": "none",
+            "dropout": (0.1, 0.1, 0.2, 0.2, 0.3),
+            "width": 16,
+            "depth": 4,
+        },
+        "train": {
+            "epochs": 25,
+            "batch": 16,
+            "rate": 1e-3,
+            "warmup": 0,
+            "optimizer": "adam",
+            "average": 0.0,
+            "loss": "ce",
+            "validation": 0.1,
+            "patience": 2,
+            "thresholds": False,
+            "augment": {
+                "flips": False,
+                "turns": False,
+                "scaling": 1.0,
+                "brightness": 0.0,
+                "contrast": 0.0,
+                "gamma": 1.0,
+                "noise": 0.0,
+            },
+        },
+    },
+}
+"""Named sets of options; everything not named keeps its default."""
+
+
+def checked(kind: type[C], options: Mapping[str, Any]) -> C:
+    """Make a config; bad options become one ValueError sentence each."""
+    try:
+        return kind.model_validate(dict(options))
+    except ValidationError as error:
+        raise ValueError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return pydantic's findings as one line of plain sentences."""
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(p) for p in item["loc"] if not _is_branch(p))
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
+        if item["type"] == "extra_forbidden":
+            message, got = "is not an option; check its spelling", ""
+        lines.append(f"{name}: {message}{got}" if name else message)
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _is_branch(part: object) -> bool:
+    # Unions add the name of the branch that failed; a user never wrote it.
+    return isinstance(part, str) and ("[" in part or part in {"int", "float", "str"})
+
+
+def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model header of any older format as one of today's.
+
+    Raises
+    ------
+    ValueError
+        If the format is newer than this version knows, or not there.
+    """
+    number = header.get("format")
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
+    if number > FORMAT:
+        raise ValueError(
+            f"format {number} is newer than this version reads ({FORMAT}); "
+            "update napari-unet-live"
+        )
+    return dict(header)

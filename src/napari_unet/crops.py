@@ -1,0 +1,171 @@
+"""Samples ready for training, and the random crops drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from .augment import Batch, margin, turn, vary, warp, warps
+from .config import AugmentConfig
+from .events import Progress
+from .formulations import Formulation
+from .model import Model
+from .samples import Sample, Stats, intensity_stats
+
+# Half of the crops are centred on an object, so that sparse images teach too.
+ON_OBJECTS = 0.5
+
+
+@dataclass
+class Encoded:
+    """A sample with its targets and statistics, made once.
+
+    target : (maps, [Z,] Y, X) float16
+    weight : (maps, [Z,] Y, X) uint8
+    centres : (N, ndim) centres of the objects, px
+    annotated : box around what is annotated
+    """
+
+    sample: Sample
+    target: np.ndarray
+    weight: np.ndarray
+    stats: Stats
+    centres: np.ndarray
+    annotated: tuple[slice, ...]
+
+
+def encode(
+    sample: Sample, formulation: Formulation, percentiles: tuple[float, float]
+) -> Encoded:
+    """Make the targets and the intensity statistics of one sample."""
+    target, weight = formulation.encode(sample.labels, sample.mask, sample.spacing)
+    stats = intensity_stats(sample.image, sample.rgb, percentiles)
+    labels = sample.labels if sample.mask is None else sample.labels * sample.mask
+    values, compact = np.unique(labels, return_inverse=True)
+    compact = compact.reshape(sample.shape) + int(values[0] > 0)
+    boxes = ndimage.find_objects(compact)
+    centres = np.array([[(s.start + s.stop) // 2 for s in box] for box in boxes])
+    annotated = tuple(slice(0, n) for n in sample.shape)
+    if sample.mask is not None and sample.mask.any():
+        annotated = ndimage.find_objects(sample.mask.astype(np.uint8))[0]
+    return Encoded(
+        sample, target, weight, stats, centres.reshape(-1, sample.ndim), annotated
+    )
+
+
+def encode_all(
+    samples: Sequence[Sample],
+    formulation: Formulation,
+    percentiles: tuple[float, float],
+) -> Generator[Progress, None, list[Encoded]]:
+    """Encode samples one by one, telling the progress."""
+    encoded = []
+    for done, sample in enumerate(samples, start=1):
+        encoded.append(encode(sample, formulation, percentiles))
+        yield Progress("encoding", done, len(samples))
+    return encoded
+
+
+def image_weights(samples: Sequence[Encoded]) -> np.ndarray:
+    """Return how often each sample is drawn: by the root of its area.
+
+    By the area itself, few large images would drown many small ones of other kinds.
+    """
+    area = np.array([np.prod(e.sample.shape, dtype=float) for e in samples]) ** 0.5
+    weights: np.ndarray = area / area.sum()
+    return weights
+
+
+def draw(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    batch: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> Batch:
+    """Draw random crops and augment them, on the generator's device.
+
+    Returns
+    -------
+    Batch
+        Of the shape of the patch.
+    """
+    warped = rng.random(batch) < config.part if warps(config) else np.zeros(batch, bool)
+    parts = []
+    for chosen, shape in ((~warped, patch), (warped, margin(config, patch))):
+        count = int(chosen.sum())
+        if not count:
+            continue
+        crops = []
+        for _ in range(count):
+            crop = _crop(samples, weights, model, patch, shape, rng)
+            crops.append(turn(crop, config, model.config.spacing, rng))
+        part = _to_device(crops, generator.device)
+        if shape != patch:
+            maps, spacing = model.formulation.maps, model.config.spacing
+            part = warp(part, config, patch, maps, spacing, generator)
+        parts.append(part)
+    whole = Batch(
+        *(
+            torch.cat([getattr(p, name) for p in parts])
+            for name in ("image", "target", "weight")
+        )
+    )
+    shared = model.config.input in ("grey", "rgb")
+    whole.image = vary(whole.image, config, shared, generator)
+    return whole
+
+
+def _to_device(crops: Sequence[Sequence[np.ndarray]], device: torch.device) -> Batch:
+    stacked = [np.stack(arrays) for arrays in zip(*crops, strict=True)]
+    return Batch(*(torch.from_numpy(a).to(device).float() for a in stacked))
+
+
+def _crop(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut one crop of `shape` around a patch that lies inside a random sample."""
+    encoded = samples[rng.choice(len(samples), p=weights)]
+    size = encoded.sample.shape
+    if len(encoded.centres) and rng.random() < ON_OBJECTS:
+        centre = encoded.centres[rng.integers(len(encoded.centres))]
+        centre = centre + rng.integers(-np.array(patch) // 4, np.array(patch) // 4 + 1)
+    else:
+        box = encoded.annotated
+        centre = rng.integers([s.start for s in box], [s.stop for s in box])
+    start = np.clip(
+        centre - np.array(patch) // 2, 0, np.maximum(0, np.array(size) - patch)
+    )
+    start = start - (np.array(shape) - patch) // 2
+    index = tuple(
+        _mirrored(a, n, m) for a, n, m in zip(start, shape, size, strict=True)
+    )
+    image = _take(encoded.sample.image, index)
+    prepared = model.prepare(image, encoded.sample.rgb, encoded.stats)
+    return prepared, _take(encoded.target, index), _take(encoded.weight, index)
+
+
+def _mirrored(start: int, length: int, size: int) -> slice | np.ndarray:
+    """Return an index of `length` px from `start`, mirrored beyond the image."""
+    if 0 <= start and start + length <= size:
+        return slice(start, start + length)
+    index = np.arange(start, start + length) % (2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index)
+
+
+def _take(array: np.ndarray, index: tuple[slice | np.ndarray, ...]) -> np.ndarray:
+    for axis, where in enumerate(index, start=1):
+        array = array[(slice(None),) * axis + (where,)]
+    return np.ascontiguousarray(array)

@@ -1,0 +1,245 @@
+"""What long work tells while it runs, and the one object that goes the other way.
+
+Long work is a generator function: it yields the small frozen events below and returns
+its result. :func:`drain` runs one to its end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+Result = TypeVar("Result")
+Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of everything that long work yields."""
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """`done` of `total` units of `what` (total 0: not known)."""
+
+    what: str
+    done: int
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """One sentence that the user should read."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class StepDone(Event):
+    """One optimiser step of training."""
+
+    step: int
+    steps: int | None
+    loss: float
+    seconds: float
+    seconds_left: float | None
+    megapixels_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnd(Event):
+    """One validation. `score` is what picks the best; None where nothing was validated."""
+
+    epoch: int
+    step: int
+    loss: float
+    validation_loss: float | None
+    score: float | None
+    metrics: Mapping[str, float]
+    objects: int
+    best: bool
+    seconds: float
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview(Event):
+    """Labels of the place that was asked for with :meth:`Control.look`."""
+
+    view: View
+    labels: np.ndarray
+    step: int
+
+
+@dataclass(frozen=True)
+class TileDone(Event):
+    """`done` of `total` tiles have been through the network."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Block(Event):
+    """Labels of one block of the result, final but for their numbering.
+
+    box : the block's place in the image's spatial axes.
+    labels : int32, the block's labels; one object has one number in all blocks.
+    """
+
+    box: Box
+    labels: np.ndarray
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class View:
+    """A place to preview: a box of the spatial axes of the sample `name`."""
+
+    name: str
+    box: Box
+
+
+@dataclass(frozen=True)
+class LabelUpdate:
+    """New labels (and mask) of a touched box of the sample `name`."""
+
+    name: str
+    box: Box
+    labels: np.ndarray
+    mask: np.ndarray | None
+
+
+@dataclass
+class Control:
+    """The only thing that two threads share: wishes from outside to running work.
+
+    All methods may be called from any thread and return at once.
+    """
+
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _stop: bool = False
+    _paused: bool = False
+    _updates: list[LabelUpdate] = field(default_factory=list)
+    _view: View | None = None
+    _focus: Box | None = None
+
+    def stop(self) -> None:
+        """Ask the work to end soon and to return what it has."""
+        with self._lock:
+            self._stop = True
+
+    def pause(self) -> None:
+        """Ask the work to wait after the step or tile at hand."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        """End a pause."""
+        with self._lock:
+            self._paused = False
+
+    def update(
+        self,
+        name: str,
+        box: Box,
+        labels: np.ndarray,
+        mask: np.ndarray | None = None,
+    ) -> None:
+        """Hand over new labels of one box of the sample `name`; the arrays are copied."""
+        new = LabelUpdate(
+            name, box, np.array(labels), None if mask is None else np.array(mask)
+        )
+        with self._lock:
+            self._updates.append(new)
+
+    def look(self, view: View | None) -> None:
+        """Ask for a preview of one place after each validation; the latest wish wins."""
+        with self._lock:
+            self._view = view
+
+    def focus(self, box: Box | None) -> None:
+        """Segment this box first: changes the order of the work, never its result."""
+        with self._lock:
+            self._focus = box
+
+    @property
+    def stopped(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        with self._lock:
+            return self._stop
+
+    @property
+    def paused(self) -> bool:
+        """Whether the work should wait (a stop ends a pause)."""
+        with self._lock:
+            return self._paused and not self._stop
+
+    @property
+    def view(self) -> View | None:
+        """The place to preview, if any."""
+        with self._lock:
+            return self._view
+
+    @property
+    def focused(self) -> Box | None:
+        """The box to segment first, if any."""
+        with self._lock:
+            return self._focus
+
+    def take_updates(self) -> list[LabelUpdate]:
+        """Return the label updates handed over since the last call, oldest first."""
+        with self._lock:
+            updates, self._updates = self._updates, []
+        return updates
+
+    def wait_while_paused(self) -> Generator[Progress, None, None]:
+        """Wait until resumed or stopped; polls every 50 ms, tells every half second."""
+        told = 0.0
+        while self.paused:
+            if time.monotonic() - told >= 0.5:
+                told = time.monotonic()
+                yield Progress("paused", 0)
+            time.sleep(0.05)
+
+
+def drain(
+    events: Generator[Event, None, Result],
+    on_event: Callable[[Event], None] | None = None,
+) -> Result:
+    """Run a generator of events to its end and return its result.
+
+    Parameters
+    ----------
+    events : generator
+        What :func:`napari_unet.train` or :func:`napari_unet.segment` returned.
+    on_event : callable, optional
+        Called with each event.
+
+    Returns
+    -------
+    object
+        The generator's return value.
+
+    Examples
+    --------
+    >>> def work():
+    ...     yield Progress("counting", 1, 1)
+    ...     return 42
+    >>> drain(work())
+    42
+    """
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if on_event is not None:
+            on_event(event)

@@ -1,0 +1,35 @@
+"""What a network learns: labels <-> maps, with their losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..networks import known
+from .base import Formulation, Map, Objects
+from .instances import Instances
+from .semantic import Semantic
+
+if TYPE_CHECKING:
+    from ..config import ModelConfig
+
+__all__ = ["FORMULATIONS", "Formulation", "Map", "Objects", "formulation_of"]
+
+FORMULATIONS: dict[str, type[Formulation]] = {
+    "instances": Instances,
+    "semantic": Semantic,
+}
+"""Formulations by name; a member is called with the ModelConfig."""
+
+
+def formulation_of(config: ModelConfig) -> Formulation:
+    """Make the formulation that a model config names.
+
+    Raises
+    ------
+    ValueError
+        If its name is not known.
+    """
+    kind: type[Formulation] = known(
+        config.formulation, FORMULATIONS, "formulation"
+    )
+    return kind(config)

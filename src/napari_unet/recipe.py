@@ -1,0 +1,168 @@
+"""What the data decide: the model's input, strides and classes; patch and batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .config import ModelConfig, TrainConfig
+from .samples import Sample
+
+# Pixels a step: enough for batch statistics, little enough for two steps a second.
+PIXELS_A_STEP = 2**18
+VOXELS_A_STEP = 2**18
+# A patch should hold a few objects and their surroundings.
+PATCH_IN_OBJECTS = 4
+
+
+def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
+    """Fill in what the user left open from the training samples.
+
+    Raises
+    ------
+    ValueError
+        If the samples differ in the number of axes or channels.
+    """
+    given = config.model_fields_set
+    changes: dict[str, Any] = {"ndim": samples[0].ndim}
+    ndim = samples[0].ndim
+    if "ndim" in given and config.ndim != ndim:
+        raise ValueError(
+            f"{samples[0].name}: the images are {ndim}D but the model is "
+            f"{config.ndim}D; leave ndim out, or choose {ndim}"
+        )
+    if "input" not in given:
+        changes["input"] = _input_of(samples)
+    if config.formulation == "semantic" and "classes" not in given:
+        values = np.unique(np.concatenate([np.unique(s.labels) for s in samples]))
+        changes["classes"] = tuple(int(v) for v in values if v > 0) or (1,)
+    if config.object_size is None and config.formulation == "instances":
+        changes["object_size"] = object_size(samples)
+    if "border_width" not in given:
+        size = changes.get("object_size") or config.object_size or 0
+        changes["border_width"] = 1 if size < 40 else 2 if size < 100 else 3
+    if config.spacing is None:
+        changes["spacing"] = samples[0].spacing
+    if ndim == 3 and "depth" not in given:
+        changes["depth"] = 2  # a deep 3D halo eats the tile
+    if ndim == 3 and config.strides is None and samples[0].spacing:
+        changes["strides"] = strides_for(
+            samples[0].spacing, changes.get("depth", config.depth)
+        )
+    return config.replace(**changes)
+
+
+def _input_of(samples: Sequence[Sample]) -> str | tuple[str, ...]:
+    if any(s.rgb for s in samples):
+        return "rgb"
+    counts = {s.image.shape[0] for s in samples}
+    if len(counts) > 1:
+        first = next(s for s in samples if s.image.shape[0] == min(counts))
+        other = next(s for s in samples if s.image.shape[0] == max(counts))
+        raise ValueError(
+            f"{first.name} has {min(counts)} channels but {other.name} has "
+            f"{max(counts)}; choose one channel with --channel"
+        )
+    count = counts.pop()
+    if count == 1:
+        return "grey"
+    return samples[0].channels or tuple(f"channel {i}" for i in range(count))
+
+
+def strides_for(spacing: tuple[float, ...], depth: int) -> tuple[tuple[int, ...], ...]:
+    """Pool an axis only while its pixels are not much deeper than the others'.
+
+    Source: Isensee et al., Nature Methods 18, 2021 (nnU-Net).
+    """
+    size, strides = list(spacing), []
+    for _ in range(depth):
+        step = tuple(2 if s < 2 * min(size) else 1 for s in size)
+        size = [s * n for s, n in zip(size, step, strict=True)]
+        strides.append(step)
+    return tuple(strides)
+
+
+def object_size(samples: Sequence[Sample]) -> float | None:
+    """Return the median equivalent diameter of the labelled objects, in px."""
+    areas = []
+    for sample in samples:
+        _, counts = np.unique(sample.labels[sample.labels > 0], return_counts=True)
+        areas.append(counts)
+    area = np.concatenate(areas) if areas else np.zeros(0)
+    if not len(area):
+        return None
+    median = float(np.median(area))
+    if samples[0].ndim == 2:
+        return round(2 * math.sqrt(median / math.pi), 2)
+    return round(2 * math.pow(3 * median / (4 * math.pi), 1 / 3), 2)
+
+
+def patch_of(
+    config: TrainConfig,
+    model: ModelConfig,
+    samples: Sequence[Sample],
+    divisor: Sequence[int],
+) -> tuple[int, ...]:
+    """Return the shape of the training crops.
+
+    Raises
+    ------
+    ValueError
+        If the user's patch is larger than an image.
+    """
+    smallest = np.min([s.shape for s in samples], axis=0)
+    if config.patch is not None:
+        patch = (
+            config.patch
+            if isinstance(config.patch, tuple)
+            else (config.patch,) * model.ndim
+        )
+        if len(patch) != model.ndim:
+            raise ValueError(f"patch {patch} has {len(patch)} axes, not {model.ndim}")
+        for sample in samples:
+            if any(p > n for p, n in zip(patch, sample.shape, strict=True)):
+                raise ValueError(
+                    f"{sample.name}: patch {_text(patch)} is larger than the image "
+                    f"{sample.shape}; choose {min(smallest)} or less, or auto"
+                )
+        return tuple(patch)
+    size = model.object_size or 0.0
+    if model.ndim == 2:
+        edge = min(256, max(128, PATCH_IN_OBJECTS * size))
+        wanted = np.array([edge, edge])
+    else:
+        wanted = np.array([32, 64, 64])
+    # Smaller images are completed by mirroring, so the largest count.
+    largest = np.max([s.shape for s in samples], axis=0)
+    return _round(np.minimum(wanted, largest), divisor)
+
+
+def _round(patch: Sequence[float], divisor: Sequence[int]) -> tuple[int, ...]:
+    return tuple(
+        max(8, -(-int(p) // d) * d) if d <= 8 else -(-int(p) // d) * d
+        for p, d in zip(patch, divisor, strict=True)
+    )
+
+
+def _text(sizes: Sequence[int]) -> str:
+    same = len(set(sizes)) == 1
+    return str(sizes[0]) if same else " x ".join(map(str, sizes))
+
+
+def batch_of(config: TrainConfig, patch: Sequence[int]) -> int:
+    """Return the number of crops a step."""
+    if config.batch is not None:
+        return config.batch
+    budget = PIXELS_A_STEP if len(patch) == 2 else VOXELS_A_STEP
+    return max(2, min(64, budget // math.prod(patch)))
+
+
+def epoch_steps(samples: Sequence[Sample], patch: Sequence[int], batch: int) -> int:
+    """Return the steps between two validations: one pass over what is annotated."""
+    pixels = sum(
+        s.labels.size if s.mask is None else int(s.mask.sum()) for s in samples
+    )
+    return int(np.clip(pixels // (batch * np.prod(patch)), 20, 200))

@@ -1,0 +1,329 @@
+"""The state of one training run, and how it is set up."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import doctor
+from .checkpoint import Counters, clean, has_state, read_state, restore, save_state
+from .config import ModelConfig, TrainConfig, checked
+from .crops import Encoded, encode_all, image_weights
+from .device import pick_dtype
+from .events import Event, Note, Progress, StepDone
+from .model import WEIGHTS, Model
+from .networks.layers import Dropout
+from .recipe import batch_of, epoch_steps, fit, patch_of
+from .samples import Sample, data_hash, split
+from .validation import Validation
+
+DEFAULT_MINUTES = 10.0
+WEIGHT_DECAY = 1e-4
+# Below this many annotated objects a held-back part would be too small to judge by,
+# and too dear to lose.
+LEAST_OBJECTS = 20
+
+
+@dataclass
+class Run:
+    """The state of one run of :func:`napari_unet.train`."""
+
+    folder: Path
+    config: TrainConfig
+    model: Model  # the weights being trained
+    averaged: Model
+    optimizer: torch.optim.Optimizer
+    training: list[Encoded]
+    validation: list[Encoded]
+    patch: tuple[int, ...]
+    batch: int
+    epoch_steps: int
+    data: list[dict[str, Any]]
+    card: dict[str, Any]
+    counters: Counters = field(default_factory=Counters)
+    parts: int = 1  # the batch goes through in so many parts, where memory is short
+    losses: list[torch.Tensor] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    told: float = 0.0
+    rescore: bool = False
+
+    def __post_init__(self) -> None:
+        """Set up what follows from the rest."""
+        self.generator = torch.Generator(self.model.device)
+        self.weights = image_weights(self.training)
+        self.dtype = pick_dtype(self.model.device, self.config.precision, training=True)
+        for module in self.model.network.modules():
+            if isinstance(module, Dropout):
+                module.generator = self.generator
+        self.before = self.counters.seconds
+        new, old = self.model.network.state_dict(), self.averaged.network.state_dict()
+        floats = [name for name, tensor in old.items() if tensor.is_floating_point()]
+        self.pairs = [old[n] for n in floats], [new[n] for n in floats]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the budget; None where it is in minutes."""
+        if self.config.epochs:
+            return self.config.epochs * self.epoch_steps
+        return self.config.steps
+
+    def goes_on(self) -> bool:
+        """Return whether the budget and the patience allow another step."""
+        counters, patience = self.counters, self.config.patience
+        if patience and counters.stale >= patience:
+            return False
+        if self.total_steps is not None:
+            return counters.step < self.total_steps
+        return self.seconds < 60 * (self.config.minutes or DEFAULT_MINUTES)
+
+    def seconds_left(self) -> float | None:
+        """Return a guess at the seconds left; None before the first step."""
+        if self.total_steps is None:
+            return max(
+                0.0, 60 * (self.config.minutes or DEFAULT_MINUTES) - self.seconds
+            )
+        done = self.counters.step
+        return (self.total_steps - done) * self.seconds / done if done else None
+
+    def step_event(self, loss: float) -> StepDone:
+        """Return the event of the step just done."""
+        pixels = self.counters.step * self.batch * math.prod(self.patch)
+        return StepDone(
+            self.counters.step,
+            self.total_steps,
+            loss,
+            self.seconds,
+            self.seconds_left(),
+            pixels / 1e6 / max(self.seconds, 1e-9),
+        )
+
+    def save_best(self, found: Validation | None = None) -> None:
+        """Write the averaged weights as the best model."""
+        card = {
+            **self.card,
+            "steps": self.counters.step,
+            "seconds": round(self.seconds, 1),
+        }
+        if found is not None:
+            card["validation"] = {**card["validation"], **found.summary()}
+        self.averaged.card = card
+        self.averaged.save(self.folder)
+
+    def save_state(self) -> None:
+        """Write what resuming needs."""
+        self.counters.seconds = self.seconds
+        self.counters.thresholds = dict(self.averaged.thresholds)
+        save_state(
+            self.folder,
+            self.counters,
+            self.config.model_dump(mode="json"),
+            self.data,
+            {"network": self.model.network, "averaged": self.averaged.network},
+            self.optimizer,
+        )
+
+
+def prepare(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: Path,
+    config: TrainConfig,
+    model_config: ModelConfig | None,
+    init: Model | str | Path | None,
+    resume: bool,
+    device: str,
+) -> Generator[Event, None, Run]:
+    """Check everything that can be wrong, then load, split and encode."""
+    if not samples:
+        raise ValueError("there are no samples to train on; give images with labels")
+    start = _start(folder, config, model_config, init, resume, device)
+    config = start.config
+    wanted = fit(start.wanted, samples) if start.model is None else start.model.config
+    everything = [*samples, *(validation or [])]
+    yield from _examine(everything, wanted)
+    model = start.model or Model.create(wanted, config.seed, device)
+    _check(model, everything, config)
+    if validation is None:
+        training, held_back = _held_back(samples, config, wanted)
+    else:
+        training, held_back = list(samples), list(validation)
+    patch = patch_of(config, wanted, training, model.divisor)
+    data = data_hash(everything)
+    if start.header and data != start.header["data"]:
+        raise ValueError(
+            f"{folder}: the run was made with other data "
+            f"({len(start.header['data'])} images, now {len(data)} or changed); give "
+            "the same, or train with --init into a new folder"
+        )
+    encoded = yield from encode_all(training, model.formulation, wanted.percentiles)
+    judged = yield from encode_all(held_back, model.formulation, wanted.percentiles)
+    run = _new_run(folder, config, model, encoded, judged, patch, data)
+    if start.model and not start.header:
+        run.card["init"] = start.model.hash()
+    if start.header:
+        _restore(run, start.header, start.tensors)
+    clean(folder)
+    return run
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a run starts from: a model, or a config of one; a state, if it goes on."""
+
+    config: TrainConfig
+    wanted: ModelConfig
+    model: Model | None = None
+    header: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def _start(
+    folder: Path,
+    config: TrainConfig,
+    wanted: ModelConfig | None,
+    init: Model | str | Path | None,
+    resume: bool,
+    device: str,
+) -> _Start:
+    wanted = wanted or ModelConfig()
+    there = (folder / WEIGHTS).exists()
+    if there and not resume:
+        raise ValueError(
+            f"{folder} holds a model already; choose another folder, or --resume "
+            "its run"
+        )
+    if resume and has_state(folder):
+        header, tensors = read_state(folder)
+        stored = _resumed(config, header["train"])
+        return _Start(stored, wanted, Model.load(folder, device), header, tensors)
+    if there:  # killed between its first two files, before any step
+        wanted = Model.load(folder, device).config
+    elif init is not None:
+        model = init if isinstance(init, Model) else Model.load(init, device)
+        return _Start(config, wanted, model)
+    return _Start(config, wanted)
+
+
+def _check(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
+    """Raise a ValueError unless samples and options fit the model."""
+    for sample in samples:
+        if sample.ndim != model.config.ndim:
+            raise ValueError(
+                f"{sample.name}: the image is {sample.ndim}D but the model is "
+                f"{model.config.ndim}D; give {model.config.ndim}D images"
+            )
+        model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
+    model.formulation.check(config)
+
+
+def _new_run(
+    folder: Path,
+    config: TrainConfig,
+    model: Model,
+    encoded: list[Encoded],
+    judged: list[Encoded],
+    patch: tuple[int, ...],
+    data: list[dict[str, Any]],
+) -> Run:
+    batch = batch_of(config, patch)
+    trained = Model(
+        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
+    )
+    averaged = Model(
+        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
+    )
+    samples = [e.sample for e in encoded]
+    return Run(
+        folder,
+        config,
+        trained,
+        averaged,
+        _optimizer(trained, config),
+        encoded,
+        judged,
+        patch,
+        batch,
+        epoch_steps(samples, patch, batch),
+        data,
+        _card(config, samples, [e.sample for e in judged], data, patch, batch),
+    )
+
+
+def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
+    parameters = model.network.parameters()
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.rate)
+    return torch.optim.AdamW(parameters, lr=config.rate, weight_decay=WEIGHT_DECAY)
+
+
+def _card(
+    config: TrainConfig,
+    training: Sequence[Sample],
+    held_back: Sequence[Sample],
+    data: list[dict[str, Any]],
+    patch: tuple[int, ...],
+    batch: int,
+) -> dict[str, Any]:
+    return {
+        "data": data,
+        "training": {"names": [s.name for s in training], "images": len(training)},
+        "validation": {"names": [s.name for s in held_back], "images": len(held_back)},
+        "options": config.model_dump(mode="json", exclude_defaults=True),
+        "patch": list(patch),
+        "batch": batch,
+        "seed": config.seed,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("torch", "numpy")
+        },
+        "licence": "not stated",
+    }
+
+
+def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
+    """Return the stored options with the budget of the new ones, if they name any."""
+    budget = {n: getattr(config, n) for n in ("minutes", "steps", "epochs")}
+    if any(budget.values()):
+        stored = {**stored, **budget}
+    return checked(TrainConfig, stored)
+
+
+def _restore(
+    run: Run, header: dict[str, Any], tensors: dict[str, torch.Tensor]
+) -> None:
+    run.counters = Counters(**header["counters"])
+    run.before = run.counters.seconds
+    run.averaged.thresholds = dict(run.counters.thresholds)
+    networks = {"network": run.model.network, "averaged": run.averaged.network}
+    restore(tensors, networks, run.optimizer)
+
+
+def _examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
+    yield Progress("checking", 0, len(samples))
+    findings = doctor.check(samples, formulation=config.formulation)
+    doctor.raise_errors(findings)
+    for finding in findings:
+        yield Note(str(finding))
+
+
+def _held_back(
+    samples: Sequence[Sample], config: TrainConfig, model: ModelConfig
+) -> tuple[list[Sample], list[Sample]]:
+    if model.formulation == "instances":
+        objects = sum(len(np.unique(s.labels[s.labels > 0])) for s in samples)
+        if objects < LEAST_OBJECTS:
+            return list(samples), []
+    return split(samples, config.validation, config.seed)

@@ -1,0 +1,297 @@
+"""Training: one loop, read from top to bottom in :func:`train`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .config import ModelConfig, TrainConfig
+from .crops import draw, encode
+from .device import free_memory, is_out_of_memory
+from .events import Control, EpochEnd, Event, Note, Preview, Progress
+from .model import Model
+from .prediction import Picture, predict_maps
+from .run import Run, prepare
+from .samples import Sample
+from .tiling import grow, within
+from .validation import Validation, validate
+
+GRADIENT_NORM = 1.0
+EVENT_SECONDS = 0.2
+
+
+def train(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    model: ModelConfig | None = None,
+    init: Model | str | Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    control: Control | None = None,
+) -> Generator[Event, None, Model]:
+    """Train a model; yields events, returns the best model, which is also on disk.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Images with labels.
+    validation : sequence of Sample or None
+        Images that pick the best epoch and the thresholds; None: a part of `samples`,
+        as `config.validation` says, that shares no pixel with the rest.
+    folder : str or Path
+        Where the model goes: the best so far at any moment, and what `resume` needs.
+    config : TrainConfig, optional
+        10 minutes where it names no budget.
+    model : ModelConfig, optional
+        What is trained; what it leaves open is chosen from the data.
+    init : Model, str or Path, optional
+        Start from these weights instead; then `model` is not used.
+    resume : bool
+        Go on with the run in `folder`, with its options but the budget of `config`.
+    device : str
+    control : Control, optional
+        `stop` ends at the next step, validates, saves and returns.
+
+    Returns
+    -------
+    Model
+        The best one, with its thresholds.
+
+    Raises
+    ------
+    ValueError
+        If options, samples or the folder are not fit for it; before work starts.
+
+    Examples
+    --------
+    >>> model = drain(train(samples, None, "kidney"))  # doctest: +SKIP
+    """
+    config = config or TrainConfig()
+    control = control or Control()
+    run = yield from prepare(
+        samples, validation, Path(folder), config, model, init, resume, device
+    )
+    if run.counters.step == 0:
+        # From here on a kill leaves a model that loads and a run that resumes.
+        run.save_best()
+        run.save_state()
+    last = run.counters.step
+    while run.goes_on() and not control.stopped:
+        yield from control.wait_while_paused()
+        yield from _take_updates(run, control)
+        loss = yield from _step(run)
+        if loss is not None:
+            if not math.isfinite(loss):
+                yield Note(
+                    f"the loss is {loss} at step {run.counters.step}, so training "
+                    "stops and the best model is kept; a lower rate may help"
+                )
+                return Model.load(run.folder, device)
+            yield run.step_event(loss)
+        if run.counters.step % run.epoch_steps == 0:
+            last = run.counters.step
+            yield from _end_epoch(run)
+            yield from _preview(run, control)
+    if run.counters.step > last or not run.counters.history:
+        yield from _end_epoch(run)
+    yield from _finish(run)
+    return Model.load(run.folder, device)
+
+
+def _step(run: Run) -> Generator[Event, None, float | None]:
+    """Take one optimiser step; returns the loss where it is time to tell it."""
+    config, counters = run.config, run.counters
+    rng = np.random.default_rng([config.seed, counters.step])
+    run.generator.manual_seed(int(rng.integers(2**62)))
+    batch = draw(
+        run.training,
+        run.weights,
+        run.model,
+        run.patch,
+        run.batch,
+        config.augment,
+        rng,
+        run.generator,
+    )
+    warm = min(1.0, (counters.step + 1) / config.warmup) if config.warmup else 1.0
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.rate * warm
+    while True:
+        try:
+            loss = _backward(run, batch.image, batch.target, batch.weight)
+            break
+        except RuntimeError as error:
+            if not is_out_of_memory(error) or run.parts >= run.batch:
+                raise
+        run.parts *= 2
+        free_memory(run.model.device)
+        yield Note(
+            f"memory ran out; going on with {math.ceil(run.batch / run.parts)} crops "
+            f"at a time, {run.batch} a step as before"
+        )
+    torch.nn.utils.clip_grad_norm_(run.model.network.parameters(), GRADIENT_NORM)
+    run.optimizer.step()
+    counters.step += 1
+    _average(run)
+    run.losses.append(loss)
+    now = time.monotonic()
+    if now - run.told < EVENT_SECONDS and counters.step % run.epoch_steps:
+        return None  # reading the loss would make a GPU wait
+    run.told = now
+    return float(loss)
+
+
+def _backward(
+    run: Run, image: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
+    """Accumulate the gradients of one batch, part by part; returns its loss."""
+    network, formulation = run.model.network, run.model.formulation
+    network.train()
+    run.optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=image.device)
+    size = math.ceil(len(image) / run.parts)
+    for part in range(0, len(image), size):
+        where = slice(part, part + size)
+        crops = image[where]
+        if crops.ndim == 4:
+            crops = crops.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(
+            crops.device.type, run.dtype, enabled=run.dtype != torch.float32
+        ):
+            logits = network(crops)
+        loss = formulation.loss(
+            logits.float(), target[where], weight[where], run.config
+        )
+        loss = loss * (len(crops) / len(image))
+        torch.autograd.backward(loss)
+        total += loss.detach()
+    return total
+
+
+def _average(run: Run) -> None:
+    """Move the averaged weights and batch statistics towards the trained ones."""
+    step = run.counters.step
+    # Early on the average follows closely, or it would drag the first weights along.
+    keep = min(run.config.average, step / (step + 9)) if run.config.average else 0.0
+    with torch.no_grad():
+        torch._foreach_lerp_(*run.pairs, 1 - keep)
+
+
+def _end_epoch(run: Run) -> Generator[Event, None, None]:
+    """Validate the averaged weights, keep them if they are the best, save the state."""
+    counters = run.counters
+    counters.epoch += 1
+    loss = float(torch.stack(run.losses).mean()) if run.losses else math.nan
+    run.losses.clear()
+    found: Validation | None = None
+    if run.validation:
+        found = yield from validate(run.averaged, run.validation, run.config)
+        run.averaged.thresholds = dict(found.thresholds)
+        if run.rescore:
+            yield from _rescore_best(run)
+    best = found is None or counters.best is None or found.score >= counters.best
+    if best:
+        counters.best = found.score if found else None
+        run.save_best(found)
+    counters.stale = 0 if best else counters.stale + 1
+    figures = {k: round(v, 5) for k, v in found.metrics.items()} if found else {}
+    counters.history.append(
+        {
+            "epoch": counters.epoch,
+            "step": counters.step,
+            "seconds": round(run.seconds, 1),
+            "loss": round(loss, 5),
+            "validation_loss": round(found.loss, 5) if found else "",
+            "score": round(found.score, 5) if found else "",
+            "best": int(best),
+            **figures,
+        }
+    )
+    run.save_state()
+    yield EpochEnd(
+        counters.epoch,
+        counters.step,
+        loss,
+        found.loss if found else None,
+        found.score if found else None,
+        found.metrics if found else {},
+        found.objects if found else 0,
+        best,
+        run.seconds,
+        run.seconds_left(),
+    )
+
+
+def _rescore_best(run: Run) -> Generator[Event, None, None]:
+    """Score the kept best again, since the labels that judge it have changed."""
+    best = Model.load(run.folder, str(run.model.device))
+    found = yield from validate(best, run.validation, run.config)
+    run.counters.best, run.rescore = found.score, False
+
+
+def _finish(run: Run) -> Generator[Event, None, None]:
+    """Search the best model's thresholds once more, thoroughly, and save them."""
+    if not (run.validation and run.config.thresholds):
+        return
+    best = Model.load(run.folder, str(run.model.device))
+    found = yield from validate(best, run.validation, run.config, thorough=True)
+    best.thresholds = dict(found.thresholds)
+    best.card["validation"] |= found.summary()
+    best.save(run.folder)
+
+
+def _preview(run: Run, control: Control) -> Generator[Event, None, None]:
+    """Show what the averaged weights make of the place that was asked for."""
+    view = control.view
+    if view is None:
+        return
+    for encoded in [*run.training, *run.validation]:
+        if encoded.sample.name != view.name:
+            continue
+        sample, model = encoded.sample, run.averaged
+        read = grow(view.box, max(model.halo), sample.shape)
+        picture = Picture(
+            sample.image[(slice(None), *read)], sample.rgb, sample.spacing
+        )
+        maps = yield from predict_maps(model, picture, encoded.stats)
+        found = model.formulation.decode(maps, model.thresholds, sample.spacing)
+        labels = found.labels[within(view.box, read)]
+        labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+        yield Preview(view, labels.astype(np.int32), run.counters.step)
+        return
+
+
+def _take_updates(run: Run, control: Control) -> Iterator[Event]:
+    """Put new labels into the samples that they belong to, and encode those again."""
+    changed: dict[int, Sample] = {}
+    everything = [*run.training, *run.validation]
+    for update in control.take_updates():
+        for i, encoded in enumerate(everything):
+            if encoded.sample.name != update.name:
+                continue
+            sample = changed.get(i, encoded.sample)
+            labels = np.array(sample.labels)
+            labels[update.box] = update.labels
+            mask = sample.mask
+            if update.mask is not None:
+                mask = np.ones(sample.shape, bool) if mask is None else np.array(mask)
+                mask[update.box] = update.mask
+            changed[i] = replace(sample, labels=labels, mask=mask)
+    for done, (i, sample) in enumerate(changed.items(), start=1):
+        percentiles = run.model.config.percentiles
+        fresh = encode(sample, run.model.formulation, percentiles)
+        if i < len(run.training):
+            run.training[i] = fresh
+        else:
+            run.validation[i - len(run.training)] = fresh
+            run.rescore = True
+        yield Progress("encoding", done, len(changed))

@@ -1,0 +1,225 @@
+"""Validation: maps predicted once, thresholds searched on them, quality measured."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import metrics
+from .config import PredictConfig, TrainConfig
+from .crops import Encoded
+from .events import Event, Progress
+from .model import Model
+from .prediction import Picture, predict_maps
+
+# The search decodes images many times, so it looks at a part of them; the score at all.
+SEARCH_PIXELS = 2_000_000
+SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
+# Raising `smallest` must gain this much: on few objects a tiny gain is chance.
+LEAST_GAIN = 1e-4
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What one validation found.
+
+    score : what picks the best model (instances: mean9 of pooled AP; classes: Dice)
+    metrics : figures by name
+    objects : true objects behind the figures
+    """
+
+    score: float
+    metrics: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    loss: float
+    objects: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the model card says of it."""
+        figures = {name: round(value, 4) for name, value in self.metrics.items()}
+        return {"objects": self.objects, "figures": figures}
+
+
+@dataclass
+class _Case:
+    encoded: Encoded
+    maps: np.ndarray
+
+
+def validate(
+    model: Model,
+    samples: Sequence[Encoded],
+    config: TrainConfig,
+    thorough: bool = False,
+) -> Generator[Event, None, Validation]:
+    """Predict, search the thresholds from the model's own, and score.
+
+    Parameters
+    ----------
+    model : Model
+    samples : sequence of Encoded
+    config : TrainConfig
+        For the loss, and for whether thresholds are searched.
+    thorough : bool
+        Search on all samples and with every step, as at the end of a run.
+
+    Returns
+    -------
+    Validation
+    """
+    cases, losses = [], []
+    predict = PredictConfig(precision=config.precision)
+    for done, encoded in enumerate(samples, start=1):
+        picture = Picture(encoded.sample.image, encoded.sample.rgb)
+        maps = yield from predict_maps(model, picture, encoded.stats, predict)
+        losses.append(_loss(model, encoded, maps, config))
+        cases.append(_Case(encoded, maps.astype(np.float16)))
+        yield Progress("validating", done, len(samples))
+    thresholds = dict(model.thresholds)
+    if config.thresholds:
+        some = cases if thorough else _some(cases)
+        thresholds = yield from _search(model, some, thresholds, thorough)
+    score, figures, thresholds, objects = yield from _score(
+        model, cases, thresholds, config
+    )
+    return Validation(score, figures, thresholds, float(np.mean(losses)), objects)
+
+
+def _loss(
+    model: Model, encoded: Encoded, maps: np.ndarray, config: TrainConfig
+) -> float:
+    formulation = model.formulation
+    logits = formulation.logits_of(torch.from_numpy(maps)[None])
+    target = torch.from_numpy(encoded.target).float()[None]
+    weight = torch.from_numpy(encoded.weight).float()[None]
+    return float(formulation.loss(logits, target, weight, config))
+
+
+def _some(cases: Sequence[_Case]) -> list[_Case]:
+    """Return cases in a fixed random order up to the search's share of pixels."""
+    chosen, pixels = [], 0
+    for i in np.random.default_rng(0).permutation(len(cases)):
+        chosen.append(cases[i])
+        pixels += cases[i].encoded.sample.labels.size
+        if pixels >= SEARCH_PIXELS:
+            break
+    return chosen
+
+
+def _search(
+    model: Model, cases: Sequence[_Case], start: Mapping[str, float], thorough: bool
+) -> Generator[Event, None, dict[str, float]]:
+    """Better one threshold at a time by steps that shrink."""
+    best = dict(start)
+    best_score = yield from _quick(model, cases, best)
+    search = model.formulation.search
+    rounds = max((len(s) for s in search.values()), default=0) if thorough else 1
+    for number in range(rounds):
+        for name, steps in search.items():
+            step = steps[min(number, len(steps) - 1)]
+            for sign in (1, -1):
+                moved = False
+                while True:
+                    value = round(best[name] + sign * step, 4)
+                    if not 0.05 <= value <= 0.95:
+                        break
+                    trial = {**best, name: value}
+                    score = yield from _quick(model, cases, trial)
+                    if score <= best_score:
+                        break
+                    best, best_score, moved = trial, score, True
+                if moved:
+                    break
+    return best
+
+
+def _quick(
+    model: Model, cases: Sequence[_Case], thresholds: Mapping[str, float]
+) -> Generator[Event, None, float]:
+    if not model.formulation.instances:
+        table = yield from _confusion(model, cases, thresholds)
+        return _mean_dice(model, table)
+    found = yield from _matchings(model, cases, thresholds)
+    found = _without_small(found, thresholds["smallest"])
+    return metrics.score(found).pooled.mean9
+
+
+def _score(
+    model: Model,
+    cases: Sequence[_Case],
+    thresholds: dict[str, float],
+    config: TrainConfig,
+) -> Generator[Event, None, tuple[float, dict[str, float], dict[str, float], int]]:
+    if not model.formulation.instances:
+        table = yield from _confusion(model, cases, thresholds)
+        figures = {"dice": _mean_dice(model, table), "iou": _mean_dice(model, table, 1)}
+        objects = sum(len(c.encoded.centres) for c in cases)
+        return figures["dice"], figures, thresholds, objects
+    found = yield from _matchings(model, cases, thresholds)
+    if config.thresholds:
+        thresholds = {**thresholds, "smallest": _best_smallest(found)}
+    scores = metrics.score(_without_small(found, thresholds["smallest"]))
+    pooled = scores.pooled
+    figures = {
+        "ap50": pooled.ap["0.50"],
+        "ap75": pooled.ap["0.75"],
+        "ap90": pooled.ap["0.90"],
+        "mean9": pooled.mean9,
+        "dice": scores.dice,
+    }
+    return pooled.mean9, figures, thresholds, scores.objects
+
+
+def _matchings(
+    model: Model, cases: Sequence[_Case], thresholds: Mapping[str, float]
+) -> Generator[Event, None, list[metrics.Matching]]:
+    """Decode without dropping small objects, and match."""
+    everything = {**thresholds, "smallest": 0.0}
+    found = []
+    for done, case in enumerate(cases, start=1):
+        sample = case.encoded.sample
+        objects = model.formulation.decode(
+            case.maps.astype(np.float32), everything, sample.spacing
+        )
+        found.append(metrics.match(sample.labels, objects.labels, sample.mask))
+        yield Progress("scoring", done, len(cases))
+    return found
+
+
+def _without_small(
+    found: Sequence[metrics.Matching], smallest: float
+) -> list[metrics.Matching]:
+    return [m.drop(m.pred_sizes >= smallest) for m in found]
+
+
+def _best_smallest(found: Sequence[metrics.Matching]) -> float:
+    best, best_score = 0.0, metrics.score(found).pooled.mean9
+    for size in SMALLEST:
+        score = metrics.score(_without_small(found, size)).pooled.mean9
+        if score > best_score + LEAST_GAIN:
+            best, best_score = float(size), score
+    return best
+
+
+def _confusion(
+    model: Model, cases: Sequence[_Case], thresholds: Mapping[str, float]
+) -> Generator[Event, None, np.ndarray]:
+    classes = model.config.classes
+    total = np.zeros((len(classes) + 1,) * 2, np.int64)
+    for done, case in enumerate(cases, start=1):
+        sample = case.encoded.sample
+        found = model.formulation.decode(case.maps.astype(np.float32), thresholds)
+        known = case.encoded.weight[0] > 0
+        truth = np.where(known, sample.labels, 0)
+        total += metrics.confusion(truth, found.labels, classes, known)
+        yield Progress("scoring", done, len(cases))
+    return total
+
+
+def _mean_dice(model: Model, table: np.ndarray, which: int = 0) -> float:
+    by_class = metrics.dice_iou(table, model.config.classes)
+    return float(np.mean([figures[which] for figures in by_class.values()]))

@@ -1,0 +1,430 @@
+"""Contracts of training: equal runs, stop, resume, best on disk, updates, memory."""
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet import training
+from napari_unet.checkpoint import has_state
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.events import (
+    Control,
+    EpochEnd,
+    Note,
+    Preview,
+    StepDone,
+    View,
+    drain,
+)
+from napari_unet.model import Model
+from napari_unet.samples import Sample
+from napari_unet.training import train
+
+SMALL = ModelConfig(depth=2, width=4)
+
+
+def discs(seed=0, size=64, count=12, ndim=2, **kwargs):
+    """One image of noisy discs (balls) with its labels."""
+    rng = np.random.default_rng(seed)
+    shape = (size,) * ndim if ndim == 2 else (16, size // 2, size // 2)
+    labels = np.zeros(shape, np.int32)
+    grid = np.indices(shape)
+    for number in range(1, count + 1):
+        centre = rng.uniform(4, np.array(shape) - 4)
+        radius = rng.uniform(3, 6)
+        distance = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
+        labels[(distance < radius**2) & (labels == 0)] = number
+    image = (labels > 0) * 100.0 + rng.normal(20, 5, shape)
+    return Sample(
+        image[None].astype(np.float32), labels, name=f"discs {seed}", **kwargs
+    )
+
+
+@pytest.fixture
+def data():
+    return [discs(i) for i in range(4)]
+
+
+def weights(model):
+    return {k: v.cpu().numpy() for k, v in model.network.state_dict().items()}
+
+
+def assert_equal_weights(a, b):
+    a, b = weights(a), weights(b)
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name], err_msg=name)
+
+
+def history(folder):
+    text = (folder / "history.csv").read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def options(**kwargs):
+    return TrainConfig(**{"steps": 25, "batch": 4, "patch": 32, "warmup": 5, **kwargs})
+
+
+@pytest.mark.parametrize("formulation", ["instances", "semantic"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_trains_saves_and_loads(tmp_path, ndim, formulation):
+    samples = [discs(i, ndim=ndim) for i in range(3)]
+    if formulation == "semantic":
+        samples = [replace(s, labels=(s.labels > 0) * 5) for s in samples]
+    config = options(patch=16 if ndim == 3 else 32)
+    wanted = ModelConfig(depth=2, width=4, formulation=formulation)
+    model = drain(train(samples, None, tmp_path / "m", config, model=wanted))
+    loaded = Model.load(tmp_path / "m", "cpu")
+    assert_equal_weights(model, loaded)
+    assert loaded.config.ndim == ndim
+    assert loaded.config.classes == ((5,) if formulation == "semantic" else (1,))
+    assert loaded.thresholds == model.thresholds
+    assert loaded.card["steps"] == 25
+    rows = history(tmp_path / "m")
+    assert [int(r["step"]) for r in rows] == [20, 25]
+    readable = json.loads((tmp_path / "m" / "config.json").read_text())
+    assert readable["card"]["validation"]["images"] == 1
+
+
+def test_the_loss_falls_and_objects_are_found(tmp_path, data):
+    events = []
+    config = options(steps=120, batch=8)
+    drain(train(data, None, tmp_path / "m", config, model=SMALL), events.append)
+    epochs = [e for e in events if isinstance(e, EpochEnd)]
+    assert epochs[-1].loss < 0.7 * epochs[0].loss
+    assert max(e.metrics["ap50"] for e in epochs) > 0.3
+    assert all(e.objects == epochs[0].objects > 0 for e in epochs)
+
+
+def test_equal_seeds_give_equal_weights_and_other_seeds_do_not(tmp_path, data):
+    wanted = ModelConfig(depth=2, width=4, dropout=0.2)
+    models = [
+        drain(train(data, None, tmp_path / str(i), options(seed=seed), model=wanted))
+        for i, seed in enumerate((3, 3, 4))
+    ]
+    assert_equal_weights(models[0], models[1])
+    with pytest.raises(AssertionError):
+        assert_equal_weights(models[0], models[2])
+
+
+def test_previews_pauses_and_other_randomness_do_not_change_a_run(tmp_path, data):
+    plain = drain(train(data, None, tmp_path / "a", options(), model=SMALL))
+    control = Control()
+    view = View(data[1].name, (slice(8, 40), slice(0, 64)))
+    control.look(view)
+    events = []
+
+    def disturb(event):
+        events.append(event)
+        torch.rand(3)
+        np.random.rand(3)
+        if isinstance(event, StepDone):
+            control.pause()
+        elif getattr(event, "what", "") == "paused":
+            control.resume()
+
+    disturbed = drain(
+        train(data, None, tmp_path / "b", options(), model=SMALL, control=control),
+        disturb,
+    )
+    assert_equal_weights(plain, disturbed)
+    previews = [e for e in events if isinstance(e, Preview)]
+    assert previews
+    assert all(p.view == view and p.labels.shape == (32, 64) for p in previews)
+
+
+def test_stop_validates_saves_and_returns_the_best(tmp_path, data):
+    control = Control()
+    events = []
+
+    def stop_soon(event):
+        events.append(event)
+        if isinstance(event, StepDone) and event.step >= 1:
+            control.stop()
+
+    config = options(steps=None, minutes=5)
+    model = drain(
+        train(data, None, tmp_path / "m", config, model=SMALL, control=control),
+        stop_soon,
+    )
+    epochs = [e for e in events if isinstance(e, EpochEnd)]
+    assert len(epochs) == 1
+    assert epochs[0].step < 20
+    assert_equal_weights(model, Model.load(tmp_path / "m", "cpu"))
+    assert model.card["steps"] == epochs[0].step
+
+
+def test_a_closed_generator_leaves_the_last_best(tmp_path, data):
+    events = train(data, None, tmp_path / "m", options(steps=60), model=SMALL)
+    for event in events:
+        if isinstance(event, EpochEnd):
+            break
+    events.close()
+    assert Model.load(tmp_path / "m", "cpu").card["steps"] == 20
+
+
+@pytest.mark.parametrize("cut", [1, 20, 33])
+def test_resume_ends_with_the_weights_of_an_uninterrupted_run(tmp_path, data, cut):
+    config = options(steps=45)
+    whole = drain(train(data, None, tmp_path / "whole", config, model=SMALL))
+    events = train(data, None, tmp_path / "cut", config, model=SMALL)
+    for event in events:
+        if isinstance(event, (StepDone, EpochEnd)) and event.step >= cut:
+            break
+    events.close()
+    resumed = drain(train(data, None, tmp_path / "cut", resume=True, config=config))
+    assert_equal_weights(whole, resumed)
+    assert whole.thresholds == resumed.thresholds
+    read = [
+        [
+            {k: v for k, v in row.items() if k != "seconds"}
+            for row in history(tmp_path / name)
+        ]
+        for name in ("whole", "cut")
+    ]
+    assert read[0] == read[1]
+
+
+def test_resume_goes_on_beyond_the_first_budget(tmp_path, data):
+    whole = drain(train(data, None, tmp_path / "a", options(steps=60), model=SMALL))
+    drain(train(data, None, tmp_path / "b", options(steps=40), model=SMALL))
+    longer = drain(
+        train(data, None, tmp_path / "b", TrainConfig(steps=60), resume=True)
+    )
+    assert_equal_weights(whole, longer)
+
+
+def test_resume_with_other_data_is_refused(tmp_path, data):
+    drain(train(data, None, tmp_path / "m", options(), model=SMALL))
+    with pytest.raises(ValueError, match="other data"):
+        drain(train(data[:3], None, tmp_path / "m", options(), resume=True))
+
+
+def test_a_model_is_not_overwritten_by_accident(tmp_path, data):
+    drain(train(data, None, tmp_path / "m", options(), model=SMALL))
+    with pytest.raises(ValueError, match="holds a model already"):
+        drain(train(data, None, tmp_path / "m", options(), model=SMALL))
+
+
+def test_init_starts_from_the_given_weights(tmp_path, data):
+    first = drain(train(data, None, tmp_path / "a", options(), model=SMALL))
+    config = options(steps=1, rate=1e-9)
+    second = drain(train(data, None, tmp_path / "b", config, init=tmp_path / "a"))
+    assert second.config == first.config
+    a, b = weights(first), weights(second)
+    kernels = [k for k in a if k.endswith("weight")]
+    for name in kernels:
+        np.testing.assert_allclose(a[name], b[name], atol=1e-6)
+
+
+def test_early_stopping_waits_for_patience(tmp_path, data, monkeypatch):
+    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.1])
+    real = training.validate
+
+    def worse_and_worse(model, samples, config, thorough=False):
+        found = yield from real(model, samples, config, thorough)
+        return found if thorough else replace(found, score=next(scores))
+
+    monkeypatch.setattr(training, "validate", worse_and_worse)
+    events = []
+    config = options(steps=200, patience=2)
+    model = drain(train(data, None, tmp_path / "m", config, model=SMALL), events.append)
+    epochs = [e for e in events if isinstance(e, EpochEnd)]
+    assert [e.best for e in epochs] == [True, False, False]
+    assert model.card["steps"] == 20  # the best, not the last
+
+
+def test_a_nan_loss_stops_keeps_the_best_and_says_so(tmp_path, data, monkeypatch):
+    real = training._backward
+
+    def broken(run, *tensors):
+        loss = real(run, *tensors)
+        return loss * math.nan if run.counters.step >= 25 else loss
+
+    monkeypatch.setattr(training, "_backward", broken)
+    events = []
+    model = drain(
+        train(data, None, tmp_path / "m", options(steps=60), model=SMALL), events.append
+    )
+    notes = [e.text for e in events if isinstance(e, Note)]
+    assert any("the loss is nan" in n and "best model is kept" in n for n in notes)
+    assert model.card["steps"] == 20
+    assert all(np.isfinite(v).all() for v in weights(model).values())
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(tmp_path, data, monkeypatch):
+    sizes = []
+    real = Model.create
+
+    def create(*args, **kwargs):
+        model = real(*args, **kwargs)
+        forward = model.network.forward
+
+        def limited(image):
+            if model.network.training or image.shape[-1] == 32:
+                sizes.append(len(image))
+                if len(image) > 2:
+                    raise torch.OutOfMemoryError("out of memory")
+            return forward(image)
+
+        model.network.forward = limited
+        return model
+
+    monkeypatch.setattr(Model, "create", create)
+    events = []
+    drain(
+        train(data, None, tmp_path / "m", options(batch=8), model=SMALL), events.append
+    )
+    notes = [e.text for e in events if isinstance(e, Note)]
+    assert sum("memory ran out" in n for n in notes) == 2
+    assert sizes[:3] == [8, 4, 2]
+    assert set(sizes[3:]) == {2}
+
+
+def test_few_objects_train_without_validation(tmp_path):
+    events = []
+    sample = discs(count=8)
+    model = drain(
+        train([sample], None, tmp_path / "m", options(), model=SMALL), events.append
+    )
+    epochs = [e for e in events if isinstance(e, EpochEnd)]
+    assert all(e.score is None and e.objects == 0 and e.best for e in epochs)
+    assert model.card["steps"] == 25
+    assert model.thresholds == model.formulation.thresholds
+
+
+def test_changed_labels_enter_the_run(tmp_path, data):
+    control = Control()
+    box = (slice(0, 64), slice(0, 64))
+    name = data[0].name
+    done = []
+
+    def erase(event):
+        if isinstance(event, StepDone) and not done:
+            control.update(name, box, np.zeros((64, 64), np.int32))
+            done.append(event.step)
+
+    changed = drain(
+        train(data, None, tmp_path / "a", options(), model=SMALL, control=control),
+        erase,
+    )
+    plain = drain(train(data, None, tmp_path / "b", options(), model=SMALL))
+    assert done
+    with pytest.raises(AssertionError):
+        assert_equal_weights(changed, plain)
+
+
+def test_changed_validation_labels_score_the_kept_best_again(tmp_path, data):
+    control = Control()
+    empty = np.zeros((64, 64), np.int32)
+    epochs = []
+
+    def erase(event):
+        if isinstance(event, EpochEnd):
+            epochs.append(event)
+            if len(epochs) == 1:
+                control.update("judge", (slice(0, 64), slice(0, 64)), empty)
+
+    judge = replace(discs(9), name="judge")
+    drain(
+        train(
+            data,
+            [judge],
+            tmp_path / "m",
+            options(steps=60),
+            model=SMALL,
+            control=control,
+        ),
+        erase,
+    )
+    assert epochs[0].objects > 0
+    assert all(e.objects == 0 for e in epochs[1:])
+
+
+def test_unknown_pixels_teach_nothing(tmp_path):
+    """Two runs that differ only where the mask is False end alike."""
+    known = np.zeros((64, 64), bool)
+    known[:40] = True
+    sample = discs(count=30, mask=known)
+    seen = np.unique(sample.labels[known])
+    lies = np.where(np.isin(sample.labels, seen), sample.labels, 0)
+    assert (lies != sample.labels).any()
+    config = options(validation=0.0)
+    models = [
+        drain(
+            train(
+                [replace(sample, labels=labels)],
+                None,
+                tmp_path / str(i),
+                config,
+                model=SMALL.replace(object_size=10),
+            )
+        )
+        for i, labels in enumerate((sample.labels, lies))
+    ]
+    assert_equal_weights(*models)
+
+
+def test_an_empty_image_among_others_is_legal(tmp_path, data):
+    empty = replace(data[0], labels=np.zeros((64, 64), np.int32), name="empty")
+    model = drain(train([*data, empty], None, tmp_path / "m", options(), model=SMALL))
+    assert model.card["training"]["images"] + model.card["validation"]["images"] == 5
+
+
+def test_images_of_different_sizes_and_dtypes_train_together(tmp_path, data):
+    tiny = discs(7, size=24, count=6)
+    wide = replace(
+        discs(8, size=80), image=(discs(8, size=80).image * 100).astype(np.uint16)
+    )
+    samples = [data[0], tiny, wide]
+    model = drain(
+        train(samples, [data[1]], tmp_path / "m", options(patch=None), model=SMALL)
+    )
+    assert model.card["patch"] == [80, 80]
+
+
+def test_rgb_and_grey_train_together(tmp_path, data):
+    rgb = replace(
+        data[0], image=np.repeat(data[0].image, 3, 0), rgb=True, name="colour"
+    )
+    model = drain(train([rgb, *data[1:]], None, tmp_path / "m", options(), model=SMALL))
+    assert model.config.input == "rgb"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"patch": 256}, r"discs 0: patch 256 is larger than the image \(64, 64\)"),
+        ({"loss": "hinge"}, "loss 'hinge' is not known; choose one of ce"),
+    ],
+)
+def test_bad_options_are_one_sentence(tmp_path, data, change, message):
+    with pytest.raises(ValueError, match=message):
+        drain(train(data, None, tmp_path / "m", options(**change), model=SMALL))
+    assert not (tmp_path / "m").exists()
+
+
+def test_bad_samples_are_refused_before_anything_is_written(tmp_path, data):
+    binary = [replace(s, labels=(s.labels > 0).astype(np.uint8)) for s in data]
+    with pytest.raises(ValueError, match="binary"):
+        drain(train(binary, None, tmp_path / "m", options(), model=SMALL))
+    assert not (tmp_path / "m").exists()
+    assert not has_state(tmp_path / "m")
+
+
+def test_the_guide_preset_is_the_guides_training():
+    from napari_unet.config import PRESETS
+
+    config = TrainConfig(**PRESETS["guide"]["train"])
+    assert (config.batch, config.epochs, config.patience) == (16, 25, 2)
+    assert (config.loss, config.optimizer, config.validation) == ("ce", "adam", 0.1)
+    model = ModelConfig(**PRESETS["guide"]["model"])
+    network = Model.create(model, device="cpu").network
+    widths = [b[0].out_channels for b in network.encoder]
+    assert widths == [16, 32, 64, 128, 256]
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
