@@ -1,0 +1,181 @@
+"""Contracts of augmentation: image and maps change alike, each as it should."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.augment import Batch, margin, turn, vary, warp
+from napari_unet.config import AugmentConfig
+from napari_unet.formulations import Map
+
+MAPS = (Map("sharp", "nearest"), Map("smooth", "linear"))
+NONE = AugmentConfig(
+    flips=False,
+    turns=False,
+    scaling=1.0,
+    brightness=0.0,
+    contrast=0.0,
+    gamma=1.0,
+    noise=0.0,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def disc(shape, radius):
+    """Return an image of one centred disc, in a batch of 4."""
+    axes = [torch.arange(n) - (n - 1) / 2 for n in shape]
+    distance = sum(a**2 for a in torch.meshgrid(*axes, indexing="ij")).sqrt()
+    return (distance < radius).float().expand(4, 1, *shape)
+
+
+def batch_of(image):
+    target = torch.cat([(image > 0.5).float(), image], 1)
+    return Batch(image, target, torch.ones_like(target))
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (6, 8, 8)])
+def test_turning_changes_all_arrays_alike_and_keeps_their_values(shape):
+    rng = np.random.default_rng(0)
+    image = np.arange(math.prod(shape)).reshape(1, *shape)
+    seen = set()
+    for _ in range(40):
+        a, b = turn([image, image * 2], AugmentConfig(), None, rng)
+        np.testing.assert_array_equal(a * 2, b)
+        np.testing.assert_array_equal(np.sort(a.ravel()), np.sort(image.ravel()))
+        assert a.shape == image.shape
+        seen.add(a.tobytes())
+    assert len(seen) > 5
+
+
+@pytest.mark.parametrize(("spacing", "mixes"), [((2, 1, 1), False), (None, True)])
+def test_quarter_turns_stay_in_planes_of_equal_spacing(spacing, mixes):
+    rng = np.random.default_rng(0)
+    config = NONE.replace(turns=True)
+    depth = np.broadcast_to(np.arange(8)[:, None, None], (1, 8, 8, 8))
+    turned = [turn([depth], config, spacing, rng)[0][0] for _ in range(20)]
+    by_plane = [(t == t[:, :1, :1]).all() for t in turned]
+    assert all(by_plane) != mixes
+
+
+def test_turns_alone_never_mirror():
+    rng = np.random.default_rng(0)
+    image = np.arange(9).reshape(1, 3, 3)
+    rotations = {np.rot90(image[0], k).tobytes() for k in range(4)}
+    config = NONE.replace(turns=True)
+    found = {turn([image], config, None, rng)[0][0].tobytes() for _ in range(40)}
+    assert found == rotations
+
+
+@pytest.mark.parametrize("patch", [(16, 16), (8, 16, 16)])
+def test_a_neutral_warp_is_the_identity(patch):
+    image = torch.rand(4, 1, *patch)
+    out = warp(batch_of(image), NONE, patch, MAPS, None, generator())
+    torch.testing.assert_close(out.image, image, atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.target, batch_of(image).target, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("patch", [(32, 32), (16, 32, 32)])
+@pytest.mark.parametrize(
+    "change", [{"scaling": 1.5}, {"rotation": 90}, {"elastic": 2.0}]
+)
+def test_image_and_maps_are_warped_alike_each_by_its_interpolation(patch, change):
+    config = NONE.replace(**change)
+    crop = margin(config, patch)
+    image = torch.rand(4, 1, *crop)
+    out = warp(batch_of(image), config, patch, MAPS, None, generator())
+    assert out.image.shape == (4, 1, *patch)
+    torch.testing.assert_close(out.target[:, 1:], out.image)  # the linear map
+    assert set(out.target[:, 0].unique().tolist()) <= {0.0, 1.0}
+    assert set(out.weight.unique().tolist()) == {1.0}
+    assert not torch.allclose(out.image[0], out.image[1])
+
+
+def test_scaling_stays_within_its_bounds_and_uses_them():
+    config = NONE.replace(scaling=2.0)
+    radius, patch = 8, (64, 64)
+    ratios = []
+    for seed in range(20):
+        image = disc(margin(config, patch), radius)
+        out = warp(batch_of(image), config, patch, MAPS, None, generator(seed))
+        area = out.target[:, 0].sum((1, 2)) / (math.pi * radius**2)
+        ratios += area.sqrt().tolist()
+    assert 0.48 < min(ratios) < 0.6
+    assert 1.7 < max(ratios) < 2.05
+
+
+def test_rotation_keeps_the_true_shape_of_deep_voxels():
+    """A disc in µm stays one where Y pixels are twice as long as X pixels."""
+    config = NONE.replace(rotation=90)
+    patch, spacing = (32, 64), (2.0, 1.0)
+    crop = margin(config, patch)
+    y = (torch.arange(crop[0]) - (crop[0] - 1) / 2) * 2
+    x = torch.arange(crop[1]) - (crop[1] - 1) / 2
+    image = ((y[:, None] ** 2 + x[None] ** 2).sqrt() < 20).float()
+    image = image.expand(4, 1, *crop)
+    out = warp(batch_of(image), config, patch, MAPS, spacing, generator())
+    height = out.target[:, 0].amax(2).sum(1) * 2
+    width = out.target[:, 0].amax(1).sum(1)
+    assert ((height - 40).abs() <= 4).all()
+    assert ((width - 40).abs() <= 4).all()
+
+
+def test_no_variation_changes_nothing():
+    image = torch.rand(3, 2, 8, 8)
+    torch.testing.assert_close(vary(image, NONE, True, generator()), image)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (4, 16, 16)])
+def test_each_variation_does_what_its_name_says(shape):
+    image = torch.rand(64, 1, *shape) * 0.8 + 0.1
+
+    def varied(**change):
+        return vary(image, NONE.replace(**change), True, generator())
+
+    shift = (varied(brightness=0.2) - image).flatten(1)
+    assert (shift.std(1) < 1e-5).all()
+    assert 0.1 < shift[:, 0].abs().max() <= 0.2
+    gain = (varied(contrast=0.5) / image).flatten(1)
+    assert (gain.std(1) < 1e-4).all()
+    assert 0.5 <= gain.min() < 0.7 < 1.3 < gain.max() <= 1.5
+    power = (varied(gamma=2.0).log() / image.log()).flatten(1)
+    assert 0.49 < power.min() < 0.7 < 1.5 < power.max() < 2.01
+    torch.testing.assert_close(varied(inversion=1.0), 1 - image)
+    noise = (varied(noise=0.3) - image).flatten(1).std(1)
+    assert noise.max() > 0.15
+    assert noise.min() < 0.1
+    blurred = varied(blur=3.0, part=1.0)
+    assert blurred.flatten(1).std(1).mean() < 0.9 * image.flatten(1).std(1).mean()
+    torch.testing.assert_close(
+        blurred.mean(), image.mean(), atol=0.02, rtol=0
+    )  # light is spread, not lost
+
+
+def test_colours_change_together_and_stains_apart():
+    image = torch.rand(4, 3, 8, 8)[:, :1].repeat(1, 3, 1, 1)
+    colours = vary(image, AugmentConfig(), True, generator())
+    torch.testing.assert_close(colours[:, 0], colours[:, 1])
+    stains = vary(image, AugmentConfig(), False, generator())
+    assert not torch.allclose(stains[:, 0], stains[:, 1])
+
+
+def test_negative_values_survive_gamma():
+    image = torch.full((2, 1, 4, 4), -0.2)
+    varied = vary(image, NONE.replace(gamma=2.0), True, generator())
+    torch.testing.assert_close(varied, image)
+
+
+def test_equal_seeds_give_equal_augmentations():
+    config = AugmentConfig(rotation=30, elastic=1.0, blur=1.0)
+    image = torch.rand(4, 1, *margin(config, (16, 16)))
+    outs = []
+    for seed in (1, 1, 2):
+        source = generator(seed)
+        out = warp(batch_of(image), config, (16, 16), MAPS, None, source)
+        outs.append(vary(out.image, config, True, source))
+    assert torch.equal(outs[0], outs[1])
+    assert not torch.equal(outs[0], outs[2])
