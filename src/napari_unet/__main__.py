@@ -1,0 +1,8 @@
+"""``python -m napari_unet``: the same as ``napari-unet``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The command line. Bad input is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from .demo import demo, open_files
+from .options import options
+from .reports import doctor, evaluate, info, look
+from .segmenting import segment
+from .training import train
+
+INTERRUPTED = 130
+
+
+def _version() -> str:
+    from napari_unet import __version__
+
+    return __version__
+
+
+app = App(
+    name="napari-unet",
+    help="Train U-Nets on microscopy images and segment with them.",
+    version=_version,
+    default_parameter=Parameter(negative_iterable=()),
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+for command in (demo, train, segment, evaluate, look, info, doctor):
+    app.command(options(command))
+app.command(options(open_files), name="open")
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    tokens : sequence of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 2 where the input was bad.
+    """
+    try:
+        code = app(tokens)
+    except CycloptsError as error:
+        command = " ".join(("napari-unet", *(error.command_chain or ())))
+        message = f"{' '.join(str(error).split())} See {command} --help."
+    except (ValueError, OSError) as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        print("napari-unet: stopped", file=sys.stderr)
+        return INTERRUPTED
+    else:
+        return code if isinstance(code, int) else 0
+    print(f"napari-unet: error: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,82 @@
+"""What several commands do with data: find, load, and check where results go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_unet.datasets import Dataset, find_pairs, load_samples
+from napari_unet.events import drain
+from napari_unet.samples import Sample
+
+from .bars import Show, counted
+from .options import Selection
+
+PAIRS_SHOWN = 3
+
+
+def find(
+    data: Sequence[Path], selection: Selection, split: str | None = None
+) -> list[Dataset]:
+    """Find the images with labels that the options ask for, and tell of them.
+
+    Parameters
+    ----------
+    data : sequence of Path
+    selection : Selection
+    split : str, optional
+        Taken where an index.csv has a split and the user names none.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    where = selection.conditions()
+    found = []
+    for path in data:
+        dataset = find_pairs(path)
+        wanted = selection.split or (split if dataset.has_split else None)
+        dataset = dataset.only(split=wanted, where=where)
+        which = f", {wanted} in index.csv" if wanted else ""
+        print(f"{path}: {counted(len(dataset.pairs), 'image')} with labels{which}")
+        for pair in dataset.pairs[:PAIRS_SHOWN]:
+            print(f"  {pair}")
+        if len(dataset.pairs) > PAIRS_SHOWN:
+            print("  ...")
+        for note in dataset.notes:
+            print(f"  {note}")
+        found.append(dataset)
+    return found
+
+
+def load(
+    datasets: Sequence[Dataset], selection: Selection, show: Show
+) -> tuple[list[Sample], list[str]]:
+    """Read data sets; returns the samples and the modality of each."""
+    samples, groups = [], []
+    for dataset in datasets:
+        loaded = drain(load_samples(dataset, channel=selection.channel), show)
+        samples += loaded
+        groups += [dataset.group(sample) for sample in loaded]
+    return samples, groups
+
+
+def keep_pairs(dataset: Dataset, indices: Sequence[int]) -> Dataset:
+    """Return the data set with some of its pairs only."""
+    return replace(dataset, pairs=tuple(dataset.pairs[i] for i in indices))
+
+
+def check_writable(folder: Path) -> None:
+    """Raise a ValueError if a folder, made or not, cannot be written to.
+
+    Found out before the work, and without making it: other input may still be wrong.
+    """
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    why = "read-only" if nearest.is_dir() else "a file"
+    if why == "a file" or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"cannot write into {folder}: {nearest} is {why}; choose another place"
+        )

@@ -1,0 +1,108 @@
+"""``napari-unet demo`` and ``napari-unet open``."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from napari_unet.config import ModelConfig, TrainConfig, checked
+from napari_unet.datasets import find_pairs
+from napari_unet.events import drain
+from napari_unet.files import make_folder
+from napari_unet.sample_data import folder
+from napari_unet.writers import write_json, write_labels
+
+from .bars import Show, counted
+from .data import check_writable, load
+from .options import Device, Selection
+from .reports import print_scores
+from .training import print_result, run
+
+MARK = "demo.json"
+
+
+def demo(
+    *,
+    minutes: float = 1.0,
+    output: Path = Path("napari-unet-demo"),
+    seed: int = 0,
+    device: Device = "auto",
+) -> None:
+    """Train on bundled nuclei for a minute and segment images not seen before.
+
+    Parameters
+    ----------
+    minutes
+        How long to train.
+    output
+        Folder of the model and the pictures; an older demo's is replaced.
+    seed
+        Seed of all randomness.
+    """
+    from napari_unet.evaluation import evaluate
+    from napari_unet.figures import overlay, save
+
+    # A minute is short: small steps, many of them, and an average that keeps up.
+    config = checked(
+        TrainConfig,
+        {"minutes": minutes, "seed": seed, "batch": 4, "warmup": 20, "average": 0.98},
+    )
+    check_writable(output)
+    _clear(output)
+    nothing = Selection()
+    with Show() as show:
+        samples, _ = load([find_pairs(folder("nuclei"))], nothing, show)
+        print(f"training on {len(samples)} images for {minutes:g} min; Ctrl-C stops it")
+        model = run(
+            samples, output / "model", config, ModelConfig(), None, False, device, show
+        )
+        unseen, _ = load([find_pairs(folder("nuclei/test"))], nothing, show)
+        report = drain(evaluate(unseen, model=model), show)
+    print_result(model, output / "model")
+    for sample, labels in zip(unseen, report.labels, strict=True):
+        write_labels(output / f"{sample.name}_labels.tif", labels, sample.spacing)
+        picture = overlay(sample.image, labels, sample.labels, rgb=sample.rgb)
+        save(picture, output / f"{sample.name}_overlay.png")
+        truth = f"truth {sample.labels.max():,}"
+        print(f"{sample.name}: {counted(int(labels.max()), 'object')}, {truth}")
+    scores = report.to_dict()
+    print("on images that the model has not seen:")
+    print_scores(scores)
+    write_json(output / MARK, scores)
+    print(f"labels and overlays are in {output}, the loss curve in {output / 'model'}")
+
+
+def _clear(output: Path) -> None:
+    """Remove an older demo's model; other people's folders are left alone.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds anything but a demo.
+    """
+    if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
+        raise ValueError(
+            f"{output} is not empty and no demo of ours; choose another --output"
+        )
+    make_folder(output)
+    write_json(output / MARK, {})
+    shutil.rmtree(output / "model", ignore_errors=True)
+
+
+def open_files(files: tuple[Path, ...] = (), /) -> int:
+    """Open napari, with files if any are given.
+
+    Parameters
+    ----------
+    files
+        Images or labels.
+    """
+    missing = [str(f) for f in files if not f.exists()]
+    if missing:
+        raise ValueError(f"{', '.join(missing)}: does not exist; check the path")
+    if importlib.util.find_spec("napari") is None:
+        raise ValueError('napari is not installed; do pip install "napari[all]"')
+    return subprocess.call([sys.executable, "-m", "napari", *map(str, files)])

@@ -1,0 +1,284 @@
+"""``napari-unet evaluate, look, info, doctor``: what is there and how good it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.config import PredictConfig
+from napari_unet.datasets import Dataset
+from napari_unet.events import Note, Progress, drain
+from napari_unet.samples import Sample, data_hash
+from napari_unet.writers import write_json
+
+from .bars import Show, clock, counted
+from .data import check_writable, find, keep_pairs, load
+from .options import Device, Selection
+from .training import best_after, quality
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+
+LOOK_AT = 3  # images of each kind
+
+
+def evaluate(
+    data: tuple[Path, ...],
+    /,
+    *,
+    config: PredictConfig,
+    model: str | None = None,
+    predictions: Path | None = None,
+    json: Path | None = None,
+    selection: Selection = Selection(),  # noqa: B008
+    device: Device = "auto",
+) -> None:
+    """Score a model, or labels from anywhere, against true labels.
+
+    Parameters
+    ----------
+    data
+        Folders with images and true labels.
+    model
+        A model: the folder that training wrote, a file, or a built-in name.
+    predictions
+        Instead of a model: a folder with NAME_labels.tif for every image.
+    json
+        Write the figures into this file.
+    """
+    from napari_unet.evaluation import evaluate as evaluating
+
+    if (model is None) == (predictions is None):
+        raise ValueError("give either --model or --predictions")
+    if json is not None:
+        check_writable(json.absolute().parent)
+    loaded = None if model is None else _load_model(model, device)
+    with Show() as show:
+        samples, groups = load(find(data, selection), selection, show)
+        if loaded is not None:
+            _warn_of_training_images(loaded, samples, show)
+        events = evaluating(
+            samples,
+            model=loaded,
+            predictions=predictions,
+            config=config,
+            groups=groups if any(groups) else None,
+        )
+        report = drain(events, show).to_dict()
+    print_scores(report)
+    if json is not None:
+        write_json(json, report)
+        print(f"written: {json}")
+
+
+def print_scores(report: Mapping[str, Any]) -> None:
+    """Print the figures of an evaluation, each with what is behind it."""
+    print(_counted("all", report))
+    print(_table(report))
+    for group, scores in report["by_modality"].items():
+        print(_counted(group, scores))
+        print(_table(scores))
+    if report["megapixels_per_second"]:
+        speed = f"{report['megapixels_per_second']:.2f} megapixels a second"
+        print(f"{clock(report['seconds'])}, {speed}")
+
+
+def _counted(name: str, scores: Mapping[str, Any]) -> str:
+    objects = scores.get("objects")
+    behind = "" if objects is None else f", {counted(objects, 'object')}"
+    return f"{name}: {counted(scores['images'], 'image')}{behind}"
+
+
+def _table(scores: Mapping[str, Any]) -> str:
+    lines = []
+    for name in ("pooled", "per_image"):
+        if name in scores:
+            row = scores[name]
+            ap = "  ".join(
+                f"AP{t[2:]} {row['ap'][t]:.3f}" for t in ("0.50", "0.75", "0.90")
+            )
+            rest = f"mean9 {row['mean9']:.3f}  F1 {row['f1']:.3f}  PQ {row['pq']:.3f}"
+            lines.append(f"  {name.replace('_', ' '):<10} {ap}  {rest}")
+    for value, row in scores.get("classes", {}).items():
+        lines.append(f"  class {value:<4} Dice {row['dice']:.3f}  IoU {row['iou']:.3f}")
+    name = "mean" if "classes" in scores else "foreground"
+    lines.append(f"  {name:<10} Dice {scores['dice']:.3f}  IoU {scores['iou']:.3f}")
+    return "\n".join(lines)
+
+
+def look(
+    data: tuple[Path, ...],
+    /,
+    *,
+    model: str,
+    output: Path = Path("look.png"),
+    seed: int = 0,
+    config: PredictConfig,
+    selection: Selection = Selection(),  # noqa: B008
+    device: Device = "auto",
+) -> None:
+    """Draw random training and validation images with truth and prediction.
+
+    Parameters
+    ----------
+    data
+        Folders with images and labels.
+    model
+        A model: the folder that training wrote, a file, or a built-in name.
+    output
+        The picture, a PNG file.
+    seed
+        Which images are drawn.
+    """
+    from napari_unet.figures import look as drawing
+    from napari_unet.segmentation import segment
+
+    check_writable(output.absolute().parent)
+    loaded = _load_model(model, device)
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[str, Sample, np.ndarray]] = []
+    with Show() as show:
+        datasets = find(data, selection)
+        for kind, sample in _choose(datasets, loaded.card, rng, selection, show):
+            show(Progress("segmenting", len(rows)))
+            events = segment(
+                loaded,
+                sample.image,
+                config,
+                rgb=sample.rgb,
+                spacing=sample.spacing,
+                channels=sample.channels,
+                name=sample.name,
+            )
+            name = sample.name if len(sample.name) <= 24 else f"{sample.name[:21]}..."
+            rows.append((f"{kind}: {name}", sample, drain(events, show).labels))
+        drawing(rows, output, instances=loaded.formulation.instances)
+    print(f"written: {output}")
+
+
+def _choose(
+    datasets: Sequence[Dataset],
+    card: Mapping[str, Any],
+    rng: np.random.Generator,
+    selection: Selection,
+    show: Show,
+) -> list[tuple[str, Sample]]:
+    """Return random samples of training, validation, or else of what is there."""
+    chosen: list[tuple[str, Sample]] = []
+    pairs = [(d, i) for d in datasets for i in range(len(d.pairs))]
+    for kind in ("training", "validation", "image"):
+        names = set(card.get(kind, {}).get("names", ()))
+        # A time-lapse is one pair, but a name a frame.
+        series = {name.rpartition("_t")[0] for name in names}
+        known = [
+            (dataset, i)
+            for dataset, i in pairs
+            if kind == "image" or dataset.pairs[i].name in names | series
+        ]
+        if kind == "image" and chosen:
+            break
+        for number in rng.permutation(len(known))[:LOOK_AT]:
+            dataset, i = known[number]
+            samples, _ = load([keep_pairs(dataset, [i])], selection, show)
+            fitting = [s for s in samples if s.name in names] or samples
+            chosen.append((kind, fitting[rng.integers(len(fitting))]))
+    return chosen
+
+
+def info(
+    model: str,
+    /,
+) -> None:
+    """Tell what a model is, what it was trained on and how good it is.
+
+    Parameters
+    ----------
+    model
+        A model: the folder that training wrote, a file, or a built-in name.
+    """
+    loaded = _load_model(model, "cpu")
+    config, card = loaded.config, loaded.card
+    inputs = config.input if isinstance(config.input, str) else ", ".join(config.input)
+    print(f"{model}: {config.network}, {config.formulation}, {config.ndim}D, {inputs}")
+    print(loaded.network.summary())
+    for name, value in loaded.thresholds.items():
+        print(f"threshold {name}: {value:g}")
+    if config.object_size:
+        print(f"objects: about {config.object_size:g} px wide")
+    if config.spacing:
+        print(f"spacing: {' x '.join(f'{s:g}' for s in config.spacing)} µm")
+    data = card.get("data", [])
+    objects = sum(entry.get("objects", 0) for entry in data)
+    licence = card.get("licence")
+    numbers = f"{counted(len(data), 'image')}, {counted(objects, 'object')}"
+    print(f"data: {numbers}, licence {licence}")
+    print(f"training: {best_after(card)}")
+    print(quality(card))
+    for name in ("options", "versions"):
+        if name in card:
+            print(f"{name}: {json.dumps(card[name])}")
+    print(f"hash: {loaded.hash()}")
+
+
+def doctor(
+    data: tuple[Path, ...] = (),
+    /,
+    *,
+    formulation: str = "instances",
+    selection: Selection = Selection(),  # noqa: B008
+) -> int:
+    """Tell what the machine has; with data, what is wrong with them.
+
+    Parameters
+    ----------
+    data
+        Folders with images and labels.
+    formulation
+        What is to be learnt: instances or semantic.
+    """
+    from napari_unet.doctor import check
+    from napari_unet.machine import describe_machine
+
+    if not data:
+        print("\n".join(describe_machine()))
+        return 0
+    with Show() as show:
+        samples, _ = load(find(data, selection), selection, show)
+    kinds = sorted(
+        {
+            f"{s.ndim}D {s.image.dtype}, {counted(len(s.image), 'channel')}"
+            for s in samples
+        }
+    )
+    objects = sum(np.count_nonzero(np.unique(s.labels)) for s in samples)
+    print(f"{len(samples):,} images ({'; '.join(kinds)}), {objects:,} labels")
+    findings = check(samples, formulation=formulation)
+    for finding in findings:
+        print(f"{finding.severity}: {finding}")
+    if not findings:
+        print("nothing is wrong")
+    return 2 if any(f.severity == "error" for f in findings) else 0
+
+
+def _load_model(path: str, device: str) -> Model:
+    from napari_unet.model import Model
+
+    return Model.load(path, device)
+
+
+def _warn_of_training_images(
+    model: Model, samples: Sequence[Sample], show: Show
+) -> None:
+    known = {entry["sha256"] for entry in model.card.get("data", [])}
+    seen = sum(entry["sha256"] in known for entry in data_hash(samples)) if known else 0
+    if seen:
+        show(
+            Note(
+                f"{seen} of {len(samples)} images were used in training this model; "
+                "figures on them say little about new images"
+            )
+        )

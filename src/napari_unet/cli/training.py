@@ -1,0 +1,225 @@
+"""``napari-unet train``."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.config import PRESETS, ModelConfig, TrainConfig, checked
+from napari_unet.events import Control, drain
+
+from .bars import Show, all_figures, clock, counted
+from .data import check_writable, find, load
+from .options import Device, Selection
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+    from napari_unet.samples import Sample
+
+BUDGETS = {"minutes", "steps", "epochs"}
+STOPPING = "stopping: validating and saving, press again to kill"
+SHOW_CURSOR = "\x1b[?25h"
+
+
+def train(
+    data: tuple[Path, ...],
+    /,
+    *,
+    output: Path,
+    config: TrainConfig,
+    model: ModelConfig,
+    selection: Selection = Selection(),  # noqa: B008
+    preset: str | None = None,
+    init: str | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+) -> None:
+    """Train a model on images with labels.
+
+    The model folder holds the best model so far at any moment. The first Ctrl-C stops
+    and saves, the second kills.
+
+    Parameters
+    ----------
+    data
+        Folders with images and labels; of an index.csv with a split, its train images.
+    output
+        Folder of the model.
+    preset
+        A named set of options, under those given here: guide (the classic U-Net guide's
+        network and training).
+    init
+        Start from this model: a folder, a file, or a built-in name.
+    resume
+        Go on with the run in --output, with its options.
+    """
+    explicit = model.model_fields_set
+    config, model = with_preset(preset, config, model)
+    check_writable(output)
+    if init is not None and explicit:
+        raise ValueError(
+            f"{', '.join(sorted(explicit))} cannot change the model of --init; leave "
+            "it out"
+        )
+    with Show() as show:
+        samples, _ = load(find(data, selection, split="train"), selection, show)
+        _describe(samples, output, config, model, init, resume, device)
+        trained = run(samples, output, config, model, init, resume, device, show)
+    print_result(trained, output)
+
+
+def run(
+    samples: Sequence[Sample],
+    output: Path,
+    config: TrainConfig,
+    model: ModelConfig,
+    init: str | None,
+    resume: bool,
+    device: str,
+    show: Show,
+) -> Model:
+    """Train with Ctrl-C as stop; draws the loss curve into the model folder."""
+    from napari_unet.checkpoint import HISTORY
+    from napari_unet.figures import loss_curve
+    from napari_unet.training import train as training
+
+    control = Control()
+    with _stop_on_interrupt(control):
+        trained = drain(
+            training(
+                samples,
+                None,
+                output,
+                config,
+                model=model,
+                init=init,
+                resume=resume,
+                device=device,
+                control=control,
+            ),
+            show,
+        )
+    with open(output / HISTORY, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    objects = trained.card.get("validation", {}).get("objects")
+    loss_curve(rows, output / "loss.png", objects=objects)
+    return trained
+
+
+def print_result(model: Model, folder: Path) -> None:
+    """Tell where the model is and how good it is, and on how much that rests."""
+    card = model.card
+    print(f"model: {folder} ({best_after(card)}; loss.png beside it)")
+    print(quality(card))
+
+
+def best_after(card: Mapping[str, Any]) -> str:
+    """Return when in its training the model was the best."""
+    took = clock(card.get("seconds", 0.0))
+    return f"best after {counted(card.get('steps', 0), 'step')}, {took}"
+
+
+def quality(card: Mapping[str, Any]) -> str:
+    """Return the figures of a model card with the objects behind them."""
+    found = card.get("validation", {})
+    if "figures" not in found:
+        return "no validation: there were too few annotated objects to hold some back"
+    return (
+        f"validation: {all_figures(found['figures'])} on "
+        f"{counted(found['objects'], 'object')} in {counted(found['images'], 'image')}"
+    )
+
+
+def with_preset(
+    name: str | None, config: TrainConfig, model: ModelConfig
+) -> tuple[TrainConfig, ModelConfig]:
+    """Put the options that the user gave over those of a preset.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset.
+    """
+    if name is None:
+        return config, model
+    if name not in PRESETS:
+        raise ValueError(
+            f"preset {name!r} is not known; choose one of {', '.join(sorted(PRESETS))}"
+        )
+    preset = PRESETS[name]
+    options = dict(preset["train"])
+    given = config.model_dump(exclude_unset=True)
+    if BUDGETS & given.keys():
+        options = {k: v for k, v in options.items() if k not in BUDGETS}
+    augment = {**options.get("augment", {}), **given.pop("augment", {})}
+    return (
+        checked(TrainConfig, {**options, **given, "augment": augment}),
+        checked(
+            ModelConfig, {**preset["model"], **model.model_dump(exclude_unset=True)}
+        ),
+    )
+
+
+def _describe(
+    samples: Sequence[Sample],
+    output: Path,
+    config: TrainConfig,
+    model: ModelConfig,
+    init: str | None,
+    resume: bool,
+    device: str,
+) -> None:
+    """Print device, number format and network, and which options do not count."""
+    import torch
+
+    from napari_unet.checkpoint import has_state
+    from napari_unet.device import pick_device, pick_dtype
+    from napari_unet.formulations import formulation_of
+    from napari_unet.model import Model
+    from napari_unet.networks import build
+    from napari_unet.recipe import fit
+
+    where = pick_device(device)
+    dtype = str(pick_dtype(where, config.precision, training=True))
+    print(f"device: {where}, {dtype.removeprefix('torch.')}")
+    start = init
+    if resume and has_state(output):
+        start = str(output)
+        ignored = (config.model_fields_set | model.model_fields_set) - BUDGETS
+        if ignored:
+            names = ", ".join(sorted(ignored))
+            print(f"the run goes on with its own options, not with this {names}")
+    elif resume:
+        print(f"{output} holds no run to go on with, so it starts anew")
+    wanted = Model.load(start, "cpu").config if start else fit(model, samples)
+    with torch.device("meta"):
+        network = build(wanted, formulation_of(wanted).channels)
+    shape = f"{wanted.ndim}D, depth {wanted.depth}, width {wanted.width}"
+    print(f"network: {wanted.network}, {wanted.formulation}, {shape}")
+    print(f"  {network.summary().splitlines()[-1]}")
+
+
+@contextmanager
+def _stop_on_interrupt(control: Control) -> Iterator[None]:
+    """Make the first Ctrl-C a wish to stop; the second kills at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        control.stop()
+        # Not print: the signal may have come in the midst of one.
+        cursor = SHOW_CURSOR if sys.stderr.isatty() else ""
+        os.write(2, f"\n{STOPPING}{cursor}\n".encode())
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,60 @@
+"""The package's public face: names, and what importing them costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import napari_unet
+
+HEAVY = ("torch", "qtpy", "napari", "magicgui", "dask", "matplotlib", "skimage")
+
+
+def run_python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_every_public_name_loads_and_is_listed():
+    for name in napari_unet.__all__:
+        assert getattr(napari_unet, name) is not None
+        assert name in dir(napari_unet)
+    assert {"Sample", "train", "segment", "evaluate", "Model", "drain"} <= set(
+        napari_unet.__all__
+    )
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        napari_unet.trian  # noqa: B018
+
+
+def test_names_are_the_ones_of_their_modules():
+    from napari_unet import events
+    from napari_unet.samples import Sample
+
+    assert napari_unet.Sample is Sample
+    assert napari_unet.events is events
+    assert napari_unet.drain is events.drain
+
+
+def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, time; t = time.process_time(); import napari_unet; "
+        "t = time.process_time() - t; "
+        f"print(t, *[m for m in {(*HEAVY, 'numpy', 'pydantic')} if m in sys.modules])"
+    )
+    runs = [run_python(code).split() for _ in range(3)]
+    assert min(float(seconds) for seconds, *_ in runs) < 0.2
+    assert runs[0][1:] == []
+
+
+def test_the_core_loads_no_interface():
+    modules = "config, events, samples, model, training, evaluation, figures, cli"
+    gui = ("qtpy", "napari", "magicgui", "dask", "matplotlib.pyplot")
+    code = (
+        f"import sys; from napari_unet import {modules}; "
+        f"print(*[m for m in {gui} if m in sys.modules])"
+    )
+    assert run_python(code) == ""
