@@ -152,7 +152,7 @@ def test_patch_batch_and_epoch_have_sensible_sizes():
     many = [sample((256, 256), objects=30)]
     patch = patch_of(config, ModelConfig(object_size=20), many, (16, 16))
     assert patch == (128, 128)
-    assert batch_of(config, patch) == 16
+    assert batch_of(config, patch) == 8
     assert epoch_steps(many, patch, 16) == 20
     assert epoch_steps(many * 600, patch, 16) == 150
     large = patch_of(config, ModelConfig(object_size=60), many, (16, 16))

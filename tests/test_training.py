@@ -226,9 +226,9 @@ def test_early_stopping_waits_for_patience(tmp_path, data, monkeypatch):
     scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.1])
     real = training.validate
 
-    def worse_and_worse(model, samples, config, thorough=False):
-        found = yield from real(model, samples, config, thorough)
-        return found if thorough else replace(found, score=next(scores))
+    def worse_and_worse(model, samples, config, turn=None):
+        found = yield from real(model, samples, config, turn)
+        return found if turn is None else replace(found, score=next(scores))
 
     monkeypatch.setattr(training, "validate", worse_and_worse)
     events = []

@@ -7,11 +7,10 @@ on which all blocks agree without talking; a block writes only its own region.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 from .events import Box
 from .formulations import Formulation, Objects
@@ -24,88 +23,74 @@ LEAST_CONTEXT = 64
 MOST_GROWTH = 8
 
 
-def context_of(object_size: float | None) -> int:
-    """Return the context in px to start with, for objects of that median diameter."""
-    return max(LEAST_CONTEXT, round(CONTEXT * (object_size or 0)))
+@dataclass
+class Context:
+    """A block and the margin that is read around it, which grows at need."""
+
+    box: Box
+    margin: int
+    most: int
+
+    @classmethod
+    def of(cls, box: Box, object_size: float | None, instances: bool) -> Context:
+        """Return the context to start with, for objects of that median diameter."""
+        if not instances:  # a pixel's class depends on no other pixel
+            return cls(box, 0, 0)
+        margin = max(LEAST_CONTEXT, round(CONTEXT * (object_size or 0)))
+        return cls(box, margin, MOST_GROWTH * margin)
+
+    def grow(self) -> bool:
+        """Double the margin, up to 8 times the first; returns whether it could."""
+        if self.margin >= self.most:
+            return False
+        self.margin *= 2
+        return True
 
 
 def decode_block(
     maps: np.ndarray,
-    box: Box,
+    context: Context,
     formulation: Formulation,
     thresholds: Mapping[str, float],
     spacing: tuple[float, ...] | None,
-    context: int,
-) -> tuple[Objects, int]:
-    """Decode one block with enough context to be sure of it.
+) -> tuple[Objects, bool]:
+    """Decode one block with the margin of its context.
 
     Parameters
     ----------
     maps : (channels, [Z,] Y, X) float array
-        Of the whole image.
-    box : tuple of slice
-        The block, in the spatial axes.
+        Of the whole image; only the block and its margin are read.
+    context : Context
     formulation : Formulation
     thresholds : mapping of str to float
     spacing : tuple of float or None
-    context : int
-        Px on every side to start with; doubled, up to 8 times as much, while an
-        object of the block or its neighbour touches the edge of what was read.
 
     Returns
     -------
     objects : Objects
         `labels` of the block alone; the table of the objects that it shows, with
         scores and areas of the whole objects.
-    too_large : int
-        Objects that still touched the edge: they may be cut or wrong.
+    sure : bool
+        Whether they are what decoding the whole image would give. If not, a wider
+        margin can help.
     """
-    shape = maps.shape[1:]
-    margin = context if formulation.instances else 0  # classes need no context
-    while True:
-        read = grow(box, margin, shape)
-        found = formulation.decode(
-            maps[(slice(None), *read)],
-            thresholds,
-            spacing,
-            tuple(s.start for s in read),
-            tuple(shape),
-        )
-        inner = within(box, read)
-        labels = found.labels[inner]
-        present = np.isin(found.ids, labels)
-        too_large = 0
-        if formulation.instances:
-            too_large = _cut_off(found, present, read, shape)
-        if not too_large or margin >= MOST_GROWTH * context:
-            break
-        margin *= 2
+    shape = tuple(maps.shape[1:])
+    read = grow(context.box, context.margin, shape)
+    found = formulation.decode(
+        maps[(slice(None), *read)],
+        thresholds,
+        spacing,
+        tuple(s.start for s in read),
+        shape,
+    )
+    inner = within(context.box, read)
+    labels = found.labels[inner]
+    present = np.isin(found.ids, labels)
+    sure = found.unsure is None or not found.unsure[inner].any()
     return (
         Objects(labels, found.ids[present], found.score[present], found.area[present]),
-        too_large,
+        sure,
     )
-
-
-def _cut_off(
-    found: Objects, present: np.ndarray, read: Box, shape: Sequence[int]
-) -> int:
-    """Count the objects at an open edge of the read on which the block depends."""
-    edge = np.zeros(found.labels.shape, bool)
-    for axis, (s, n) in enumerate(zip(read, shape, strict=True)):
-        before = (slice(None),) * axis
-        if s.start > 0:
-            edge[(*before, slice(0, 1))] = True
-        if s.stop < n:
-            edge[(*before, slice(-1, None))] = True
-    if not edge.any() or not present.any():
-        return 0
-    at_edge = np.unique(found.labels[edge])
-    at_edge = at_edge[at_edge > 0]
-    if not len(at_edge):
-        return 0
-    inside = np.isin(found.labels, found.ids[present])
-    near = ndimage.binary_dilation(inside, np.ones((3,) * inside.ndim, bool))
-    return int(np.isin(at_edge, found.labels[near]).sum())
 
 
 @dataclass

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from .files import atomic, make_folder
-from .model import read_header
+from .model_file import read_header
 
 STATE = "state.safetensors"
 RUN = "run"

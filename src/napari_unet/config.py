@@ -6,13 +6,23 @@ text everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+import operator
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-FORMAT = 1
-"""Format number of the model file; :func:`migrate` reads older ones."""
+from .options import Config, checked
+from .presets import PRESETS
+
+__all__ = [
+    "PRESETS",
+    "AugmentConfig",
+    "Config",
+    "ModelConfig",
+    "PredictConfig",
+    "TrainConfig",
+    "checked",
+]
 
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
@@ -22,19 +32,6 @@ Precision = Annotated[
     ),
 ]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Config(BaseModel):
-    """Base of all options: frozen, and unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with some options changed, checked again."""
-        return checked(type(self), {**self.model_dump(), **changes})
-
-
-C = TypeVar("C", bound=Config)
 
 
 class ModelConfig(Config):
@@ -92,8 +89,8 @@ class ModelConfig(Config):
         if self.strides is not None:
             if len(self.strides) != self.depth:
                 raise ValueError(
-                    f"strides has {len(self.strides)} levels but depth is {self.depth}; "
-                    "give one tuple a pooling"
+                    f"strides has {len(self.strides)} levels but depth is "
+                    f"{self.depth}; give one tuple a pooling"
                 )
             if any(
                 len(s) != self.ndim or not all(1 <= v <= 4 for v in s)
@@ -110,9 +107,15 @@ class ModelConfig(Config):
             )
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
-            raise ValueError(f"percentiles {self.percentiles} must rise within 0 to 100")
-        if not self.classes or any(c <= 0 for c in self.classes):
-            raise ValueError(f"classes {self.classes} must be positive label values")
+            raise ValueError(
+                f"percentiles {self.percentiles} must rise within 0 to 100"
+            )
+        if not self.classes or not all(0 < c < 2**31 for c in self.classes):
+            raise ValueError(
+                f"classes {self.classes} must be label values from 1 to 2147483647"
+            )
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes {self.classes} must differ")
         return self
 
     @property
@@ -151,7 +154,9 @@ class AugmentConfig(Config):
     noise: float = Field(
         0.05, ge=0, le=1, description="Gaussian noise, standard deviation up to."
     )
-    blur: float = Field(0.0, ge=0, le=5, description="Gaussian blur up to sigma, in px.")
+    blur: float = Field(
+        0.0, ge=0, le=5, description="Gaussian blur up to sigma, in px."
+    )
     inversion: float = Field(
         0.0, ge=0, le=1, description="Part of the images that are inverted."
     )
@@ -174,7 +179,8 @@ class TrainConfig(Config):
         description="Train for so many epochs (the steps between two validations).",
     )
     patch: int | tuple[int, ...] | None = Field(
-        None, description="Edge of the training crops in px; None: chosen from the data."
+        None,
+        description="Edge of the training crops in px; None: chosen from the data.",
     )
     batch: int | None = Field(
         None, ge=1, le=1024, description="Crops a step; None: chosen from the patch."
@@ -187,7 +193,7 @@ class TrainConfig(Config):
         "adamw", description="Adam with decoupled weight decay, or plain Adam."
     )
     average: float = Field(
-        0.995,
+        0.998,
         ge=0,
         lt=1,
         description="Weights are averaged over about 1 / (1 - average) steps; 0: not.",
@@ -252,7 +258,8 @@ class PredictConfig(Config):
         description="Intensities that become 0 and 1, a channel; None: from the image.",
     )
     accurate: bool = Field(
-        False, description="Average over mirrored images: better, 4 times slower (3D: 8)."
+        False,
+        description="Average over mirrored images: better, 4 times slower (3D: 8).",
     )
     tile: int | None = Field(
         None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
@@ -262,83 +269,13 @@ class PredictConfig(Config):
     )
     precision: Precision = "auto"
 
-
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    # The guide's network and training, to the letter: nothing of ours added.
-    "guide": {
-        "model": {
-            "formulation": "semantic",
-            "norm": "none",
-            "dropout": (0.1, 0.1, 0.2, 0.2, 0.3),
-            "width": 16,
-            "depth": 4,
-        },
-        "train": {
-            "epochs": 25,
-            "batch": 16,
-            "rate": 1e-3,
-            "warmup": 0,
-            "optimizer": "adam",
-            "average": 0.0,
-            "loss": "ce",
-            "validation": 0.1,
-            "patience": 2,
-            "thresholds": False,
-            "augment": {
-                "flips": False,
-                "turns": False,
-                "scaling": 1.0,
-                "brightness": 0.0,
-                "contrast": 0.0,
-                "gamma": 1.0,
-                "noise": 0.0,
-            },
-        },
-    },
-}
-"""Named sets of options; everything not named keeps its default."""
-
-
-def checked(kind: type[C], options: Mapping[str, Any]) -> C:
-    """Make a config; bad options become one ValueError sentence each."""
-    try:
-        return kind.model_validate(dict(options))
-    except ValidationError as error:
-        raise ValueError(explain(error)) from None
-
-
-def explain(error: ValidationError) -> str:
-    """Return pydantic's findings as one line of plain sentences."""
-    lines = []
-    for item in error.errors():
-        name = ".".join(str(p) for p in item["loc"] if not _is_branch(p))
-        message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
-        if item["type"] == "extra_forbidden":
-            message, got = "is not an option; check its spelling", ""
-        lines.append(f"{name}: {message}{got}" if name else message)
-    return "; ".join(dict.fromkeys(lines))
-
-
-def _is_branch(part: object) -> bool:
-    # Unions add the name of the branch that failed; a user never wrote it.
-    return isinstance(part, str) and ("[" in part or part in {"int", "float", "str"})
-
-
-def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model header of any older format as one of today's.
-
-    Raises
-    ------
-    ValueError
-        If the format is newer than this version knows, or not there.
-    """
-    number = header.get("format")
-    if not isinstance(number, int) or number < 1:
-        raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
-    if number > FORMAT:
-        raise ValueError(
-            f"format {number} is newer than this version reads ({FORMAT}); "
-            "update napari-unet-live"
-        )
-    return dict(header)
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.intensity is not None:
+            low, high = self.intensity
+            if len(low) != len(high) or not all(map(operator.lt, low, high)):
+                raise ValueError(
+                    f"intensity {self.intensity} must hold as many low as high values, "
+                    "each low one below its high one"
+                )
+        return self

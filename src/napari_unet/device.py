@@ -46,7 +46,8 @@ def pick_dtype(
 
     ``auto`` takes 16 bits only where the hardware multiplies them faster: GPUs with
     tensor cores, and CPUs with AMX (2.5 times in training, 2.1 times in prediction, as
-    measured on a U-Net of width 16); without such units bfloat16 is 3 to 5 times slower.
+    measured on a U-Net of width 16); without such units bfloat16 is 3 to 5 times
+    slower.
     """
     if precision != "auto":
         return DTYPES[precision]

@@ -1,4 +1,4 @@
-"""Losses of class maps. Each gives one number a sample, so that samples weigh equally."""
+"""Losses of class maps: one number a sample, so that samples weigh equally."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def cross_entropy(
     if logits.shape[1] == 1:
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         if class_weights is not None:
-            loss = loss * (class_weights[0] + target * (class_weights[1:] - class_weights[0]))
+            loss = loss * (
+                class_weights[0] + target * (class_weights[1:] - class_weights[0])
+            )
         return weighted_mean(loss, weight)
     index = target[:, 0].round().long()
     loss = F.cross_entropy(logits, index, class_weights, reduction="none")
@@ -72,9 +74,8 @@ def dice(
         probability = torch.softmax(logits, 1)[:, 1:]
         truth = F.one_hot(target[:, 0].round().long(), logits.shape[1])
         truth = truth.movedim(-1, 1)[:, 1:].to(probability.dtype)
-    probability, truth = probability * weight, truth * weight
-    both = (probability * truth).flatten(2).sum(2)
-    sums = probability.flatten(2).sum(2) + truth.flatten(2).sum(2)
+    both = (probability * truth * weight).flatten(2).sum(2)
+    sums = ((probability + truth) * weight).flatten(2).sum(2)
     # + 1 px: an empty sample with an empty prediction is right, not undefined.
     return (1 - (2 * both + 1) / (sums + 1)).mean(1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,21 +14,26 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from .config import FORMAT, ModelConfig, checked, migrate
+from .config import ModelConfig, checked
 from .device import pick_device, pick_dtype
 from .files import atomic, make_folder
 from .formulations import formulation_of
+from .model_file import (
+    CONFIG,
+    FORMAT,
+    HEADER,
+    SUFFIX,
+    THUMBNAIL,
+    WEIGHTS,
+    find_model,
+    read_header,
+    read_tensors,
+    read_weights,
+)
 from .networks import build
 from .networks.unet import UNet
 from .samples import Stats, normalise
 
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
-THUMBNAIL = "thumbnail.png"
-SUFFIX = ".unetmodel"
-BUILT_IN = Path(__file__).parent / "models"
-HEADER = "napari_unet"
-MOST_BYTES = 2**31
 # Rec. 709 luminance, as scikit-image's rgb2gray.
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
 
@@ -65,7 +69,7 @@ class Model:
         self.network = network.to(self.device)
         if config.ndim == 2:
             # Twice as fast as the default order on a CPU, and what tensor cores want.
-            self.network = self.network.to(memory_format=torch.channels_last)
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.eval()
 
     @classmethod
@@ -95,29 +99,32 @@ class Model:
         name: str = "image",
     ) -> None:
         """Raise a ValueError unless an image of this shape (C, ...) fits the model."""
-        wanted, count = self.config.input, shape[0]
         if self.config.ndim == 3 and len(shape) == 3:
             raise ValueError(
                 f"{name}: the image is 2D {tuple(shape[1:])} but the model is 3D; "
                 "use a stack, or a 2D model"
             )
-        fits = {"grey": rgb or count == 1, "rgb": rgb or count == 1}
+        wanted, count = self.config.input, shape[0]
         if isinstance(wanted, tuple):
-            ok = not rgb and count == len(wanted)
+            fits = not rgb and count == len(wanted)
+            expects = f"{len(wanted)} channels ({', '.join(wanted)})"
+            remedy = "give an image with these channels, or choose another model"
         else:
-            ok = fits[wanted]
-        if not ok:
+            fits = rgb or count == 1
+            expects = "one channel" if wanted == "grey" else "one channel or RGB"
+            remedy = "choose one of them with --channel"
+        if not fits:
             names = ", ".join(channels or map(str, range(count)))
-            expects = (
-                f"{len(wanted)} channels ({', '.join(wanted)})"
-                if isinstance(wanted, tuple)
-                else "one channel" if wanted == "grey" else "one channel or RGB"
-            )
             has = "RGB colours" if rgb else f"{count} channels ({names})"
-            remedy = (
-                "choose another model" if rgb else "choose one of them with --channel"
+            raise ValueError(
+                f"{name}: the model wants {expects}, the image has {has}; {remedy}"
             )
-            raise ValueError(f"{name}: the model wants {expects}, the image has {has}; {remedy}")
+        if isinstance(wanted, tuple) and set(channels) == set(wanted):
+            if tuple(channels) != wanted:
+                raise ValueError(
+                    f"{name}: the channels are {', '.join(channels)} but the model "
+                    f"wants them in the order {', '.join(wanted)}; sort them"
+                )
 
     def prepare(self, image: np.ndarray, rgb: bool, stats: Stats) -> np.ndarray:
         """Normalise an image, or a part of one, and adapt its channels.
@@ -243,102 +250,36 @@ class Model:
             If there is no model, or its file is truncated, foreign, of another shape
             than its config says, or of a newer format.
         """
-        where = find_model(path)
-        data = _weights_of(where)
-        header = read_header(data, str(path))
-        config = checked(ModelConfig, header.get("config") or {})
+        name = str(path)
+        data = read_weights(find_model(path))
+        header = read_header(data, name)
         try:
-            tensors = safetensors.torch.load(data)
-        except safetensors.SafetensorError as error:
-            raise ValueError(f"{path}: {WEIGHTS} is damaged ({error})") from None
-        with torch.device("meta"):
-            network = build(config, formulation_of(config).channels)
-        _check_tensors(network.state_dict(), tensors, str(path))
-        network.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()},
-            assign=True,
-        )
+            config, thresholds, card = _contents(header)
+            with torch.device("meta"):
+                network = build(config, formulation_of(config).channels)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        tensors = read_tensors(data, network.state_dict(), name)
+        network.load_state_dict(tensors, assign=True)
         network.requires_grad_()
-        return cls(
-            config,
-            network,
-            header.get("thresholds"),
-            header.get("card"),
-            pick_device(device),
-        )
+        return cls(config, network, thresholds, card, pick_device(device))
 
 
-def find_model(path: str | Path) -> Path:
-    """Return the folder or file that a path or a built-in name stands for."""
-    where = Path(path)
-    if where.exists():
-        return where
-    built_in = BUILT_IN / str(path)
-    if len(where.parts) == 1 and (built_in / WEIGHTS).is_file():
-        return built_in
-    names = sorted(p.parent.name for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
-    known = f"; built in: {', '.join(names)}" if names else ""
-    raise ValueError(
-        f"{path}: there is no such model; give the folder that training wrote, or a "
-        f"{SUFFIX} file{known}"
+def _contents(
+    header: Mapping[str, Any],
+) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
+    """Return config, thresholds and card of a header; a ValueError if they are not."""
+    config, thresholds, card = (
+        header.get(key) for key in ("config", "thresholds", "card")
     )
-
-
-def _weights_of(where: Path) -> bytes:
-    """Return the bytes of the model file, from a folder or an archive."""
-    if where.is_dir():
-        file = where / WEIGHTS
-        if not file.is_file():
-            raise ValueError(
-                f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
-                "the folder that training wrote"
-            )
-        return file.read_bytes()
-    if where.suffix == ".safetensors":
-        return where.read_bytes()
-    try:
-        with zipfile.ZipFile(where) as archive:
-            if archive.getinfo(WEIGHTS).file_size > MOST_BYTES:
-                raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
-            return archive.read(WEIGHTS)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    if not (
+        isinstance(config, dict)
+        and isinstance(thresholds, dict)
+        and all(isinstance(v, int | float) for v in thresholds.values())
+        and isinstance(card, dict)
+    ):
         raise ValueError(
-            f"{where}: this is not a model file ({error}); give a {SUFFIX} file or a "
-            "model folder"
-        ) from None
-
-
-def read_header(data: bytes, name: str) -> dict[str, Any]:
-    """Return the header that :meth:`Model.save` put into the model file."""
-    stream = io.BytesIO(data)
-    length = int.from_bytes(stream.read(8), "little")
-    try:
-        if length > len(data):
-            raise ValueError("truncated")
-        raw = json.loads(stream.read(length))
-        header = json.loads(raw["__metadata__"][HEADER])
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"{name}: {WEIGHTS} is truncated or not a model of napari-unet-live; copy "
-            "it again, or train the model anew"
-        ) from None
-    try:
-        return migrate(header)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _check_tensors(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str
-) -> None:
-    missing = sorted(expected.keys() - found.keys())
-    foreign = sorted(found.keys() - expected.keys())
-    if missing or foreign:
-        what = f"{missing[0]} is missing" if missing else f"{foreign[0]} is foreign"
-        raise ValueError(f"{name}: the weights do not fit the config: {what}")
-    for key, tensor in expected.items():
-        if tensor.shape != found[key].shape:
-            raise ValueError(
-                f"{name}: the weights do not fit the config: {key} has shape "
-                f"{tuple(found[key].shape)}, expected {tuple(tensor.shape)}"
-            )
+            f"{WEIGHTS} holds no config, thresholds and card, so it is not a model; "
+            "give the folder that training wrote"
+        )
+    return checked(ModelConfig, config), thresholds, card

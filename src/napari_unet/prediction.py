@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,72 @@ class Picture:
         return tuple(self.array.shape[1:])
 
 
+@dataclass
+class Memory:
+    """What has turned out to fit into memory, for all tiles to come.
+
+    pixels : most pixels of a read
+    failed : the read at which memory ran out first
+    """
+
+    pixels: float = math.inf
+    failed: str = ""
+    told: bool = False
+
+
+@dataclass
+class Prediction:
+    """The way of one image through the network.
+
+    maps : (channels, [Z,] Y, X) float32, 0 to 1, filled tile by tile
+    plan : the tiles, in raster order
+    """
+
+    model: Model
+    picture: Picture
+    stats: Stats
+    config: PredictConfig
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        """Make room for the maps, and cut the image into tiles."""
+        shape = self.picture.shape
+        self.maps = np.zeros((self.model.formulation.channels, *shape), np.float32)
+        self.plan = plan_tiles(self.model, shape, self.config)
+
+    def run(self, tile: Tile) -> Iterator[Note]:
+        """Fill in one tile; where memory runs out, one half after the other."""
+        pixels = math.prod(s.stop - s.start for s in tile.read)
+        if pixels <= self.memory.pixels:
+            found = self._try(tile)
+            if found is not None:
+                self.maps[(slice(None), *tile.write)] = found[(slice(None), *tile.crop)]
+                if self.memory.failed and not self.memory.told:
+                    self.memory.told = True
+                    yield Note(
+                        f"{self.picture.name}: memory ran out on a tile of "
+                        f"{self.memory.failed} px; going on with {_size(tile.read)} px"
+                    )
+                return
+            free_memory(self.model.device)
+            self.memory.pixels = pixels - 1
+            self.memory.failed = self.memory.failed or _size(tile.read)
+        for half in _halve(self.model, tile, self.picture.shape):
+            yield from self.run(half)
+
+    def _try(self, tile: Tile) -> np.ndarray | None:
+        """Return the maps of a tile's read, or None where memory runs out."""
+        raw = _read(self.picture.array, tile.read)
+        prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
+        try:
+            found: np.ndarray = _flipped_mean(self.model, prepared, self.config)[0]
+            return found
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
+
 def predict_maps(
     model: Model,
     picture: Picture,
@@ -52,26 +119,33 @@ def predict_maps(
 
     Tiled maps equal those of the whole image to 1e-5 in float32.
 
+    Parameters
+    ----------
+    model : Model
+    picture : Picture
+    stats : Stats
+        Intensities that become 0 and 1.
+    config : PredictConfig, optional
+        For the tile, the precision, and whether mirrored images are averaged.
+    control : Control, optional
+        `stop` leaves 0 in the maps where no tile has been.
+
     Returns
     -------
-    (channels, [Z,] Y, X) float32 array
+    (channels, [Z,] Y, X) float32 array, 0 to 1
     """
-    config = config or PredictConfig()
-    maps = np.zeros((model.formulation.channels, *picture.shape), np.float32)
-    plan = plan_tiles(model, picture.shape, config)
     control = control or Control()
-    for done, tile in enumerate(plan, start=1):
+    prediction = Prediction(model, picture, stats, config or PredictConfig())
+    for done, tile in enumerate(prediction.plan, start=1):
         yield from control.wait_while_paused()
         if control.stopped:
             break
-        yield from run_tile(model, picture, stats, config, tile, maps)
-        yield TileDone(done, len(plan))
-    return maps
+        yield from prediction.run(tile)
+        yield TileDone(done, len(prediction.plan))
+    return prediction.maps
 
 
-def plan_tiles(
-    model: Model, shape: Sequence[int], config: PredictConfig
-) -> list[Tile]:
+def plan_tiles(model: Model, shape: Sequence[int], config: PredictConfig) -> list[Tile]:
     """Cut an image into the tiles that fit into memory."""
     if config.tile is not None:
         read = (config.tile,) * len(shape)
@@ -89,36 +163,6 @@ def _read_that_fits(model: Model, padded: tuple[int, ...]) -> tuple[int, ...]:
         axis = int(np.argmax(np.where(read > least, read, 0)))
         read[axis] = max(least[axis], read[axis] // 2)
     return tuple(int(n) for n in read)
-
-
-def run_tile(
-    model: Model,
-    picture: Picture,
-    stats: Stats,
-    config: PredictConfig,
-    tile: Tile,
-    maps: np.ndarray,
-) -> Iterator[Event]:
-    """Write one tile's maps; where memory runs out, its halves one after the other."""
-    raw = _read(picture.array, tile.read)
-    prepared = model.prepare(raw, picture.rgb, stats)[None]
-    try:
-        found = _flipped_mean(model, prepared, config)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        found = None
-    if found is not None:
-        maps[(slice(None), *tile.write)] = found[0][(slice(None), *tile.crop)]
-        return
-    free_memory(model.device)
-    halves = _halve(model, tile, picture.shape)
-    yield Note(
-        f"{picture.name}: memory ran out on a tile of {_size(tile.read)} px; going on "
-        f"with {_size(halves[0].read)} px"
-    )
-    for half in halves:
-        yield from run_tile(model, picture, stats, config, half, maps)
 
 
 def _size(box: Box) -> str:
@@ -157,7 +201,8 @@ def _read_for(write: Box, model: Model, shape: Sequence[int]) -> Box:
 def _read(array: Any, box: Box) -> np.ndarray:
     """Read a box of the padded image: beyond its end the last pixels are repeated."""
     inner = tuple(
-        slice(b.start, min(b.stop, n)) for b, n in zip(box, array.shape[1:], strict=True)
+        slice(b.start, min(b.stop, n))
+        for b, n in zip(box, array.shape[1:], strict=True)
     )
     part = np.asarray(array[(slice(None), *inner)])
     missing = [(0, b.stop - i.stop) for b, i in zip(box, inner, strict=True)]

@@ -11,8 +11,9 @@ import numpy as np
 from .config import ModelConfig, TrainConfig
 from .samples import Sample
 
-# Pixels a step: enough for batch statistics, little enough for two steps a second.
-PIXELS_A_STEP = 2**18
+# Pixels a step. Half as many and twice the steps learn faster: after the same pixels of
+# DSB2018, mean9 on held-back training images is .437 with 2**17 and .422 with 2**18.
+PIXELS_A_STEP = 2**17
 VOXELS_A_STEP = 2**18
 # A patch should hold a few objects and their surroundings.
 PATCH_IN_OBJECTS = 4
@@ -43,7 +44,7 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         changes["object_size"] = object_size(samples)
     if "border_width" not in given:
         size = changes.get("object_size") or config.object_size or 0
-        changes["border_width"] = 1 if size < 40 else 2 if size < 100 else 3
+        changes["border_width"] = 1 if size < 12 else 2 if size < 80 else 3
     if config.spacing is None:
         changes["spacing"] = samples[0].spacing
     if ndim == 3 and "depth" not in given:

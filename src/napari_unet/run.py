@@ -20,7 +20,8 @@ from .config import ModelConfig, TrainConfig, checked
 from .crops import Encoded, encode_all, image_weights
 from .device import pick_dtype
 from .events import Event, Note, Progress, StepDone
-from .model import WEIGHTS, Model
+from .model import Model
+from .model_file import WEIGHTS
 from .networks.layers import Dropout
 from .recipe import batch_of, epoch_steps, fit, patch_of
 from .samples import Sample, data_hash, split

@@ -14,7 +14,7 @@ import numpy as np
 MOST_VALUES = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
 class Sample:
     """One image with its labels, as training and evaluation take it.
 
@@ -81,8 +81,12 @@ class Sample:
 def check_image(
     image: Any, rgb: bool, spacing: tuple[float, ...] | None, name: str
 ) -> None:
-    """Raise a ValueError unless `image` is (C, [Z,] Y, X) and fits `rgb` and `spacing`."""
+    """Raise a ValueError unless `image` is (C, [Z,] Y, X) and the others fit it."""
     name = name or "image"
+    if np.dtype(image.dtype).kind not in "buif":
+        raise ValueError(
+            f"{name}: an image must hold real numbers, got {image.dtype}; convert it"
+        )
     if image.ndim not in (3, 4) or 0 in image.shape:
         raise ValueError(
             f"{name}: an image must be (C, Y, X) or (C, Z, Y, X) and not empty, "
@@ -135,6 +139,8 @@ def intensity_stats(
     for group in groups:
         values = _subsample(image, group)
         a, b = np.percentile(values, percentiles)
+        if a >= b:  # few bright pixels on a background of one value
+            a, b = values.min(), values.max()
         low.append(float(a))
         high.append(float(b))
     return Stats(tuple(low), tuple(high))
@@ -146,7 +152,8 @@ def _subsample(image: Any, channels: slice) -> np.ndarray:
     while np.prod([-(-s // step) for s in spatial], dtype=float) > MOST_VALUES:
         step += 1
     index = (channels, *(slice(None, None, step) for _ in spatial))
-    return np.asarray(image[index]).ravel()
+    values = np.asarray(image[index]).ravel()
+    return values.view(np.uint8) if values.dtype == bool else values
 
 
 def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
@@ -163,11 +170,17 @@ def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
     (C, [Z,] Y, X) float32 array
     """
     shape = (-1,) + (1,) * (image.ndim - 1)
-    low = np.asarray(stats.low, np.float32).reshape(shape)
-    span = np.asarray(stats.high, np.float32).reshape(shape) - low
+    low = np.asarray(stats.low).reshape(shape)
+    span = np.asarray(stats.high).reshape(shape) - low
     # A constant image has no contrast to stretch: it becomes 0 everywhere.
-    span = np.where(span > 0, span, np.float32(np.inf))
-    return (image.astype(np.float32, copy=False) - low) / span
+    span = np.where(span > 0, span, np.inf).astype(np.float32)
+    # Large integers and float64 would lose their contrast if not shifted first.
+    exact = np.result_type(image.dtype, np.float32) == np.float32
+    shifted = (
+        image.astype(np.float32) - low.astype(np.float32) if exact else image - low
+    )
+    normalised: np.ndarray = shifted.astype(np.float32, copy=False) / span
+    return normalised
 
 
 def split(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from .blocks import Numbering, context_of, decode_block
+from .blocks import Context, Numbering, decode_block
+from .checks import check_finite, check_out, check_stats, stats_of
 from .config import PredictConfig
-from .events import Block, Box, Control, Event, Note, TileDone
+from .events import Block, Box, Control, Event, Note, Progress, TileDone
+from .formulations import Objects
 from .model import Model
-from .prediction import Picture, plan_tiles, run_tile
-from .samples import Stats, check_image, intensity_stats
-from .tiling import blocks, distance, grow, overlap
+from .prediction import Memory, Picture, Prediction
+from .resampling import resampled, resize
+from .samples import Stats, check_image
+from .tiling import Tile, blocks, distance, grow, overlap
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def segment(
     name : str
         What messages call the image.
     out : array-like, optional
-        Where labels are written, of the image's spatial shape, int32.
+        Where labels are written: of the image's spatial shape, integers of 32 bits or
+        more.
     stats : Stats, optional
         Intensities that become 0 and 1, for example of a whole time series.
     control : Control, optional
@@ -91,60 +95,23 @@ def segment(
     >>> result.labels.max()  # doctest: +SKIP
     214
     """
+    began = time.monotonic()
     picture = Picture(image, rgb, spacing, channels, name)
     config = config or PredictConfig()
-    control = control or Control()
     check_image(image, rgb, spacing, name)
     model.check(image.shape, rgb, channels, name)
-    check_finite(image, name)
-    began = time.monotonic()
-    job = _Job(model, picture, config, control)
-    job.stats = stats or _stats_of(picture, model, config)
-    job.out = np.zeros(picture.shape, np.int32) if out is None else out
-    if all(a >= b for a, b in zip(job.stats.low, job.stats.high, strict=True)):
-        job.notes.append(f"{name}: the image is constant, so it holds no objects")
-        yield Note(job.notes[-1])
-        job.complete = True
-    else:
-        yield from job.run()
-    ids, score, area = job.finish()
-    return Result(
-        job.out,
-        ids,
-        score,
-        area,
-        job.stats,
-        time.monotonic() - began,
-        job.complete,
-        tuple(job.notes),
-    )
-
-
-def check_finite(image: Any, name: str) -> None:
-    """Raise a ValueError if a float image holds NaN or infinite values."""
-    if np.dtype(image.dtype).kind != "f":
-        return
-    wrong = 0
-    for box in blocks(image.shape[1:], 4096):
-        wrong += int((~np.isfinite(np.asarray(image[(slice(None), *box)]))).sum())
-    if wrong:
-        raise ValueError(
-            f"{name}: {wrong:,} values are NaN or infinite; replace them, for example "
-            "with numpy.nan_to_num"
-        )
-
-
-def _stats_of(picture: Picture, model: Model, config: PredictConfig) -> Stats:
-    if config.intensity is None:
-        return intensity_stats(picture.array, picture.rgb, model.config.percentiles)
-    low, high = config.intensity
-    wanted = 1 if picture.rgb else picture.array.shape[0]
-    if len(low) != wanted or len(high) != wanted:
-        raise ValueError(
-            f"{picture.name}: intensity has {len(low)} low and {len(high)} high values "
-            f"but {wanted} are needed, one a channel (RGB: one)"
-        )
-    return Stats(tuple(low), tuple(high))
+    if out is None:
+        out = np.zeros(picture.shape, np.int32)
+    check_out(out, picture)
+    yield from check_finite(picture)
+    stats = stats or stats_of(picture, model, config)
+    check_stats(stats, picture)
+    job = _Job(model, picture, config, control or Control(), stats, out)
+    yield from job.run()
+    ids, score, area = yield from job.finish()
+    seconds = time.monotonic() - began
+    notes = tuple(job.notes)
+    return Result(out, ids, score, area, stats, seconds, job.complete, notes)
 
 
 @dataclass
@@ -155,149 +122,156 @@ class _Job:
     picture: Picture
     config: PredictConfig
     control: Control
-    out: Any = None
-    stats: Stats = Stats((), ())
+    stats: Stats
+    out: Any
     numbering: Numbering = field(default_factory=Numbering)
+    memory: Memory = field(default_factory=Memory)
     notes: list[str] = field(default_factory=list)
-    complete: bool = False
-    blocks_done: list[Box] = field(default_factory=list)
+    written: list[Box] = field(default_factory=list)
+    tiles_done: int = 0
+    unsure: int = 0  # blocks that even the widest context left unsure
+
+    def __post_init__(self) -> None:
+        self.thresholds = dict(self.model.thresholds)
+        if self.config.threshold is not None:
+            self.thresholds["foreground"] = self.config.threshold
+        if self.config.smallest is not None:
+            self.thresholds["smallest"] = self.config.smallest
+        ndim = self.model.config.ndim
+        shape = self.picture.shape
+        self.planes = 1 if ndim == len(shape) else shape[0]
+        self.blocks = len(blocks(shape[-ndim:], self.config.block)) * self.planes
+
+    @property
+    def complete(self) -> bool:
+        return len(self.written) == self.blocks
 
     def run(self) -> Iterator[Event]:
-        if self.model.config.ndim == len(self.picture.shape):
-            yield from self._run_planes([None])
-            return
-        planes = self.picture.shape[0]
-        self._note(
-            f"{self.picture.name}: a stack on a 2D model is segmented plane by plane "
-            f"({planes} planes)"
-        )
-        yield Note(self.notes[-1])
-        yield from self._run_planes(list(range(planes)))
+        name, shape = self.picture.name, self.picture.shape
+        if all(a >= b for a, b in zip(self.stats.low, self.stats.high, strict=True)):
+            yield self._note(f"{name}: the image is constant, so it holds no objects")
+            for box in blocks(shape, self.config.block):
+                self.out[box] = 0
+            self.blocks = 0
+        elif self.model.config.ndim == len(shape):
+            yield from self._run_picture(self.picture, None)
+        else:
+            yield self._note(
+                f"{name}: a stack on a 2D model is segmented plane by plane "
+                f"({self.planes} planes)"
+            )
+            yield from self._run_planes()
+        if self.unsure:
+            yield self._note(
+                f"{name}: around {self.unsure} of {self.blocks} blocks, objects are "
+                "too large for what is read there, so they may be cut at the edges of "
+                "the blocks; choose a larger block"
+            )
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str) -> Note:
         self.notes.append(text)
+        return Note(text)
 
-    def _run_planes(self, planes: list[int | None]) -> Iterator[Event]:
-        for done, z in enumerate(planes):
-            picture = self.picture
-            if z is not None:
-                array = np.asarray(picture.array[:, z])
-                picture = Picture(array, picture.rgb, None, picture.channels, picture.name)
-            yield from self._run_picture(picture, z, done, len(planes))
-            if self.control.stopped:
-                return
-        self.complete = True
+    def _run_planes(self) -> Iterator[Event]:
+        todo = list(range(self.planes))
+        while todo and not self.control.stopped:
+            z = self._nearest([(slice(z, z + 1),) for z in todo], slice(0, 1))
+            picture = replace(
+                self.picture,
+                array=np.asarray(self.picture.array[:, todo[z]]),
+                spacing=self.picture.spacing and self.picture.spacing[1:],
+            )
+            yield from self._run_picture(picture, todo.pop(z))
 
-    def _run_picture(
-        self, picture: Picture, z: int | None, done: int, count: int
-    ) -> Iterator[Event]:
-        """Tiles in order of the focus; a block is decoded once its context is there."""
-        picture, zoom = _resampled(picture, self.model, self.config)
-        shape = self.picture.shape[-len(picture.shape) :]
-        maps = np.zeros((self.model.formulation.channels, *picture.shape), np.float32)
-        plan = plan_tiles(self.model, picture.shape, self.config)
-        pending = blocks(shape, self.config.block)
-        total = len(pending) * count
-        context = context_of(self.config.object_size or self.model.config.object_size)
-        todo = list(plan)
+    def _run_picture(self, picture: Picture, z: int | None) -> Iterator[Event]:
+        """Tiles in the order of the focus; blocks as soon as their context is there."""
+        size = self.config.object_size
+        scaled = resampled(picture, self.model, size)
+        prediction = Prediction(
+            self.model, scaled, self.stats, self.config, self.memory
+        )
+        todo = list(prediction.plan)
+        count = len(todo) * self.planes
+        size = size or self.model.config.object_size
+        instances = self.model.formulation.instances
+        waiting = [
+            Context.of(box, size, instances)
+            for box in blocks(picture.shape, self.config.block)
+        ]
+        maps, axes = prediction.maps, slice(-len(picture.shape), None)
         while todo:
             yield from self.control.wait_while_paused()
             if self.control.stopped:
                 return
-            focus = self.control.focused
-            tile = min(todo, key=lambda t: distance(t.write, focus)) if focus else todo[0]
-            todo.remove(tile)
-            yield from run_tile(
-                self.model, picture, self.stats, self.config, tile, maps
-            )
-            yield TileDone(done * len(plan) + len(plan) - len(todo), len(plan) * count)
-            if todo and zoom == 1:
-                for box in list(pending):
-                    read = grow(box, context, shape)
-                    if not any(overlap(read, t.write) for t in todo):
-                        pending.remove(box)
-                        yield self._decode(maps, box, z, context, total)
-        if zoom != 1:
-            maps = _resize(maps, shape)
-        for box in pending:
-            yield self._decode(maps, box, z, context, total)
+            tile = todo.pop(self._nearest([t.write for t in todo], axes))
+            for note in prediction.run(tile):
+                yield self._note(note.text)
+            self.tiles_done += 1
+            yield TileDone(self.tiles_done, count)
+            if scaled is picture:
+                yield from self._decode(maps, waiting, todo, picture.spacing, z)
+        if scaled is not picture:
+            maps = resize(maps, picture.shape)
+            yield from self._decode(maps, waiting, todo, picture.spacing, z)
+
+    def _nearest(self, boxes: Sequence[Box], axes: slice) -> int:
+        """Return which box is nearest to those axes of the focus; 0 without one."""
+        focus = self.control.focused
+        if focus is None or len(focus) != len(self.picture.shape):
+            return 0
+        return int(np.argmin([distance(box, focus[axes]) for box in boxes]))
 
     def _decode(
-        self, maps: np.ndarray, box: Box, z: int | None, context: int, total: int
-    ) -> Block:
-        model, config = self.model, self.config
-        thresholds = dict(model.thresholds)
-        if config.threshold is not None:
-            thresholds["foreground"] = config.threshold
-        if config.smallest is not None:
-            thresholds["smallest"] = config.smallest
-        objects, too_large = decode_block(
-            maps, box, model.formulation, thresholds, self.picture.spacing, context
-        )
-        if too_large:
-            self._note(
-                f"{self.picture.name}: {too_large} objects in or beside the block at "
-                f"{tuple(s.start for s in box)} are too large for its context and may "
-                "be cut; set the object size"
+        self,
+        maps: np.ndarray,
+        waiting: list[Context],
+        todo: Sequence[Tile],
+        spacing: tuple[float, ...] | None,
+        z: int | None,
+    ) -> Iterator[Event]:
+        """Decode the waiting blocks around which no tile is to do."""
+        shape, axes = maps.shape[1:], slice(1 - maps.ndim, None)
+        while not self.control.stopped:
+            ready = []
+            for context in waiting:
+                read = grow(context.box, context.margin, shape)
+                if not any(overlap(read, tile.write) for tile in todo):
+                    ready.append(context)
+            if not ready:
+                return
+            context = ready[self._nearest([c.box for c in ready], axes)]
+            objects, sure = decode_block(
+                maps, context, self.model.formulation, self.thresholds, spacing
             )
+            if not sure and context.grow():
+                continue
+            waiting.remove(context)
+            self.unsure += not sure
+            yield self._write(context.box, objects, z)
+            yield from self.control.wait_while_paused()
+
+    def _write(self, box: Box, objects: Objects, z: int | None) -> Block:
         where = box if z is None else (slice(z, z + 1), *box)
-        if model.formulation.instances:
-            offset = 0 if z is None else z * int(np.prod(maps.shape[1:]))
-            keep = objects.score >= config.score
+        if self.model.formulation.instances:
+            offset = 0 if z is None else z * math.prod(self.picture.shape[1:])
+            keep = objects.score >= self.config.score
             labels = self.numbering.add(objects, offset, keep)
         else:
             self.numbering.count(objects)
             labels = objects.labels.astype(np.int32)
         labels = labels if z is None else labels[None]
         self.out[where] = labels
-        self.blocks_done.append(where)
-        return Block(where, labels, len(self.blocks_done), total)
+        self.written.append(where)
+        return Block(where, labels, len(self.written), self.blocks)
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def finish(
+        self,
+    ) -> Generator[Event, None, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Give objects their final numbers; returns ids, scores and areas."""
         if not self.model.formulation.instances:
             return self.numbering.classes()
         lookup, score, area = self.numbering.final()
-        for box in self.blocks_done:
+        for done, box in enumerate(self.written, start=1):
             self.out[box] = lookup[np.asarray(self.out[box])]
+            yield Progress("numbering", done, len(self.written))
         return np.arange(1, len(score) + 1), score, area
-
-
-def _resampled(
-    picture: Picture, model: Model, config: PredictConfig
-) -> tuple[Picture, float]:
-    """Resample the image so that its objects have the size that the model knows."""
-    wanted, known = config.object_size, model.config.object_size
-    if wanted is None:
-        return picture, 1.0
-    if known is None:
-        raise ValueError(
-            f"{picture.name}: object_size is {wanted} but the model knows no object "
-            "size; leave it out"
-        )
-    zoom = known / wanted
-    if abs(zoom - 1) < 0.02:  # not worth a resampling
-        return picture, 1.0
-    shape = tuple(max(1, round(n * zoom)) for n in picture.shape)
-    array = _resize(np.asarray(picture.array).astype(np.float32), shape)
-    return (
-        Picture(array, picture.rgb, picture.spacing, picture.channels, picture.name),
-        zoom,
-    )
-
-
-def _resize(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Linear resampling of (C, ...) with antialiasing where it shrinks."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))[None]
-    smooth = [n // m for n, m in zip(array.shape[1:], shape, strict=True)]
-    if len(shape) == 2:
-        result = torch.nn.functional.interpolate(
-            tensor, size=tuple(shape), mode="bilinear", align_corners=False, antialias=True
-        )
-    else:
-        if max(smooth) > 1:  # no antialiasing in 3D: average whole factors first
-            tensor = torch.nn.functional.avg_pool3d(tensor, [max(1, s) for s in smooth])
-        result = torch.nn.functional.interpolate(
-            tensor, size=tuple(shape), mode="trilinear", align_corners=False
-        )
-    return result[0].numpy()

@@ -121,9 +121,7 @@ def within(inner: Box, outer: Box) -> Box:
 
 def overlap(a: Box, b: Box) -> bool:
     """Return whether two boxes share a pixel."""
-    return all(
-        s.start < t.stop and t.start < s.stop for s, t in zip(a, b, strict=True)
-    )
+    return all(s.start < t.stop and t.start < s.stop for s, t in zip(a, b, strict=True))
 
 
 def distance(a: Box, b: Box) -> float:

@@ -194,7 +194,9 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
     run.losses.clear()
     found: Validation | None = None
     if run.validation:
-        found = yield from validate(run.averaged, run.validation, run.config)
+        found = yield from validate(
+            run.averaged, run.validation, run.config, counters.epoch
+        )
         run.averaged.thresholds = dict(found.thresholds)
         if run.rescore:
             yield from _rescore_best(run)
@@ -234,7 +236,7 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
 def _rescore_best(run: Run) -> Generator[Event, None, None]:
     """Score the kept best again, since the labels that judge it have changed."""
     best = Model.load(run.folder, str(run.model.device))
-    found = yield from validate(best, run.validation, run.config)
+    found = yield from validate(best, run.validation, run.config, run.counters.epoch)
     run.counters.best, run.rescore = found.score, False
 
 
@@ -243,7 +245,7 @@ def _finish(run: Run) -> Generator[Event, None, None]:
     if not (run.validation and run.config.thresholds):
         return
     best = Model.load(run.folder, str(run.model.device))
-    found = yield from validate(best, run.validation, run.config, thorough=True)
+    found = yield from validate(best, run.validation, run.config)
     best.thresholds = dict(found.thresholds)
     best.card["validation"] |= found.summary()
     best.save(run.folder)

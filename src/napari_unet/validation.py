@@ -16,8 +16,6 @@ from .events import Event, Progress
 from .model import Model
 from .prediction import Picture, predict_maps
 
-# The search decodes images many times, so it looks at a part of them; the score at all.
-SEARCH_PIXELS = 2_000_000
 SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
 # Raising `smallest` must gain this much: on few objects a tiny gain is chance.
 LEAST_GAIN = 1e-4
@@ -54,7 +52,7 @@ def validate(
     model: Model,
     samples: Sequence[Encoded],
     config: TrainConfig,
-    thorough: bool = False,
+    turn: int | None = None,
 ) -> Generator[Event, None, Validation]:
     """Predict, search the thresholds from the model's own, and score.
 
@@ -64,8 +62,9 @@ def validate(
     samples : sequence of Encoded
     config : TrainConfig
         For the loss, and for whether thresholds are searched.
-    thorough : bool
-        Search on all samples and with every step, as at the end of a run.
+    turn : int, optional
+        Number of the epoch: one threshold is bettered an epoch, each in its turn, since
+        every try decodes all images. None: all of them, as at the end of a run.
 
     Returns
     -------
@@ -81,8 +80,8 @@ def validate(
         yield Progress("validating", done, len(samples))
     thresholds = dict(model.thresholds)
     if config.thresholds:
-        some = cases if thorough else _some(cases)
-        thresholds = yield from _search(model, some, thresholds, thorough)
+        plan = _plan(model.formulation.search, turn)
+        thresholds = yield from _search(model, cases, thresholds, plan)
     score, figures, thresholds, objects = yield from _score(
         model, cases, thresholds, config
     )
@@ -99,41 +98,40 @@ def _loss(
     return float(formulation.loss(logits, target, weight, config))
 
 
-def _some(cases: Sequence[_Case]) -> list[_Case]:
-    """Return cases in a fixed random order up to the search's share of pixels."""
-    chosen, pixels = [], 0
-    for i in np.random.default_rng(0).permutation(len(cases)):
-        chosen.append(cases[i])
-        pixels += cases[i].encoded.sample.labels.size
-        if pixels >= SEARCH_PIXELS:
-            break
-    return chosen
+def _plan(
+    search: Mapping[str, Sequence[float]], turn: int | None
+) -> list[tuple[str, float]]:
+    """Return which threshold to better by which step, in order."""
+    names = list(search)
+    if turn is not None and names:
+        name = names[turn % len(names)]
+        return [(name, search[name][0])]
+    rounds = max((len(steps) for steps in search.values()), default=0)
+    return [
+        (n, s[min(r, len(s) - 1)]) for r in range(rounds) for n, s in search.items()
+    ]
 
 
 def _search(
-    model: Model, cases: Sequence[_Case], start: Mapping[str, float], thorough: bool
+    model: Model,
+    cases: Sequence[_Case],
+    start: Mapping[str, float],
+    plan: Sequence[tuple[str, float]],
 ) -> Generator[Event, None, dict[str, float]]:
-    """Better one threshold at a time by steps that shrink."""
+    """Better one threshold at a time, going on as long as it helps."""
     best = dict(start)
     best_score = yield from _quick(model, cases, best)
-    search = model.formulation.search
-    rounds = max((len(s) for s in search.values()), default=0) if thorough else 1
-    for number in range(rounds):
-        for name, steps in search.items():
-            step = steps[min(number, len(steps) - 1)]
-            for sign in (1, -1):
-                moved = False
-                while True:
-                    value = round(best[name] + sign * step, 4)
-                    if not 0.05 <= value <= 0.95:
-                        break
-                    trial = {**best, name: value}
-                    score = yield from _quick(model, cases, trial)
-                    if score <= best_score:
-                        break
-                    best, best_score, moved = trial, score, True
-                if moved:
+    for name, step in plan:
+        for sign in (1, -1):
+            moved = False
+            while 0.05 <= (value := round(best[name] + sign * step, 4)) <= 0.95:
+                trial = {**best, name: value}
+                score = yield from _quick(model, cases, trial)
+                if score <= best_score:
                     break
+                best, best_score, moved = trial, score, True
+            if moved:
+                break
     return best
 
 

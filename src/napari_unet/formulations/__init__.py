@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..networks import known
+from napari_unet.networks import known
+
 from .base import Formulation, Map, Objects
 from .instances import Instances
 from .semantic import Semantic
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig
+    from napari_unet.config import ModelConfig
 
 __all__ = ["FORMULATIONS", "Formulation", "Map", "Objects", "formulation_of"]
 
@@ -29,7 +30,5 @@ def formulation_of(config: ModelConfig) -> Formulation:
     ValueError
         If its name is not known.
     """
-    kind: type[Formulation] = known(
-        config.formulation, FORMULATIONS, "formulation"
-    )
+    kind: type[Formulation] = known(config.formulation, FORMULATIONS, "formulation")
     return kind(config)

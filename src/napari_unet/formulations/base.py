@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..losses import LOSSES
-from ..networks import known
+from napari_unet.losses import LOSSES
+from napari_unet.networks import known
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig, TrainConfig
+    from napari_unet.config import ModelConfig, TrainConfig
 
 Thresholds = Mapping[str, float]
 
@@ -147,23 +147,11 @@ class Formulation(ABC):
         """
 
 
-def class_weights(config: TrainConfig, count: int, device: torch.device) -> Tensor | None:
-    """Return the config's class weights, if any.
-
-    Raises
-    ------
-    ValueError
-        Unless there are `count` of them: background and each class.
-    """
-    weights = config.class_weights
-    if weights is None:
+def class_weights(config: TrainConfig, device: torch.device) -> Tensor | None:
+    """Return the config's class weights, if any, as the losses take them."""
+    if config.class_weights is None:
         return None
-    if len(weights) != count:
-        raise ValueError(
-            f"class_weights has {len(weights)} numbers; give {count}: background and "
-            + ("foreground" if count == 2 else "each class")
-        )
-    return torch.tensor(weights, device=device)
+    return torch.tensor(config.class_weights, device=device)
 
 
 def table(
@@ -173,7 +161,7 @@ def table(
     probability: np.ndarray,
     unsure: np.ndarray | None = None,
 ) -> Objects:
-    """Make Objects from `index` (0..N into ``[0, *ids]``) and the pixels' probability."""
+    """Make Objects of `index`, 0..N into ``[0, *ids]``, and the probability map."""
     flat = index.ravel()
     area = np.bincount(flat, minlength=len(ids) + 1)[1:]
     total = np.bincount(flat, probability.ravel(), minlength=len(ids) + 1)[1:]

@@ -10,13 +10,14 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..losses import LOSSES, dice, weighted_mean
-from ..networks import known
+from napari_unet.losses import LOSSES, dice, weighted_mean
+from napari_unet.networks import known
+
 from .base import Formulation, Map, Objects, Thresholds, class_weights, table
 from .regrow import global_ids, open_frame, regrow
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig, TrainConfig
+    from napari_unet.config import ModelConfig, TrainConfig
 
 # The touching border is a percent or two of all pixels: without more weight the
 # network does best by leaving it out.
@@ -84,14 +85,18 @@ class Instances(Formulation):
         """Return the sum of the three maps' losses."""
         pixel_loss = known(config.loss, LOSSES, "loss")
         fg, border, distance = (slice(i, i + 1) for i in range(3))
-        weights = class_weights(config, 2, logits.device)
+        weights = class_weights(config, logits.device)
         loss = pixel_loss(logits[:, fg], target[:, fg], weight[:, fg], weights)
         positive = torch.tensor(BORDER_POSITIVE, device=logits.device)
         entropy = F.binary_cross_entropy_with_logits(
             logits[:, border], target[:, border], reduction="none", pos_weight=positive
         )
         loss = loss + BORDER_WEIGHT * weighted_mean(entropy, weight[:, border])
-        loss = loss + dice(logits[:, border], target[:, border], weight[:, border])
+        # Where nothing touches, Dice would only say "less", and crops of single objects
+        # would drown the few that teach where objects do.
+        touching = (target[:, border] * weight[:, border]).flatten(1).amax(1) > 0
+        overlap = dice(logits[:, border], target[:, border], weight[:, border])
+        loss = loss + overlap * touching
         error = F.smooth_l1_loss(
             torch.sigmoid(logits[:, distance]),
             target[:, distance],
@@ -99,7 +104,8 @@ class Instances(Formulation):
             beta=0.1,
         )
         loss = loss + weighted_mean(error, weight[:, distance])
-        return loss.mean()
+        mean: Tensor = loss.mean()
+        return mean
 
     def activate(self, logits: Tensor) -> Tensor:
         """Return the three maps, each from 0 to 1."""
@@ -123,7 +129,7 @@ class Instances(Formulation):
             & (distance > thresholds["distance"])
         )
         frame = open_frame(inside.shape, origin, shape, self.border_width)
-        elevation = 2 * mean_window(border, self.border_width) - distance
+        elevation = ridge(border, self.border_width) - distance
         index, first, unsure = regrow(seeds, inside, elevation, frame)
         ids = global_ids(first, inside.shape, origin, shape)
         area = np.bincount(index.ravel(), minlength=len(ids) + 1)[1:]
@@ -149,14 +155,15 @@ def touching_border(labels: np.ndarray, width: int) -> np.ndarray:
     bool array of the same shape
     """
     # Neighbouring numbers may be far apart or beyond int32; filters need neither.
-    values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(labels.shape).astype(np.int32) + int(values[0] > 0)
+    values, index = np.unique(labels, return_inverse=True)
+    compact = index.reshape(labels.shape).astype(np.int32) + np.int32(values[0] > 0)
     size = 2 * width + 1
     highest = ndimage.maximum_filter(compact, size)
     lowest = ndimage.minimum_filter(
         np.where(compact > 0, compact, np.iinfo(np.int32).max), size
     )
-    return (highest > 0) & (lowest != highest)
+    near: np.ndarray = (highest > 0) & (lowest != highest)
+    return near
 
 
 def inner_distance(
@@ -190,11 +197,11 @@ def inner_distance(
     return result
 
 
-def mean_window(border: np.ndarray, width: int) -> np.ndarray:
-    """Return the mean over a window that is as wide as half the touching border.
+def ridge(border: np.ndarray, width: int) -> np.ndarray:
+    """Return the border as a ridge, highest in the middle, where objects touch.
 
-    A wide border is a plateau, over which the object with the steeper distance would
-    win; its mean rises to the middle, where the objects touch.
+    A border wider than 1 px is a plateau, over which the object with the steeper
+    distance would win. Its mean over a window as wide as its half is none.
     """
     size = 2 * width - 1
     if size == 1:
@@ -204,4 +211,4 @@ def mean_window(border: np.ndarray, width: int) -> np.ndarray:
         border = ndimage.correlate1d(
             border, np.full(size, 1 / size), axis, mode="nearest"
         )
-    return border
+    return width * border

@@ -143,8 +143,9 @@ def _first_pixels(markers: np.ndarray, count: int) -> np.ndarray:
 def _flood(order: np.ndarray, markers: np.ndarray, area: np.ndarray) -> np.ndarray:
     from skimage.segmentation import watershed
 
-    grown: np.ndarray = watershed(
-        order, markers * area, connectivity=np.ones((3,) * area.ndim, bool), mask=area
+    structure = np.ones((3,) * area.ndim, bool)
+    grown: np.ndarray = watershed(  # type: ignore[no-untyped-call]
+        order, markers * area, connectivity=structure, mask=area
     )
     return grown
 

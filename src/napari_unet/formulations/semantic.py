@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..losses import LOSSES
-from ..networks import known
+from napari_unet.losses import LOSSES
+from napari_unet.networks import known
+
 from .base import Formulation, Map, Objects, Thresholds, class_weights, table
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig, TrainConfig
+    from napari_unet.config import ModelConfig, TrainConfig
 
 
 class Semantic(Formulation):
@@ -51,7 +52,7 @@ class Semantic(Formulation):
         self, logits: Tensor, target: Tensor, weight: Tensor, config: TrainConfig
     ) -> Tensor:
         """Return the loss that the config names."""
-        weights = class_weights(config, len(self.classes) + 1, logits.device)
+        weights = class_weights(config, logits.device)
         pixel_loss = known(config.loss, LOSSES, "loss")
         loss: Tensor = pixel_loss(logits, target, weight, weights).mean()
         return loss

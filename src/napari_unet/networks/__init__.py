@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .unet import UNet
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig
+    from napari_unet.config import ModelConfig
 
 NETWORKS: dict[str, type[UNet]] = {"unet": UNet}
 """Architectures by name.

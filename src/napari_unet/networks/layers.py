@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -78,7 +80,9 @@ class Up(nn.Module):
         if self.mode:
             self.convolution: nn.Module = CONVOLUTION[ndim](channels, features, 1)
         else:
-            self.convolution = TRANSPOSED[ndim](channels, features, stride, stride)
+            # The hints of torch want as many numbers as axes, not any tuple.
+            kernel: Any = stride
+            self.convolution = TRANSPOSED[ndim](channels, features, kernel, kernel)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the features on the finer grid."""

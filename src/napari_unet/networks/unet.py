@@ -66,7 +66,7 @@ class UNet(nn.Module):
         self.ndim, self.depth, self.upsampling = ndim, depth, upsampling
         self.strides = [tuple(s) for s in strides or [(2,) * ndim] * depth]
         features = [width * 2**level for level in range(depth + 1)]
-        rates = [dropout] * (depth + 1) if isinstance(dropout, float) else [*dropout]
+        rates = [*dropout] if isinstance(dropout, Sequence) else [dropout] * (depth + 1)
         self.encoder = nn.ModuleList(
             DoubleConvolution(ndim, before, after, norm, rate)
             for before, after, rate in zip(
@@ -86,7 +86,7 @@ class UNet(nn.Module):
         initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return logits (B, maps, [Z,] Y, X) of an image (B, C, [Z,] Y, X) of any size."""
+        """Return logits (B, maps, ...) of an image (B, C, ...) of any size."""
         size = image.shape[2:]
         features = _pad(image, self.divisor)
         skips = []
@@ -99,7 +99,8 @@ class UNet(nn.Module):
             features = self.up[level](features)
             features = self.decoder[level](torch.cat([skips[level], features], 1))
         logits: Tensor = self.output(features)
-        return logits[(..., *(slice(n) for n in size))]
+        inner = tuple(slice(n) for n in size)
+        return logits[(slice(None), slice(None), *inner)]
 
     @property
     def divisor(self) -> tuple[int, ...]:
@@ -118,7 +119,7 @@ class UNet(nn.Module):
         return tuple(reach)
 
     def _seen(self, axis: int, level: int, wanted: Interval) -> Interval:
-        """Return the image pixels on which an interval of the decoder at `level` depends."""
+        """Return the image pixels on which an interval at that level depends."""
         if level == self.depth:
             return self._seen_by_encoder(axis, level, wanted)
         low, high = wanted[0] - 2, wanted[1] + 2  # two convolutions of radius 1
@@ -127,9 +128,10 @@ class UNet(nn.Module):
         if self.upsampling == "transposed":
             below = (low // stride, high // stride)
         else:
+            # Between the centres of two coarse pixels, on which it interpolates.
             below = (
-                math.floor((low + 0.5) / stride - 0.5),
-                math.floor((high + 0.5) / stride - 0.5) + 1,
+                (2 * low + 1 - stride) // (2 * stride),
+                -((stride - 1 - 2 * high) // (2 * stride)),
             )
         deep = self._seen(axis, level + 1, below)
         return min(skip[0], deep[0]), max(skip[1], deep[1])
@@ -166,6 +168,9 @@ class UNet(nn.Module):
                 size = tuple(
                     n // s for n, s in zip(size, self.strides[level], strict=True)
                 )
+        rows.append(
+            f"{'output':<31}{self.output.out_channels:>7}  {_count(self.output):>10,}"
+        )
         field = " x ".join(str(2 * h + 1) for h in self.halo)
         rows.append(
             f"{_count(self):,} parameters, receptive field {field} px, "

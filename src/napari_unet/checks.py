@@ -1,0 +1,66 @@
+"""What must be right before an image is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .config import PredictConfig
+from .events import Progress
+from .model import Model
+from .prediction import Picture
+from .samples import Stats, intensity_stats
+from .tiling import blocks
+
+CHECKED_EDGE = 2048
+
+
+def check_out(out: Any, picture: Picture) -> None:
+    """Raise a ValueError unless labels of the image can be written into `out`."""
+    if tuple(out.shape) != picture.shape:
+        raise ValueError(
+            f"{picture.name}: out has shape {tuple(out.shape)} but the image has "
+            f"{picture.shape}; give an array of the image's shape"
+        )
+    dtype = np.dtype(out.dtype)
+    if dtype.kind not in "iu" or dtype.itemsize < 4:
+        raise ValueError(
+            f"{picture.name}: out holds {dtype}, too few values to number objects; "
+            "give int32"
+        )
+
+
+def check_finite(picture: Picture) -> Iterator[Progress]:
+    """Raise a ValueError if a float image holds NaN or infinite values."""
+    if np.dtype(picture.array.dtype).kind != "f":
+        return
+    wrong = 0
+    boxes = blocks(picture.shape, CHECKED_EDGE)
+    for done, box in enumerate(boxes, start=1):
+        part = np.asarray(picture.array[(slice(None), *box)])
+        wrong += part.size - int(np.isfinite(part).sum())
+        yield Progress("checking", done, len(boxes))
+    if wrong:
+        raise ValueError(
+            f"{picture.name}: {wrong:,} values are NaN or infinite; replace them, for "
+            "example with numpy.nan_to_num"
+        )
+
+
+def stats_of(picture: Picture, model: Model, config: PredictConfig) -> Stats:
+    """Return the intensities that become 0 and 1: the config's, or the image's own."""
+    if config.intensity is None:
+        return intensity_stats(picture.array, picture.rgb, model.config.percentiles)
+    return Stats(*config.intensity)
+
+
+def check_stats(stats: Stats, picture: Picture) -> None:
+    """Raise a ValueError unless there is a low and a high intensity a channel."""
+    wanted = 1 if picture.rgb else picture.array.shape[0]
+    if len(stats.low) != wanted or len(stats.high) != wanted:
+        raise ValueError(
+            f"{picture.name}: {len(stats.low)} low and {len(stats.high)} high "
+            f"intensities are given but {wanted} are needed, one a channel (RGB: one)"
+        )
