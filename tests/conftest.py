@@ -42,9 +42,7 @@ def blobs(seed=0, shape=(96, 96), count=20, radius=(4, 9), spacing=None, **kwarg
             )
             centre = other + direction / scale
         inside = ((centre >= 0) & (centre <= np.array(shape) - 1)).all()
-        free = all(
-            np.linalg.norm((centre - c) * scale) >= size + r for c, r in placed
-        )
+        free = all(np.linalg.norm((centre - c) * scale) >= size + r for c, r in placed)
         if inside and free:
             placed.append((centre, size))
             labels[ball(shape, centre, size, spacing)] = len(placed)

@@ -148,7 +148,9 @@ def test_the_table_describes_the_labels(name):
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match="formulation 'flows' is not .*instances, sem"):
         formulation("flows")
-    with pytest.raises(ValueError, match="loss 'focal' is not known.*ce, ce.dice, dice"):
+    with pytest.raises(
+        ValueError, match="loss 'focal' is not known.*ce, ce.dice, dice"
+    ):
         formulation().check(TrainConfig(loss="focal"))
     with pytest.raises(ValueError, match="class_weights has 3 numbers; give 2"):
         formulation().check(TrainConfig(class_weights=(1, 2, 3)))
@@ -282,9 +284,7 @@ def test_objects_are_dropped_below_the_smallest_size():
     area = np.bincount(labels.ravel())[1:]
     made = formulation()
     limit = float(np.median(area))
-    found = made.decode(
-        encoded(made, labels), {**made.thresholds, "smallest": limit}
-    )
+    found = made.decode(encoded(made, labels), {**made.thresholds, "smallest": limit})
     assert sorted(found.area) == sorted(area[area >= limit])
 
 

@@ -38,8 +38,7 @@ def written_out(name, logits, target, weight, class_weights=None):
         entropy = entropy * np.tensordot(weights, onehot, 1)
         entropy = (entropy * counts[0]).sum() / counts.sum()
         overlaps = [
-            1
-            - (2 * (p * t * counts[0]).sum() + 1) / (((p + t) * counts[0]).sum() + 1)
+            1 - (2 * (p * t * counts[0]).sum() + 1) / (((p + t) * counts[0]).sum() + 1)
             for p, t in zip(probability[1:], onehot[1:], strict=True)
         ]
         found.append(

@@ -257,9 +257,7 @@ def test_memory_that_ran_out_once_is_not_tried_again(monkeypatch):
     memory = Memory()
     for _ in range(2):
         sizes.clear()
-        way = Prediction(
-            made, Picture(array), intensity_stats(array), FLOAT32, memory
-        )
+        way = Prediction(made, Picture(array), intensity_stats(array), FLOAT32, memory)
         for tile in way.plan:
             list(way.run(tile))
     assert max(sizes) <= 100 * 100
@@ -287,9 +285,7 @@ def test_tiles_are_chosen_to_fit_into_memory(monkeypatch):
     assert len(plan_tiles(made, shape, PredictConfig())) == 1
     monkeypatch.setattr(prediction, "available_memory", lambda device: 64 * 2**20)
     plan = plan_tiles(made, shape, PredictConfig())
-    pixels = {
-        np.prod([s.stop - s.start for s in t.read]) for t in plan
-    }
+    pixels = {np.prod([s.stop - s.start for s in t.read]) for t in plan}
     bytes_ = max(pixels) * prediction.LIVE_FEATURES * 4 * made.config.width
     assert len(plan) > 1 and bytes_ <= 16 * 2**20 * 1.1
     monkeypatch.setattr(prediction, "available_memory", lambda device: 0)

@@ -46,7 +46,12 @@ def test_a_sample_knows_its_shape():
     [
         ((1, 8, 8), (8, 9), {}, r"labels have shape \(8, 9\) but the image has \(8, 8"),
         ((1, 8, 8), (1, 8, 8), {}, r"labels have shape \(1, 8, 8\)"),
-        ((1, 8, 8), (8, 8), {"mask": np.ones((8, 7), bool)}, r"mask has shape \(8, 7\)"),
+        (
+            (1, 8, 8),
+            (8, 8),
+            {"mask": np.ones((8, 7), bool)},
+            r"mask has shape \(8, 7\)",
+        ),
         ((8, 8), (8,), {}, r"must be \(C, Y, X\) or \(C, Z, Y, X\).*\(8, 8\)"),
         ((1, 0, 8), (0, 8), {}, "not empty"),
         ((4, 8, 8), (8, 8), {"rgb": True}, "RGB image has 3 channels, got 4.*alpha"),

@@ -87,6 +87,7 @@ def test_trains_saves_and_loads(tmp_path, ndim, formulation):
     assert loaded.card["steps"] == 25
     rows = history(tmp_path / "m")
     assert [int(r["step"]) for r in rows] == [20, 25]
+    assert loaded.thumbnail.startswith(b"\x89PNG")
     readable = json.loads((tmp_path / "m" / "config.json").read_text())
     assert readable["card"]["validation"]["images"] == 1
 
@@ -203,6 +204,32 @@ def test_resume_with_other_data_is_refused(tmp_path, data):
     drain(train(data, None, tmp_path / "m", options(), model=SMALL))
     with pytest.raises(ValueError, match="other data"):
         drain(train(data[:3], None, tmp_path / "m", options(), resume=True))
+
+
+def test_resume_without_a_run_keeps_the_model(tmp_path, data):
+    model = drain(train(data, None, tmp_path / "m", options(), model=SMALL))
+    (tmp_path / "m" / "run" / "state.safetensors").unlink()
+    with pytest.raises(ValueError, match="no run to resume; start from it with --init"):
+        drain(train(data, None, tmp_path / "m", options(), resume=True))
+    assert_equal_weights(model, Model.load(tmp_path / "m", "cpu"))
+
+
+def test_numbers_of_objects_are_learnt_as_foreground(tmp_path, data):
+    """The guide's binary network trains on the same labels as instances do."""
+    from napari_unet.config import PRESETS
+
+    many = [
+        replace(s, labels=np.where(s.labels > 0, s.labels + 20 * i, 0))
+        for i, s in enumerate(data)
+    ]
+    preset = ModelConfig(**{**PRESETS["guide"]["model"], "width": 2})
+    for i, wanted in enumerate((preset, SMALL.replace(formulation="semantic"))):
+        model = drain(train(many, None, tmp_path / str(i), options(), model=wanted))
+        assert model.config.classes == (1,)
+        assert model.formulation.channels == 1
+        target, weight = model.formulation.encode(many[0].labels)
+        np.testing.assert_array_equal(target[0], many[0].labels > 0)
+        assert weight.all()
 
 
 def test_a_model_is_not_overwritten_by_accident(tmp_path, data):

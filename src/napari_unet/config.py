@@ -216,6 +216,9 @@ class TrainConfig(Config):
     augment: AugmentConfig = Field(
         default_factory=AugmentConfig, description="How training images are varied."
     )
+    licence: str = Field(
+        "not stated", description="Licence of the training data, for the model card."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of all randomness.")
     precision: Precision = "auto"
 

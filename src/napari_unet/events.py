@@ -53,7 +53,7 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class EpochEnd(Event):
-    """One validation. `score` is what picks the best; None where nothing was validated."""
+    """One validation. `score` picks the best; None where nothing was validated."""
 
     epoch: int
     step: int
@@ -152,7 +152,7 @@ class Control:
         labels: np.ndarray,
         mask: np.ndarray | None = None,
     ) -> None:
-        """Hand over new labels of one box of the sample `name`; the arrays are copied."""
+        """Hand over new labels of one box of the sample `name`; arrays are copied."""
         new = LabelUpdate(
             name, box, np.array(labels), None if mask is None else np.array(mask)
         )
@@ -160,7 +160,7 @@ class Control:
             self._updates.append(new)
 
     def look(self, view: View | None) -> None:
-        """Ask for a preview of one place after each validation; the latest wish wins."""
+        """Ask for a preview after each validation; the latest wish wins."""
         with self._lock:
             self._view = view
 

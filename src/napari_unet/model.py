@@ -28,6 +28,7 @@ from .model_file import (
     find_model,
     read_header,
     read_tensors,
+    read_thumbnail,
     read_weights,
 )
 from .networks import build
@@ -65,6 +66,7 @@ class Model:
         self.formulation = formulation_of(config)
         self.thresholds = {**self.formulation.thresholds, **(thresholds or {})}
         self.card = dict(card or {})
+        self.thumbnail: bytes | None = None  # a PNG file: what the model does
         self.device = torch.device(device)
         self.network = network.to(self.device)
         if config.ndim == 2:
@@ -212,17 +214,18 @@ class Model:
             temporary.write_bytes(self.to_bytes())
         with atomic(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(self.header(), indent=2), encoding="utf-8")
+        if self.thumbnail is not None:
+            with atomic(folder / THUMBNAIL) as temporary:
+                temporary.write_bytes(self.thumbnail)
         return folder
 
-    def share(self, path: str | Path, thumbnail: bytes | None = None) -> Path:
+    def share(self, path: str | Path) -> Path:
         """Write one file that loads everywhere a folder does.
 
         Parameters
         ----------
         path : str or Path
             Gets the suffix ``.unetmodel``.
-        thumbnail : bytes, optional
-            A PNG file's content.
 
         Returns
         -------
@@ -236,8 +239,8 @@ class Model:
         ):
             archive.writestr(WEIGHTS, self.to_bytes())
             archive.writestr(CONFIG, json.dumps(self.header(), indent=2))
-            if thumbnail is not None:
-                archive.writestr(THUMBNAIL, thumbnail)
+            if self.thumbnail is not None:
+                archive.writestr(THUMBNAIL, self.thumbnail)
         return path
 
     @classmethod
@@ -251,7 +254,8 @@ class Model:
             than its config says, or of a newer format.
         """
         name = str(path)
-        data = read_weights(find_model(path))
+        where = find_model(path)
+        data = read_weights(where)
         header = read_header(data, name)
         try:
             config, thresholds, card = _contents(header)
@@ -262,7 +266,9 @@ class Model:
         tensors = read_tensors(data, network.state_dict(), name)
         network.load_state_dict(tensors, assign=True)
         network.requires_grad_()
-        return cls(config, network, thresholds, card, pick_device(device))
+        model = cls(config, network, thresholds, card, pick_device(device))
+        model.thumbnail = read_thumbnail(where)
+        return model
 
 
 def _contents(

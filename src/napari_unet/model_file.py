@@ -23,6 +23,7 @@ BUILT_IN = Path(__file__).parent / "models"
 HEADER = "napari_unet"
 # An archive may claim any size; no network of this family comes near.
 MOST_BYTES = 2**31
+MOST_THUMBNAIL = 2**20
 
 FORMAT = 1
 """Format number of the model file; :func:`migrate` reads older ones."""
@@ -107,6 +108,19 @@ def read_weights(where: Path) -> bytes:
             f"{where}: this is not a model file ({reason(error)}); give a {SUFFIX} "
             "file or a model folder"
         ) from None
+
+
+def read_thumbnail(where: Path) -> bytes | None:
+    """Return the picture of a model, from a folder or an archive, if it has one."""
+    if where.is_dir():
+        path = where / THUMBNAIL
+        return path.read_bytes() if path.is_file() else None
+    if where.suffix == ".safetensors":
+        return None
+    with zipfile.ZipFile(where) as archive:
+        there = THUMBNAIL in archive.namelist()
+        small = there and archive.getinfo(THUMBNAIL).file_size < MOST_THUMBNAIL
+        return archive.read(THUMBNAIL) if small else None
 
 
 def read_header(data: bytes, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "guide": {
         "model": {
             "formulation": "semantic",
+            "classes": (1,),
             "norm": "none",
             "dropout": (0.1, 0.1, 0.2, 0.2, 0.3),
             "width": 16,

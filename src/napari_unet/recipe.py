@@ -15,6 +15,8 @@ from .samples import Sample
 # DSB2018, mean9 on held-back training images is .437 with 2**17 and .422 with 2**18.
 PIXELS_A_STEP = 2**17
 VOXELS_A_STEP = 2**18
+# More label values than this are the numbers of objects.
+MOST_CLASSES = 20
 # A patch should hold a few objects and their surroundings.
 PATCH_IN_OBJECTS = 4
 
@@ -38,8 +40,7 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
     if "input" not in given:
         changes["input"] = _input_of(samples)
     if config.formulation == "semantic" and "classes" not in given:
-        values = np.unique(np.concatenate([np.unique(s.labels) for s in samples]))
-        changes["classes"] = tuple(int(v) for v in values if v > 0) or (1,)
+        changes["classes"] = _classes_of(samples)
     if config.object_size is None and config.formulation == "instances":
         changes["object_size"] = object_size(samples)
     if "border_width" not in given:
@@ -54,6 +55,13 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
             samples[0].spacing, changes.get("depth", config.depth)
         )
     return config.replace(**changes)
+
+
+def _classes_of(samples: Sequence[Sample]) -> tuple[int, ...]:
+    """Return the label values, or 1 where they are too many to be classes."""
+    values = np.unique(np.concatenate([np.unique(s.labels) for s in samples]))
+    classes = tuple(int(v) for v in values if v > 0)
+    return classes if 0 < len(classes) <= MOST_CLASSES else (1,)
 
 
 def _input_of(samples: Sequence[Sample]) -> str | tuple[str, ...]:

@@ -32,6 +32,7 @@ WEIGHT_DECAY = 1e-4
 # Below this many annotated objects a held-back part would be too small to judge by,
 # and too dear to lose.
 LEAST_OBJECTS = 20
+MOST_NOTES = 5
 
 
 @dataclass
@@ -211,8 +212,14 @@ def _start(
         header, tensors = read_state(folder)
         stored = _resumed(config, header["train"])
         return _Start(stored, wanted, Model.load(folder, device), header, tensors)
-    if there:  # killed between its first two files, before any step
-        wanted = Model.load(folder, device).config
+    if there:
+        model = Model.load(folder, device)
+        if model.card.get("steps"):
+            raise ValueError(
+                f"{folder} holds a trained model but no run to resume; start from it "
+                "with --init, into a new folder"
+            )
+        wanted = model.config  # killed between its first two files, before any step
     elif init is not None:
         model = init if isinstance(init, Model) else Model.load(init, device)
         return _Start(config, wanted, model)
@@ -290,7 +297,7 @@ def _card(
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "numpy")
         },
-        "licence": "not stated",
+        "licence": config.licence,
     }
 
 
@@ -316,8 +323,17 @@ def _examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
     yield Progress("checking", 0, len(samples))
     findings = doctor.check(samples, formulation=config.formulation)
     doctor.raise_errors(findings)
-    for finding in findings:
+    for finding in findings[:MOST_NOTES]:
         yield Note(str(finding))
+    if len(findings) > MOST_NOTES:
+        yield Note(
+            f"{len(findings) - MOST_NOTES} more findings; `napari-unet doctor` lists "
+            "all"
+        )
+    if config.formulation == "semantic":
+        values = ", ".join(map(str, config.classes))
+        what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
+        yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")
 
 
 def _held_back(

@@ -6,18 +6,20 @@ import io
 
 import numpy as np
 
-from .samples import Sample, Stats, normalise
+from .samples import Stats, normalise
 
 EDGE = 128
+"""Edge of the part of an image that is shown, in px."""
 OUTLINE = np.array([255, 200, 0], np.uint8)
 
 
-def thumbnail(sample: Sample, stats: Stats, labels: np.ndarray) -> bytes:
-    """Draw the outlines of labels over the middle of an image.
+def thumbnail(image: np.ndarray, rgb: bool, stats: Stats, labels: np.ndarray) -> bytes:
+    """Draw the outlines of labels over a small image.
 
     Parameters
     ----------
-    sample : Sample
+    image : (C, [Z,] Y, X) array
+    rgb : bool
     stats : Stats
         Intensities that become black and white.
     labels : ([Z,] Y, X) integer array
@@ -26,21 +28,17 @@ def thumbnail(sample: Sample, stats: Stats, labels: np.ndarray) -> bytes:
     Returns
     -------
     bytes
-        A PNG file of at most 128 x 128 px.
+        A PNG file.
     """
     from PIL import Image
 
-    image = normalise(sample.image, stats)
-    if sample.ndim == 3:
-        middle = image.shape[1] // 2
-        image, labels = image[:, middle], labels[middle]
-    box = tuple(
-        slice(max(0, (n - EDGE) // 2), max(0, (n - EDGE) // 2) + EDGE)
-        for n in labels.shape
-    )
-    image, labels = image[(slice(None), *box)], labels[box]
-    grey = image if sample.rgb else image.mean(0, keepdims=True)
-    picture = np.clip(grey * 255, 0, 255).astype(np.uint8)
+    shown = normalise(image, stats)
+    if labels.ndim == 3:
+        middle = len(labels) // 2
+        shown, labels = shown[:, middle], labels[middle]
+    if not rgb:
+        shown = shown.mean(0, keepdims=True)
+    picture = np.clip(shown * 255, 0, 255).astype(np.uint8)
     picture = np.moveaxis(np.broadcast_to(picture, (3, *labels.shape)), 0, -1).copy()
     picture[outlines(labels)] = OUTLINE
     stream = io.BytesIO()

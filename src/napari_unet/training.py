@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from .config import ModelConfig, TrainConfig
-from .crops import draw, encode
+from .crops import Encoded, draw, encode
 from .device import free_memory, is_out_of_memory
-from .events import Control, EpochEnd, Event, Note, Preview, Progress
+from .events import Box, Control, EpochEnd, Event, Note, Preview, Progress
 from .model import Model
 from .prediction import Picture, predict_maps
 from .run import Run, prepare
 from .samples import Sample
+from .thumbnail import EDGE, thumbnail
 from .tiling import grow, within
 from .validation import Validation, validate
 
@@ -241,13 +242,20 @@ def _rescore_best(run: Run) -> Generator[Event, None, None]:
 
 
 def _finish(run: Run) -> Generator[Event, None, None]:
-    """Search the best model's thresholds once more, thoroughly, and save them."""
-    if not (run.validation and run.config.thresholds):
-        return
+    """Complete the best model: thresholds searched once more, and a thumbnail."""
     best = Model.load(run.folder, str(run.model.device))
-    found = yield from validate(best, run.validation, run.config)
-    best.thresholds = dict(found.thresholds)
-    best.card["validation"] |= found.summary()
+    if run.validation and run.config.thresholds:
+        found = yield from validate(best, run.validation, run.config)
+        best.thresholds = dict(found.thresholds)
+        best.card["validation"] |= found.summary()
+    shown = (run.validation or run.training)[0]
+    middle = tuple(
+        slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
+        for n in shown.sample.shape
+    )
+    labels = yield from _labels_at(best, shown, middle)
+    image = shown.sample.image[(slice(None), *middle)]
+    best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
     best.save(run.folder)
 
 
@@ -257,19 +265,26 @@ def _preview(run: Run, control: Control) -> Generator[Event, None, None]:
     if view is None:
         return
     for encoded in [*run.training, *run.validation]:
-        if encoded.sample.name != view.name:
-            continue
-        sample, model = encoded.sample, run.averaged
-        read = grow(view.box, max(model.halo), sample.shape)
-        picture = Picture(
-            sample.image[(slice(None), *read)], sample.rgb, sample.spacing
-        )
-        maps = yield from predict_maps(model, picture, encoded.stats)
-        found = model.formulation.decode(maps, model.thresholds, sample.spacing)
-        labels = found.labels[within(view.box, read)]
-        labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-        yield Preview(view, labels.astype(np.int32), run.counters.step)
-        return
+        if encoded.sample.name == view.name:
+            labels = yield from _labels_at(run.averaged, encoded, view.box)
+            yield Preview(view, labels, run.counters.step)
+            return
+
+
+def _labels_at(
+    model: Model, encoded: Encoded, box: Box
+) -> Generator[Event, None, np.ndarray]:
+    """Segment one box of a sample; returns int32 labels."""
+    sample = encoded.sample
+    read = grow(box, max(model.halo), sample.shape)
+    picture = Picture(sample.image[(slice(None), *read)], sample.rgb, sample.spacing)
+    maps = yield from predict_maps(model, picture, encoded.stats)
+    found = model.formulation.decode(maps, model.thresholds, sample.spacing)
+    labels = found.labels[within(box, read)]
+    if not model.formulation.instances:
+        return labels.astype(np.int32)
+    numbers = np.searchsorted(np.concatenate([[0], found.ids]), labels)
+    return numbers.astype(np.int32)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -209,10 +209,9 @@ def _confusion(
     classes = model.config.classes
     total = np.zeros((len(classes) + 1,) * 2, np.int64)
     for done, case in enumerate(cases, start=1):
-        sample = case.encoded.sample
         found = model.formulation.decode(case.maps.astype(np.float32), thresholds)
         known = case.encoded.weight[0] > 0
-        truth = np.where(known, sample.labels, 0)
+        truth = np.array([0, *sorted(classes)])[case.encoded.target[0].astype(int)]
         total += metrics.confusion(truth, found.labels, classes, known)
         yield Progress("scoring", done, len(cases))
     return total

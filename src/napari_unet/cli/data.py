@@ -56,12 +56,27 @@ def load(
     datasets: Sequence[Dataset], selection: Selection, show: Show
 ) -> tuple[list[Sample], list[str]]:
     """Read data sets; returns the samples and the modality of each."""
-    samples, groups = [], []
+    samples: list[Sample] = []
+    groups: list[str] = []
     for dataset in datasets:
         loaded = drain(load_samples(dataset, channel=selection.channel), show)
-        samples += loaded
         groups += [dataset.group(sample) for sample in loaded]
+        samples += _named_apart(loaded, {s.name for s in samples}, dataset.path)
     return samples, groups
+
+
+def _named_apart(loaded: Sequence[Sample], taken: set[str], path: Path) -> list[Sample]:
+    """Put the folder before names that another data set has taken."""
+    return [
+        replace(
+            sample,
+            name=f"{path}/{sample.name}",
+            series=sample.series and f"{path}/{sample.series}",
+        )
+        if sample.name in taken
+        else sample
+        for sample in loaded
+    ]
 
 
 def keep_pairs(dataset: Dataset, indices: Sequence[int]) -> Dataset:

@@ -36,8 +36,14 @@ class Semantic(Formulation):
         mask: np.ndarray | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the class index of each pixel; see Formulation.encode."""
+        """Return the class index of each pixel; see Formulation.encode.
+
+        With one class, whatever is labelled belongs to it, so that labels of objects
+        teach foreground.
+        """
         del spacing
+        if self.binary:
+            labels = np.where(labels > 0, self.classes[0], 0)
         index = np.searchsorted(self.classes, labels)
         index = np.minimum(index, len(self.classes) - 1)
         known_value = self.classes[index] == labels
