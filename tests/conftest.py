@@ -1,4 +1,4 @@
-"""What several test files share: touching objects, and a network that says its input."""
+"""What several test files share: touching objects, a network that says its input."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def rewrite(folder, change):
     path = folder / "model.safetensors"
     with safetensors.safe_open(path, "pt") as file:
         header = json.loads(file.metadata()["napari_unet"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
     change(header, tensors)
     path.write_bytes(
         safetensors.torch.save(tensors, {"napari_unet": json.dumps(header)})

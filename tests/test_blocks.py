@@ -1,5 +1,7 @@
 """From the same maps, decoding by blocks equals decoding as a whole, exactly."""
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import blobs, numbered
@@ -64,7 +66,7 @@ def cuts(draw, shape, count=2):
     for n in shape:
         places = draw(st.lists(st.integers(1, n - 1), max_size=count))
         edges = sorted({0, n, *places})
-        axes.append([slice(a, b) for a, b in zip(edges, edges[1:], strict=False)])
+        axes.append([slice(a, b) for a, b in itertools.pairwise(edges)])
     return [tuple(box) for box in np.array(np.meshgrid(*axes)).reshape(len(axes), -1).T]
 
 

@@ -97,7 +97,7 @@ def test_crops_stay_with_what_is_annotated():
 def test_statistics_are_those_of_the_whole_image():
     dark = sample((64, 64))
     dark.image[:, :, 32:] *= 10
-    model, encoded, crops = drawn([dark], (16, 16), batch=30)
+    _, _, crops = drawn([dark], (16, 16), batch=30)
     means = crops.image.mean((1, 2, 3))
     assert means.max() > 3 * means.min()
 

@@ -354,6 +354,15 @@ def test_values_that_the_model_does_not_know_are_unknown():
     assert weight[0].tolist() == [[1, 0, 1, 0, 1, 0]]
 
 
+def test_with_one_class_objects_teach_foreground():
+    made = formulation("semantic", classes=(3,))
+    labels = np.array([[0, 1, 3, 70]])
+    target, weight = made.encode(labels)
+    assert target[0].tolist() == [[0, 1, 1, 1]]
+    assert weight.all()
+    assert back(made, labels).labels.tolist() == [[0, 3, 3, 3]]
+
+
 def test_a_class_that_is_nowhere_is_not_in_the_table():
     made = formulation("semantic", classes=(1, 2, 3))
     maps = np.zeros((4, 4, 4), np.float32)

@@ -43,14 +43,6 @@ def test_what_loads_at_once_loads_no_torch(module):
     assert not loaded & {*GUI, "torch", "skimage", "scipy", "matplotlib"}
 
 
-@pytest.mark.parametrize("module", core())
-def test_every_module_can_be_the_first(module):
-    """No circle that only a lucky order of imports hides."""
-    if module.count(".") > 2 and not module.endswith("__init__"):
-        pytest.skip("a part of a folder comes with its folder")
-    loaded_after(f"import {module}")
-
-
 def test_imports_go_down_only():
     """The house's floors; a module imports from its own floor or from below."""
     floors = [

@@ -70,14 +70,17 @@ def test_same_input_same_output_after_loading(tmp_path, options):
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_a_shared_file_loads_as_the_folder_does(tmp_path, options):
     model = made(**options)
-    path = model.share(tmp_path / "kidney", b"\x89PNG thumbnail")
+    model.thumbnail = b"\x89PNG picture"
+    path = model.share(tmp_path / "kidney")
     assert path == tmp_path / f"kidney{SUFFIX}"
     assert_same(model, Model.load(path, "cpu"))
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == [CONFIG, WEIGHTS, "thumbnail.png"]
     assert model.share(path) == path  # the suffix is not doubled
-    assert_same(model, Model.load(path, "cpu"))
+    loaded = Model.load(path, "cpu")
+    assert_same(model, loaded)
+    assert loaded.thumbnail == model.thumbnail
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -125,7 +128,7 @@ def test_half_precision_weights_load_as_float32(tmp_path):
     loaded = Model.load(folder, "cpu")
     assert {p.dtype for p in loaded.network.parameters()} == {torch.float32}
     difference = loaded.maps(image(model)) - model.maps(image(model))
-    assert 0 < abs(difference).max() < 0.01
+    assert 0 < abs(difference).max() < 0.05
 
 
 def test_hash_is_of_all_that_counts():
@@ -284,6 +287,19 @@ def test_a_damaged_shared_file(tmp_path, place):
     data[start : start + 40] = bytes(40)
     path.write_bytes(data)
     refused(path)
+
+
+def test_a_damaged_picture_does_no_harm(tmp_path):
+    model = made()
+    model.thumbnail = b"\x89PNG" + bytes(range(256)) * 20
+    folder, path = model.save(tmp_path / "m"), model.share(tmp_path / "m")
+    assert Model.load(folder, "cpu").thumbnail == model.thumbnail
+    data = path.read_bytes()
+    place = data.index(b"thumbnail.png") + 60
+    path.write_bytes(data[:place] + bytes(30) + data[place + 30 :])
+    loaded = Model.load(path, "cpu")
+    assert_same(model, loaded)
+    assert loaded.thumbnail is None
 
 
 def test_a_truncated_shared_file(tmp_path):

@@ -1,5 +1,6 @@
 """Contracts of the family: any size in and out, true halo, equal seeds, He weights."""
 
+import itertools
 import math
 
 import numpy as np
@@ -36,7 +37,7 @@ def counted_by_hand(ndim, channels, maps, depth, width, batch_norm):
 
     features = [width * 2**level for level in range(depth + 1)]
     total = twice(channels, width) + width * maps + maps
-    for above, below in zip(features, features[1:], strict=False):
+    for above, below in itertools.pairwise(features):
         total += twice(above, below)  # down
         total += below * above * 2**ndim + above  # transposed convolution
         total += twice(2 * above, above)  # skip and upsampled, concatenated

@@ -24,6 +24,8 @@ HEADER = "napari_unet"
 # An archive may claim any size; no network of this family comes near.
 MOST_BYTES = 2**31
 MOST_THUMBNAIL = 2**20
+# An archive that is damaged, lacks the file, or is encrypted.
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 
 FORMAT = 1
 """Format number of the model file; :func:`migrate` reads older ones."""
@@ -96,14 +98,7 @@ def read_weights(where: Path) -> bytes:
         raise ValueError(
             f"{where}: the model cannot be read ({reason(error)}); check the path"
         ) from error
-    # An archive fails in many ways: damaged, without the file, encrypted.
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        EOFError,
-        zlib.error,
-        RuntimeError,
-    ) as error:
+    except ARCHIVE_ERRORS as error:
         raise ValueError(
             f"{where}: this is not a model file ({reason(error)}); give a {SUFFIX} "
             "file or a model folder"
@@ -111,16 +106,20 @@ def read_weights(where: Path) -> bytes:
 
 
 def read_thumbnail(where: Path) -> bytes | None:
-    """Return the picture of a model, from a folder or an archive, if it has one."""
-    if where.is_dir():
-        path = where / THUMBNAIL
-        return path.read_bytes() if path.is_file() else None
-    if where.suffix == ".safetensors":
+    """Return the picture of a model, from a folder or an archive, if it has one.
+
+    A picture that cannot be read is none: the model works without.
+    """
+    try:
+        if where.is_dir():
+            return (where / THUMBNAIL).read_bytes()
+        if where.suffix == ".safetensors":
+            return None
+        with zipfile.ZipFile(where) as archive:
+            small = archive.getinfo(THUMBNAIL).file_size < MOST_THUMBNAIL
+            return archive.read(THUMBNAIL) if small else None
+    except (OSError, *ARCHIVE_ERRORS):
         return None
-    with zipfile.ZipFile(where) as archive:
-        there = THUMBNAIL in archive.namelist()
-        small = there and archive.getinfo(THUMBNAIL).file_size < MOST_THUMBNAIL
-        return archive.read(THUMBNAIL) if small else None
 
 
 def read_header(data: bytes, name: str) -> dict[str, Any]:
