@@ -427,6 +427,7 @@ def test_rgb_and_grey_train_together(tmp_path, data):
     ("change", "message"),
     [
         ({"patch": 256}, r"discs 0: patch 256 is larger than the image \(64, 64\)"),
+        ({"precision": "float16"}, "float16 lets small gradients vanish in training"),
         ({"loss": "hinge"}, "loss 'hinge' is not known; choose one of ce"),
     ],
 )

@@ -48,7 +48,17 @@ def pick_dtype(
     tensor cores, and CPUs with AMX (2.5 times in training, 2.1 times in prediction, as
     measured on a U-Net of width 16); without such units bfloat16 is 3 to 5 times
     slower.
+
+    Raises
+    ------
+    ValueError
+        If float16 is asked for in training.
     """
+    if training and precision == "float16":
+        raise ValueError(
+            "precision float16 lets small gradients vanish in training; choose "
+            "bfloat16 or auto"
+        )
     if precision != "auto":
         return DTYPES[precision]
     if device.type == "cuda":
