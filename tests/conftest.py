@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from napari_unet.config import ModelConfig
+from napari_unet.events import Block, Note, drain
 from napari_unet.model import Model
 from napari_unet.samples import Sample
+from napari_unet.segmentation import segment
 
 torch.set_num_threads(1)
 
@@ -101,6 +103,29 @@ def shaken(model, seed=0):
             elif name.endswith("running_var"):
                 tensor.uniform_(0.5, 2.0, generator=generator)
     return model
+
+
+def segmented(model, image, config=None, **options):
+    """The result and the events."""
+    events = []
+    result = drain(segment(model, image, config, **options), events.append)
+    return result, events
+
+
+def notes(events):
+    return [e.text for e in events if isinstance(e, Note)]
+
+
+@pytest.fixture(scope="session")
+def crowd():
+    """A model that sees exactly what is there, its image, and the labels."""
+    model = echo()
+    labels = blobs(3, (210, 190), 90, (4, 9)).labels
+    return model, maps_of(model, labels), labels
+
+
+def boxes_in(events):
+    return [tuple((s.start, s.stop) for s in e.box) for e in events if type(e) is Block]
 
 
 @pytest.fixture(scope="session")
