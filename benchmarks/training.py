@@ -38,7 +38,8 @@ def bare_step(samples, config, device):
     )
     image = batch.image.contiguous(memory_format=torch.channels_last)
     dtype = pick_dtype(device, training=True)
-    optimizer = torch.optim.AdamW(model.network.parameters(), lr=2e-3)
+    fused = device.type in {"cpu", "cuda"}
+    optimizer = torch.optim.AdamW(model.network.parameters(), lr=2e-3, fused=fused)
     model.network.train()
 
     def step():

@@ -112,9 +112,14 @@ def restore(
     """Put the tensors of :func:`read_state` back."""
     for name, network in networks.items():
         network.load_state_dict(_below(tensors, f"{name}."))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in _below(tensors, "optimizer.").items():
         index, _, part = key.partition(".")
+        like = parameters[int(index)]
+        if tensor.shape == like.shape:
+            # The fused optimiser reads memory in order: the layouts must be the same.
+            tensor = torch.empty_like(like, device=tensor.device).copy_(tensor)
         state.setdefault(int(index), {})[part] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

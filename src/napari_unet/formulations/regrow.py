@@ -167,10 +167,7 @@ def _flood_part(
         What the frame took, and objects beside it: they may be larger than they look.
     """
     outside = count + 1
-    renamed = np.arange(count + 1)
-    renamed[markers[frame]] = outside  # of a seed in the frame, more may be beyond
-    renamed[0] = 0
-    grown = _flood(order, np.where(frame & area, outside, renamed[markers]), area)
+    grown = _flood(order, np.where(frame & area, outside, markers), area)
     taken = grown == outside
     if not taken.any():
         return grown, taken
