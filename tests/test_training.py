@@ -84,7 +84,7 @@ def test_trains_saves_and_loads(tmp_path, ndim, formulation):
     assert loaded.config.ndim == ndim
     assert loaded.config.classes == ((5,) if formulation == "semantic" else (1,))
     assert loaded.thresholds == model.thresholds
-    assert loaded.card["steps"] == 25
+    assert loaded.card["steps"] in (20, 25)  # whichever validates better
     rows = history(tmp_path / "m")
     assert [int(r["step"]) for r in rows] == [20, 25]
     assert loaded.thumbnail.startswith(b"\x89PNG")
