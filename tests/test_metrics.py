@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_unet.class_metrics import confusion, dice_iou
 from napari_unet.metrics import (
     THRESHOLDS,
     by_group,
-    confusion,
     counts,
-    dice_iou,
     match,
     score,
 )

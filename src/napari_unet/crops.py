@@ -166,6 +166,7 @@ def _mirrored(start: int, length: int, size: int) -> slice | np.ndarray:
 
 
 def _take(array: np.ndarray, index: tuple[slice | np.ndarray, ...]) -> np.ndarray:
+    """Index all axes but the first; a view where no axis is mirrored."""
     for axis, where in enumerate(index, start=1):
         array = array[(slice(None),) * axis + (where,)]
-    return np.ascontiguousarray(array)
+    return array

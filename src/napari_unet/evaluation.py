@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import doctor, metrics
+from .class_metrics import confusion, dice_iou
 from .config import PredictConfig
 from .events import Control, Event, Note, Progress
 from .layouts import IMAGE_SUFFIX, LABEL_SUFFIX, image_files
@@ -73,7 +74,7 @@ class Report:
         if not self.classes:
             return metrics.score([self.matchings[i] for i in which]).to_dict()
         table = np.sum([self.tables[i] for i in which], axis=0)
-        found = metrics.dice_iou(table, self.classes)
+        found = dice_iou(table, self.classes)
         return {
             "images": len(which),
             "classes": {str(c): {"dice": d, "iou": i} for c, (d, i) in found.items()},
@@ -91,7 +92,7 @@ class Report:
                 self.matchings.append(metrics.match(truth, labels, mask))
             else:
                 truth, mask = self._as_classes(truth, mask)
-                self.tables.append(metrics.confusion(truth, labels, self.classes, mask))
+                self.tables.append(confusion(truth, labels, self.classes, mask))
         except ValueError as error:
             raise ValueError(f"{sample.name}: {error}") from error
         self.names.append(sample.name)

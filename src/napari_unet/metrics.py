@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from .runs import number, ratio, runs, sums
+
 THRESHOLDS = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
 
 
@@ -188,26 +190,26 @@ def match(
     >>> counts(matching, 0.5)[:3]
     (1, 0, 1)
     """
-    truth, labels, inside, lengths = _runs(truth, labels, mask)
-    truth_ids, truth = _number(truth * inside)
-    pred_ids, pred = _number(labels)
+    truth, labels, inside, lengths = runs(truth, labels, mask)
+    truth_ids, truth = number(truth * inside)
+    pred_ids, pred = number(labels)
     lengths_inside = lengths * inside
     both = np.flatnonzero((truth > 0) & (pred > 0) & inside)
     n_pred = len(pred_ids)
     pairs, index = np.unique(
         (truth[both] - 1) * n_pred + pred[both] - 1, return_inverse=True
     )
-    pred_sizes = _sums(pred, lengths, n_pred + 1)[1:]
-    pred_areas = _sums(pred, lengths_inside, n_pred + 1)[1:]
+    pred_sizes = sums(pred, lengths, n_pred + 1)[1:]
+    pred_areas = sums(pred, lengths_inside, n_pred + 1)[1:]
     matching = Matching(
         truth_ids=truth_ids,
         pred_ids=pred_ids,
-        truth_areas=_sums(truth, lengths_inside, len(truth_ids) + 1)[1:],
+        truth_areas=sums(truth, lengths_inside, len(truth_ids) + 1)[1:],
         pred_areas=pred_areas,
         pred_sizes=pred_sizes,
         truth=pairs // max(n_pred, 1),
         pred=pairs % max(n_pred, 1),
-        overlap=_sums(index, lengths[both], len(pairs)),
+        overlap=sums(index, lengths[both], len(pairs)),
     )
     return matching.drop(2 * pred_areas >= pred_sizes)
 
@@ -274,8 +276,8 @@ def score(matchings: Sequence[Matching]) -> Scores:
         objects=int(objects[:, 0].sum()),
         pooled=_averages(*pooled),
         per_image=_averages(tp, iou_sum, objects),
-        dice=float(_ratio(2 * both, areas)),
-        iou=float(_ratio(both, areas - both)),
+        dice=float(ratio(2 * both, areas)),
+        iou=float(ratio(both, areas - both)),
     )
 
 
@@ -301,135 +303,6 @@ def by_group(matchings: Sequence[Matching], groups: Sequence[str]) -> dict[str, 
     for matching, group in zip(matchings, groups, strict=True):
         members[group].append(matching)
     return {group: score(of_group) for group, of_group in members.items()}
-
-
-def confusion(
-    truth: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[int],
-    mask: np.ndarray | None = None,
-) -> np.ndarray:
-    """Count the pixels of each true and predicted class; sum it over images.
-
-    Parameters
-    ----------
-    truth, labels : integer arrays of one shape, any number of axes
-        0 is background, other values are classes.
-    classes : sequence of int
-        The K label values that are classes.
-    mask : bool array of that shape, optional
-        True where the annotation counts; other pixels are left out.
-
-    Returns
-    -------
-    (K + 1, K + 1) int64 array
-        Rows are true, columns predicted; background first, then as in `classes`.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, or a pixel that counts has a value that is no class.
-    """
-    truth, labels, inside, lengths = _runs(truth, labels, mask)
-    size = len(classes) + 1
-    rows = _class_index(truth[inside], classes, "truth")
-    columns = _class_index(labels[inside], classes, "prediction")
-    return _sums(rows * size + columns, lengths[inside], size**2).reshape(size, size)
-
-
-def dice_iou(
-    table: np.ndarray, classes: Sequence[int]
-) -> dict[int, tuple[float, float]]:
-    """Dice and IoU of each class; 1 where a class is in neither truth nor prediction.
-
-    Parameters
-    ----------
-    table : (K + 1, K + 1) integer array
-        From :func:`confusion`, or the sum of several.
-    classes : sequence of int
-        As given to :func:`confusion`.
-
-    Returns
-    -------
-    dict of int to (dice, iou)
-
-    Examples
-    --------
-    >>> table = confusion(np.array([0, 3, 3, 7]), np.array([0, 3, 7, 7]), (3, 7))
-    >>> {c: round(dice, 3) for c, (dice, iou) in dice_iou(table, (3, 7)).items()}
-    {3: 0.667, 7: 0.667}
-    """
-    both = table.diagonal()[1:]
-    areas = (table.sum(axis=0) + table.sum(axis=1))[1:]
-    dice, iou = _ratio(2 * both, areas), _ratio(both, areas - both)
-    return dict(
-        zip(classes, zip(dice.tolist(), iou.tolist(), strict=True), strict=True)
-    )
-
-
-def _runs(
-    truth: np.ndarray, labels: np.ndarray, mask: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Find runs of equal pixels: truth, label, whether inside the mask, length.
-
-    Label images have a few runs a row, so all that follows, sorting too, costs little
-    next to this one pass over the pixels.
-    """
-    truth, labels = np.asarray(truth), np.asarray(labels)
-    inside = np.ones(truth.shape, bool) if mask is None else np.asarray(mask, bool)
-    for array, name in ((labels, "labels"), (inside, "mask")):
-        if array.shape != truth.shape:
-            raise ValueError(
-                f"the {name} have shape {array.shape} but the truth has {truth.shape}; "
-                "compare arrays of one shape"
-            )
-    flat = [array.ravel() for array in (truth, labels, inside)]
-    starts = np.empty(truth.size, bool)
-    starts[:1] = True
-    starts[1:] = flat[0][1:] != flat[0][:-1]
-    for array in flat[1:] if mask is not None else flat[1:2]:
-        starts[1:] |= array[1:] != array[:-1]
-    first = np.flatnonzero(starts)
-    runs = [array[first] for array in flat]
-    for array, name in zip(runs[:2], ("truth", "labels"), strict=True):
-        if not np.issubdtype(array.dtype, np.integer):
-            raise ValueError(
-                f"the {name} must be integers, got {array.dtype}; "
-                "use label images, where 0 is background"
-            )
-        if (array < 0).any():
-            raise ValueError(
-                f"the {name} must not be negative, got {array.min()}; "
-                "set what is unknown to 0 and leave it out with a mask"
-            )
-    return runs[0], runs[1], runs[2], np.diff(first, append=truth.size)
-
-
-def _number(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label values but 0, ascending, and each value's number among them, from 1."""
-    background = np.zeros(1, values.dtype)  # so that 0 is always number 0
-    ids, index = np.unique(np.concatenate([background, values]), return_inverse=True)
-    return ids[1:], index[1:]
-
-
-def _class_index(values: np.ndarray, classes: Sequence[int], name: str) -> np.ndarray:
-    """Index in (0, *classes) of each value."""
-    ids, index = _number(values)
-    number = {value: i for i, value in enumerate(classes, 1)}
-    unknown = [value for value in ids.tolist() if value not in number]
-    if unknown:
-        raise ValueError(
-            f"the {name} has the values {unknown[:5]}, which are none of the classes "
-            f"{tuple(classes)}; name them as classes or mask them out"
-        )
-    lookup = np.array([0, *(number[value] for value in ids.tolist())])
-    found: np.ndarray = lookup[index]
-    return found
-
-
-def _sums(index: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
-    """Sum of integer weights for each index; float64 holds them exactly."""
-    return np.bincount(index, weights, size).astype(np.int64)
 
 
 def _matched(matching: Matching, threshold: float) -> np.ndarray:
@@ -464,19 +337,11 @@ def _unique(index: np.ndarray) -> bool:
 def _averages(tp: np.ndarray, iou_sum: np.ndarray, objects: np.ndarray) -> Averages:
     """Mean over images of tp (n, thresholds), iou_sum (n,), objects (n, 2)."""
     total = objects.sum(axis=1)
-    ap = _ratio(tp, total[:, None] - tp).mean(axis=0)
+    ap = ratio(tp, total[:, None] - tp).mean(axis=0)
     return Averages(
         ap={f"{t:.2f}": float(a) for t, a in zip(THRESHOLDS, ap, strict=True)},
         mean9=float(ap[:9].mean()),
         msa=float(ap.mean()),
-        f1=float(_ratio(2 * tp[:, 0], total).mean()),
-        pq=float(_ratio(2 * iou_sum, total).mean()),
+        f1=float(ratio(2 * tp[:, 0], total).mean()),
+        pq=float(ratio(2 * iou_sum, total).mean()),
     )
-
-
-def _ratio(part: Any, whole: Any) -> np.ndarray:
-    """Part / whole, and 1 where there is nothing at all (0 / 0)."""
-    part = np.asarray(part, float)
-    ratio: np.ndarray = np.ones_like(part)
-    np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
-    return ratio

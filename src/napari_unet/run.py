@@ -15,16 +15,16 @@ import numpy as np
 import torch
 
 from . import doctor
-from .checkpoint import Counters, clean, has_state, read_state, restore, save_state
-from .config import ModelConfig, TrainConfig, checked
+from .checkpoint import Counters, clean, restore, save_state
+from .config import ModelConfig, TrainConfig
 from .crops import Encoded, encode_all, image_weights
 from .device import pick_dtype
 from .events import Event, Note, Progress, StepDone
 from .model import Model
-from .model_file import WEIGHTS
 from .networks.layers import Dropout
 from .recipe import batch_of, epoch_steps, fit, patch_of
 from .samples import Sample, data_hash, split
+from .start import start_of
 from .validation import Validation
 
 DEFAULT_MINUTES = 10.0
@@ -152,7 +152,7 @@ def prepare(
     """Check everything that can be wrong, then load, split and encode."""
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
-    start = _start(folder, config, model_config, init, resume, device)
+    start = start_of(folder, config, model_config, init, resume, device)
     config = start.config
     wanted = fit(start.wanted, samples) if start.model is None else start.model.config
     everything = [*samples, *(validation or [])]
@@ -180,50 +180,6 @@ def prepare(
         _restore(run, start.header, start.tensors)
     clean(folder)
     return run
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What a run starts from: a model, or a config of one; a state, if it goes on."""
-
-    config: TrainConfig
-    wanted: ModelConfig
-    model: Model | None = None
-    header: dict[str, Any] = field(default_factory=dict)
-    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
-
-
-def _start(
-    folder: Path,
-    config: TrainConfig,
-    wanted: ModelConfig | None,
-    init: Model | str | Path | None,
-    resume: bool,
-    device: str,
-) -> _Start:
-    wanted = wanted or ModelConfig()
-    there = (folder / WEIGHTS).exists()
-    if there and not resume:
-        raise ValueError(
-            f"{folder} holds a model already; choose another folder, or --resume "
-            "its run"
-        )
-    if resume and has_state(folder):
-        header, tensors = read_state(folder)
-        stored = _resumed(config, header["train"])
-        return _Start(stored, wanted, Model.load(folder, device), header, tensors)
-    if there:
-        model = Model.load(folder, device)
-        if model.card.get("steps"):
-            raise ValueError(
-                f"{folder} holds a trained model but no run to resume; start from it "
-                "with --init, into a new folder"
-            )
-        wanted = model.config  # killed between its first two files, before any step
-    elif init is not None:
-        model = init if isinstance(init, Model) else Model.load(init, device)
-        return _Start(config, wanted, model)
-    return _Start(config, wanted)
 
 
 def _check(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
@@ -303,14 +259,6 @@ def _card(
         },
         "licence": config.licence,
     }
-
-
-def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
-    """Return the stored options with the budget of the new ones, if they name any."""
-    budget = {n: getattr(config, n) for n in ("minutes", "steps", "epochs")}
-    if any(budget.values()):
-        stored = {**stored, **budget}
-    return checked(TrainConfig, stored)
 
 
 def _restore(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from . import metrics
+from .class_metrics import confusion, dice_iou
 from .config import PredictConfig, TrainConfig
 from .crops import Encoded
 from .events import Event, Progress
@@ -212,11 +213,11 @@ def _confusion(
         found = model.formulation.decode(case.maps.astype(np.float32), thresholds)
         known = case.encoded.weight[0] > 0
         truth = np.array([0, *sorted(classes)])[case.encoded.target[0].astype(int)]
-        total += metrics.confusion(truth, found.labels, classes, known)
+        total += confusion(truth, found.labels, classes, known)
         yield Progress("scoring", done, len(cases))
     return total
 
 
 def _mean_dice(model: Model, table: np.ndarray, which: int = 0) -> float:
-    by_class = metrics.dice_iou(table, model.config.classes)
+    by_class = dice_iou(table, model.config.classes)
     return float(np.mean([figures[which] for figures in by_class.values()]))
