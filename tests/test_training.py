@@ -160,6 +160,12 @@ def test_stop_validates_saves_and_returns_the_best(tmp_path, data):
     assert model.card["steps"] == epochs[0].step
 
 
+def test_the_shortest_time_still_trains(tmp_path, data):
+    config = options(steps=None, minutes=1e-9)
+    model = drain(train(data, None, tmp_path / "m", config, model=SMALL))
+    assert model.card["steps"] == 1
+
+
 def test_a_closed_generator_leaves_the_last_best(tmp_path, data):
     events = train(data, None, tmp_path / "m", options(steps=60), model=SMALL)
     for event in events:

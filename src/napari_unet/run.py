@@ -90,6 +90,8 @@ class Run:
             return False
         if self.total_steps is not None:
             return counters.step < self.total_steps
+        if not counters.step:
+            return True  # however short the time: an untrained model is no result
         return self.seconds < 60 * (self.config.minutes or DEFAULT_MINUTES)
 
     def seconds_left(self) -> float | None:
