@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from .losses import LOSSES as LOSSES
     from .model import Model as Model
     from .networks import NETWORKS as NETWORKS
+    from .readers import read_image as read_image
     from .samples import Sample as Sample
     from .samples import split as split
     from .segmentation import segment as segment
+    from .series import segment_series as segment_series
     from .training import train as train
+    from .writers import write_labels as write_labels
 
     __version__: str
 
@@ -54,9 +57,12 @@ _MODULES = {
     "losses": ("LOSSES",),
     "model": ("Model",),
     "networks": ("NETWORKS",),
+    "readers": ("read_image",),
     "samples": ("Sample", "split"),
     "segmentation": ("segment",),
+    "series": ("segment_series",),
     "training": ("train",),
+    "writers": ("write_labels",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -267,6 +267,12 @@ class PredictConfig(Config):
     tile: int | None = Field(
         None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
     )
+    memory: float | None = Field(
+        None,
+        gt=0,
+        description="Most memory for a tile, in GB; None: a quarter of what is free, "
+        "2 at most.",
+    )
     block: int = Field(
         2048, ge=64, le=16384, description="Edge of the blocks that are decoded, in px."
     )

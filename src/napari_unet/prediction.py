@@ -150,12 +150,17 @@ def plan_tiles(model: Model, shape: Sequence[int], config: PredictConfig) -> lis
     if config.tile is not None:
         read = (config.tile,) * len(shape)
     else:
-        read = _read_that_fits(model, padded_shape(shape, model.divisor))
+        budget = min(MOST_TILE_BYTES, available_memory(model.device) // 4)
+        if config.memory is not None:
+            budget = int(config.memory * 2**30)
+        read = _read_that_fits(model, padded_shape(shape, model.divisor), budget)
     return list(tiles(shape, read, model.halo, model.divisor))
 
 
-def _read_that_fits(model: Model, padded: tuple[int, ...]) -> tuple[int, ...]:
-    budget = min(MOST_TILE_BYTES, available_memory(model.device) // 4)
+def _read_that_fits(
+    model: Model, padded: tuple[int, ...], budget: int
+) -> tuple[int, ...]:
+    """Halve the longest axis until the tile takes no more than `budget` bytes."""
     pixels = budget // (LIVE_FEATURES * 4 * model.config.width)
     read = np.array(padded)
     least = 2 * np.array(model.halo) + np.array(model.divisor) * 4
