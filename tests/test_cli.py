@@ -13,7 +13,7 @@ from cyclopts import App
 from PIL import Image
 
 from napari_unet.cli import app, main
-from napari_unet.cli.bars import Show, clock
+from napari_unet.cli.bars import Show
 from napari_unet.cli.demo import _clear
 from napari_unet.cli.options import options
 from napari_unet.cli.training import _stop_on_interrupt, with_preset
@@ -26,6 +26,7 @@ from napari_unet.config import (
 from napari_unet.events import Control, EpochEnd, Note, Progress, StepDone
 from napari_unet.model import Model
 from napari_unet.readers import read_labels
+from napari_unet.words import clock
 
 SMALL = "--width 4 --depth 2 --patch 48 --batch 4 --warmup 5 --device cpu".split()
 
@@ -536,6 +537,7 @@ def test_open_without_napari_says_how_to_get_it(capsys, monkeypatch):
 def test_demo_leaves_a_model_and_pictures_and_makes_room_for_the_next(capsys, tmp_path):
     folder = tmp_path / "demo"
     line = ["demo", "--minutes", "0.01", "--output", folder, "--device", "cpu"]
+    line += ["--no-show"]
     assert run(*line) == 0
     out = capsys.readouterr().out
     assert "AP50" in out and "Dice" in out and "objects" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from napari_unet.datasets import find_pairs
 from napari_unet.events import drain
 from napari_unet.files import make_folder
 from napari_unet.sample_data import folder
+from napari_unet.words import counted
 from napari_unet.writers import write_json, write_labels
 
-from .bars import Show, counted
+from .bars import Show
 from .data import check_writable, load
 from .options import Device, Selection
 from .reports import print_scores
@@ -30,6 +32,7 @@ def demo(
     output: Path = Path("napari-unet-demo"),
     seed: int = 0,
     device: Device = "auto",
+    show: bool = True,
 ) -> None:
     """Train on bundled nuclei for a minute and segment images not seen before.
 
@@ -41,6 +44,8 @@ def demo(
         Folder of the model and the pictures; an older demo's is replaced.
     seed
         Seed of all randomness.
+    show
+        Open napari on the result at the end, where it is installed and has a display.
     """
     from napari_unet.evaluation import evaluate
     from napari_unet.figures import overlay, save
@@ -53,14 +58,14 @@ def demo(
     check_writable(output)
     _clear(output)
     nothing = Selection()
-    with Show() as show:
-        samples, _ = load([find_pairs(folder("nuclei"))], nothing, show)
+    with Show() as bar:
+        samples, _ = load([find_pairs(folder("nuclei"))], nothing, bar)
         print(f"training on {len(samples)} images for {minutes:g} min; Ctrl-C stops it")
         model = run(
-            samples, output / "model", config, ModelConfig(), None, False, device, show
+            samples, output / "model", config, ModelConfig(), None, False, device, bar
         )
-        unseen, _ = load([find_pairs(folder("nuclei/test"))], nothing, show)
-        report = drain(evaluate(unseen, model=model), show)
+        unseen, _ = load([find_pairs(folder("nuclei/test"))], nothing, bar)
+        report = drain(evaluate(unseen, model=model), bar)
     print_result(model, output / "model")
     for sample, labels in zip(unseen, report.labels, strict=True):
         write_labels(output / f"{sample.name}_labels.tif", labels, sample.spacing)
@@ -73,6 +78,20 @@ def demo(
     print_scores(scores)
     write_json(output / MARK, scores)
     print(f"labels and overlays are in {output}, the loss curve in {output / 'model'}")
+    if show and _has_display():
+        from napari_unet.gui.show import show as open_napari
+
+        open_napari(unseen, report.labels, output / "model")
+
+
+def _has_display() -> bool:
+    """Return whether napari is installed and could open a window."""
+    if importlib.util.find_spec("napari") is None or not any(
+        importlib.util.find_spec(name) for name in ("PyQt6", "PySide6")
+    ):
+        return False
+    variables = ("DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, variables))
 
 
 def _clear(output: Path) -> None:

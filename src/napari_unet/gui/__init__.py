@@ -1,0 +1,1 @@
+"""The plugin's docks: thin views over the core, and the only folder that knows Qt."""

@@ -1,0 +1,43 @@
+"""What the GUI tests share; they drive real widgets in a real viewer on a display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+NEEDS_DISPLAY = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    skip = pytest.mark.skip(reason="no display: run the tests with xvfb-run")
+    for item in items:
+        if NEEDS_DISPLAY and HERE in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _no_job_outlives_its_test():
+    from napari_unet.gui import worker
+
+    yield
+    assert worker.jobs().stop(20), "a job did not end"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of a small model that knows the discs of conftest.blobs."""
+    from conftest import blobs
+
+    from napari_unet.config import ModelConfig, TrainConfig
+    from napari_unet.events import drain
+    from napari_unet.training import train
+
+    folder = tmp_path_factory.mktemp("models") / "discs"
+    samples = [blobs(seed, (128, 128), 30) for seed in range(4)]
+    config = TrainConfig(steps=120, patch=64, batch=4, rate=5e-3, warmup=10)
+    drain(train(samples, None, folder, config, model=ModelConfig(depth=2, width=8)))
+    return folder
