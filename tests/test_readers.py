@@ -9,7 +9,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.readers import frames, read_image, read_labels, stem
+from napari_unet.readers import (
+    frames,
+    read_image,
+    read_labels,
+    read_spacing,
+    stem,
+)
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (20, 30), dtype=np.uint8)
@@ -186,6 +192,28 @@ def test_resolution_tags_count_unless_they_are_of_a_screen(
     tiff(path, GREY, resolution=(per_unit, per_unit), resolutionunit=unit)
     expected = micrometres and (micrometres, micrometres)
     assert read_image(path).spacing == expected
+
+
+def test_spacing_alone_comes_from_the_header(tmp_path):
+    metadata = {"axes": "TYX", "PhysicalSizeX": 200, "PhysicalSizeXUnit": "nm"}
+    ome = tiff(tmp_path / "a.ome.tif", STACK, metadata=metadata)
+    assert read_spacing(ome) == pytest.approx({"X": 0.2})
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 0.5}
+    path = tmp_path / "b.tif"
+    tiff(path, STACK, imagej=True, resolution=(5, 10), metadata=metadata)
+    expected = {"Z": 0.5, "Y": 0.1, "X": 0.2}
+    assert read_spacing(path) == pytest.approx(expected)
+    with tifffile.TiffFile(path) as file:
+        pixels = file.pages.first.dataoffsets[0]
+    path.write_bytes(path.read_bytes()[:pixels])
+    assert read_spacing(path) == pytest.approx(expected)
+    assert read_spacing(tiff(tmp_path / "c.tif", GREY)) == {}
+
+
+def test_a_file_that_cannot_be_read_tells_no_spacing(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0 and nothing else")
+    assert read_spacing(tmp_path / "a.tif") == {}
+    assert read_spacing(tmp_path / "missing.tif") == {}
 
 
 def test_pages_without_a_name_are_depth_and_said_so(tmp_path):

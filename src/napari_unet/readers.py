@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .axes import Raw, ordered
+from .bioformats import PLUGINS, check_installed, read_bioio
 from .files import reason
 from .pictures import read_picture
-from .tiff import read_tiff
+from .tiff import header_spacing, read_tiff
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *PLUGINS)
 
 # What Pillow, tifffile and imagecodecs raise on truncated and damaged files (found by
 # cutting and overwriting files of every kind); imagecodecs' errors are RuntimeErrors.
@@ -142,7 +143,7 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Read a PNG, JPEG, BMP or TIFF image.
+    """Read a PNG, JPEG, BMP or TIFF image; with the extra ``bioio`` ND2, LIF and CZI.
 
     RGBA becomes RGB; colour tables of PNG and BMP become RGB (grey where they are
     grey), those of TIFF are display settings and are left out. A page axis without a
@@ -209,6 +210,24 @@ def read_labels(path: str | os.PathLike[str]) -> LabelFile:
     return LabelFile(array, axes, spacing, stem(path), raw.notes + notes)
 
 
+def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read µm per pixel of a TIFF, by axis letter, from its header alone.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    dict of str to float
+        Of the axes Z, Y and X, those that the file tells; none if it cannot be read.
+    """
+    try:
+        return header_spacing(Path(path))
+    except DAMAGED:  # for an offer: whoever reads the pixels says what is wrong
+        return {}
+
+
 def frames(image: ImageFile) -> list[Frame]:
     """Cut the time axis into one entry an index; one entry where there is none.
 
@@ -223,11 +242,16 @@ def frames(image: ImageFile) -> list[Frame]:
     """
     if "T" not in image.axes:
         return [Frame(image.array, image.name, "")]
-    width = len(str(len(image.array) - 1))
+    count = len(image.array)
     return [
-        Frame(array, f"{image.name}_t{index:0{width}}", image.name)
+        Frame(array, frame_name(image.name, index, count), image.name)
         for index, array in enumerate(image.array)
     ]
+
+
+def frame_name(name: str, index: int, count: int) -> str:
+    """Return what one of `count` time points of an image is called."""
+    return f"{name}_t{index:0{len(str(count - 1))}}"
 
 
 def _read(path: Path, indices: bool = False) -> Raw:
@@ -241,9 +265,13 @@ def _read(path: Path, indices: bool = False) -> Raw:
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
         raise ValueError(f"{path}: {problem}; give the path of an image file")
+    if suffix in PLUGINS:
+        check_installed(path)
     try:
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
+        if suffix in PLUGINS:
+            return read_bioio(path)
         return read_tiff(path) if "tif" in suffix else read_picture(path, indices)
     except DAMAGED as error:
         raise ValueError(

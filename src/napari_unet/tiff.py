@@ -54,6 +54,17 @@ def read_tiff(path: Path) -> Raw:
         raise ValueError(str(error)) from error
 
 
+def header_spacing(path: Path) -> dict[str, float]:
+    """Return µm per pixel by axis letter, as far as a TIFF's header says them."""
+    from tifffile import TiffFile, TiffFileError
+
+    try:
+        with TiffFile(path) as tif:
+            return _described(tif, tif.pages.first)[0]
+    except TiffFileError as error:  # a ValueError in recent versions only
+        raise ValueError(str(error)) from error
+
+
 def _decode(tif: TiffFile) -> Raw:
     from tifffile import PHOTOMETRIC
 
@@ -66,21 +77,27 @@ def _decode(tif: TiffFile) -> Raw:
     if samples in (2, 4) and page.extrasamples and (colour or page.extrasamples[-1]):
         samples -= 1
         array = array.take(range(samples), axis=axes.index("S"))
-    channels: tuple[str, ...] = ()
-    spacing: dict[str, float] = {}
-    if tif.is_ome and tif.ome_metadata:
-        spacing, channels = _ome(tif.ome_metadata)
-    elif tif.is_imagej and tif.imagej_metadata:
-        spacing = _imagej(tif.imagej_metadata, _resolution(page))
+    spacing, channels = _described(tif, page)
     count = len(tif.series)
     return Raw(
         array,
         axes,
-        spacing or _plain(page),
+        spacing,
         colour and samples == 3,
         channels,
         (f"only the first of {count} image series was read",) if count > 1 else (),
     )
+
+
+def _described(tif: TiffFile, page: Any) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return spacing and channel names, of OME, of ImageJ, or of the page's tags."""
+    spacing: dict[str, float] = {}
+    channels: tuple[str, ...] = ()
+    if tif.is_ome and tif.ome_metadata:
+        spacing, channels = _ome(tif.ome_metadata)
+    elif tif.is_imagej and tif.imagej_metadata:
+        spacing = _imagej(tif.imagej_metadata, _resolution(page))
+    return spacing or _plain(page), channels
 
 
 def _check_complete(tif: TiffFile, series: TiffPageSeries) -> None:
