@@ -23,6 +23,7 @@ from napari_unet.events import (
 )
 from napari_unet.model import Model
 from napari_unet.samples import Sample
+from napari_unet.segmentation import segment
 from napari_unet.training import train
 
 SMALL = ModelConfig(depth=2, width=4)
@@ -137,6 +138,23 @@ def test_previews_pauses_and_other_randomness_do_not_change_a_run(tmp_path, data
     previews = [e for e in events if isinstance(e, Preview)]
     assert previews
     assert all(p.view == view and p.labels.shape == (32, 64) for p in previews)
+
+
+def test_a_preview_lies_in_the_image_as_it_was_before_the_split(tmp_path):
+    sample = discs(1, 128, 40)
+    control, events = Control(), []
+    control.look(View(sample.name, (slice(32, 96), slice(0, 128))))
+    config = options(steps=20, rate=0.03, average=0.0, thresholds=False)
+    wanted = SMALL.replace(formulation="semantic", classes=(1,))
+    model = drain(
+        train([sample], None, tmp_path, config, model=wanted, control=control),
+        events.append,
+    )
+    assert model.card["training"]["names"] == model.card["validation"]["names"]
+    (shown,) = [e for e in events if isinstance(e, Preview)]
+    whole = drain(segment(model, sample.image)).labels
+    assert shown.labels.any()
+    np.testing.assert_array_equal(shown.labels, whole[32:96])
 
 
 def test_stop_validates_saves_and_returns_the_best(tmp_path, data):

@@ -50,6 +50,15 @@ class StepDone(Event):
     seconds_left: float | None
     megapixels_per_second: float
 
+    @property
+    def part(self) -> float | None:
+        """How much of the budget is used, 0 to 1; None where that is not known."""
+        if self.steps:
+            return self.step / self.steps
+        if self.seconds_left is None:
+            return None
+        return self.seconds / max(self.seconds + self.seconds_left, 1e-9)
+
 
 @dataclass(frozen=True)
 class EpochEnd(Event):

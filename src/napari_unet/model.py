@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from .config import ModelConfig, checked
+from .config import ModelConfig
 from .device import pick_device, pick_dtype
 from .files import atomic, make_folder
 from .formulations import formulation_of
@@ -25,6 +25,7 @@ from .model_file import (
     SUFFIX,
     THUMBNAIL,
     WEIGHTS,
+    contents,
     find_model,
     read_header,
     read_tensors,
@@ -114,7 +115,7 @@ class Model:
         else:
             fits = rgb or count == 1
             expects = "one channel" if wanted == "grey" else "one channel or RGB"
-            remedy = "choose one of them with --channel"
+            remedy = "choose one channel (command line: --channel)"
         if not fits:
             names = ", ".join(channels or map(str, range(count)))
             has = "RGB colours" if rgb else f"{count} channels ({names})"
@@ -258,7 +259,7 @@ class Model:
         data = read_weights(where)
         header = read_header(data, name)
         try:
-            config, thresholds, card = _contents(header)
+            config, thresholds, card = contents(header)
             with torch.device("meta"):
                 network = build(config, formulation_of(config).channels)
         except ValueError as error:
@@ -269,23 +270,3 @@ class Model:
         model = cls(config, network, thresholds, card, pick_device(device))
         model.thumbnail = read_thumbnail(where)
         return model
-
-
-def _contents(
-    header: Mapping[str, Any],
-) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
-    """Return config, thresholds and card of a header; a ValueError if they are not."""
-    config, thresholds, card = (
-        header.get(key) for key in ("config", "thresholds", "card")
-    )
-    if not (
-        isinstance(config, dict)
-        and isinstance(thresholds, dict)
-        and all(isinstance(v, int | float) for v in thresholds.values())
-        and isinstance(card, dict)
-    ):
-        raise ValueError(
-            f"{WEIGHTS} holds no config, thresholds and card, so it is not a model; "
-            "give the folder that training wrote"
-        )
-    return checked(ModelConfig, config), thresholds, card

@@ -8,12 +8,15 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
-from torch import Tensor
+import safetensors
 
+from .config import ModelConfig, checked
 from .files import reason
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -156,6 +159,32 @@ def read_header(data: bytes, name: str) -> dict[str, Any]:
         raise ValueError(f"{name}: {error}") from None
 
 
+def contents(
+    header: Mapping[str, Any],
+) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
+    """Return config, thresholds and card of a header.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of a model.
+    """
+    config, thresholds, card = (
+        header.get(key) for key in ("config", "thresholds", "card")
+    )
+    if not (
+        isinstance(config, dict)
+        and isinstance(thresholds, dict)
+        and all(isinstance(v, int | float) for v in thresholds.values())
+        and isinstance(card, dict)
+    ):
+        raise ValueError(
+            f"{WEIGHTS} holds no config, thresholds and card, so it is not a model; "
+            "give the folder that training wrote"
+        )
+    return checked(ModelConfig, config), thresholds, card
+
+
 def read_tensors(
     data: bytes, expected: Mapping[str, Tensor], name: str
 ) -> dict[str, Tensor]:
@@ -175,8 +204,10 @@ def read_tensors(
     ValueError
         If the file is damaged, or its tensors are not those expected.
     """
+    from safetensors.torch import load
+
     try:
-        found = safetensors.torch.load(data)
+        found = load(data)
     except (safetensors.SafetensorError, KeyError) as error:
         raise ValueError(
             f"{name}: {WEIGHTS} is damaged ({reason(error)}); copy it again, or train "

@@ -180,7 +180,7 @@ def _halve(model: Model, tile: Tile, shape: Sequence[int]) -> list[Tile]:
     if lengths[axis] < 2 * model.divisor[axis]:
         raise ValueError(
             f"memory runs out even on a tile of {_size(tile.read)} px; close other "
-            "programs, or choose --device cpu"
+            "programs, or choose the device cpu"
         )
     middle = tile.write[axis].start + lengths[axis] // 2
     parts = []

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from . import doctor
@@ -22,16 +21,13 @@ from .device import pick_dtype
 from .events import Event, Note, Progress, StepDone
 from .model import Model
 from .networks.layers import Dropout
-from .recipe import batch_of, epoch_steps, fit, patch_of
-from .samples import Sample, data_hash, split
+from .recipe import batch_of, epoch_steps, fit, hold_back, patch_of
+from .samples import Sample, Stats, data_hash
 from .start import start_of
 from .validation import Validation
 
 DEFAULT_MINUTES = 10.0
 WEIGHT_DECAY = 1e-4
-# Below this many annotated objects a held-back part would be too small to judge by,
-# and too dear to lose.
-LEAST_OBJECTS = 20
 MOST_NOTES = 5
 
 
@@ -46,6 +42,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     training: list[Encoded]
     validation: list[Encoded]
+    given: list[Sample]  # as they were before the split
     patch: tuple[int, ...]
     batch: int
     epoch_steps: int
@@ -54,6 +51,7 @@ class Run:
     counters: Counters = field(default_factory=Counters)
     parts: int = 1  # the batch goes through in so many parts, where memory is short
     losses: list[torch.Tensor] = field(default_factory=list)
+    stats: dict[str, Stats] = field(default_factory=dict)  # of previewed samples
     began: float = field(default_factory=time.monotonic)
     told: float = 0.0
     rescore: bool = False
@@ -162,9 +160,9 @@ def prepare(
     model = start.model or Model.create(wanted, config.seed, device)
     _check(model, everything, config)
     if validation is None:
-        training, held_back = _held_back(samples, config, wanted)
+        training, judges = hold_back(samples, config, wanted.formulation)
     else:
-        training, held_back = list(samples), list(validation)
+        training, judges = list(samples), list(validation)
     patch = patch_of(config, wanted, training, model.divisor)
     data = data_hash(everything)
     if start.header and data != start.header["data"]:
@@ -174,8 +172,8 @@ def prepare(
             "the same, or train with --init into a new folder"
         )
     encoded = yield from encode_all(training, model.formulation, wanted.percentiles)
-    judged = yield from encode_all(held_back, model.formulation, wanted.percentiles)
-    run = _new_run(folder, config, model, encoded, judged, patch, data)
+    judged = yield from encode_all(judges, model.formulation, wanted.percentiles)
+    run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
     if start.model and not start.header:
         run.card["init"] = start.model.hash()
     if start.header:
@@ -202,6 +200,7 @@ def _new_run(
     model: Model,
     encoded: list[Encoded],
     judged: list[Encoded],
+    given: list[Sample],
     patch: tuple[int, ...],
     data: list[dict[str, Any]],
 ) -> Run:
@@ -221,6 +220,7 @@ def _new_run(
         _optimizer(trained, config),
         encoded,
         judged,
+        given,
         patch,
         batch,
         epoch_steps(samples, patch, batch),
@@ -288,13 +288,3 @@ def _examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
         values = ", ".join(map(str, config.classes))
         what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
         yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")
-
-
-def _held_back(
-    samples: Sequence[Sample], config: TrainConfig, model: ModelConfig
-) -> tuple[list[Sample], list[Sample]]:
-    if model.formulation == "instances":
-        objects = sum(len(np.unique(s.labels[s.labels > 0])) for s in samples)
-        if objects < LEAST_OBJECTS:
-            return list(samples), []
-    return split(samples, config.validation, config.seed)

@@ -12,15 +12,14 @@ import numpy as np
 import torch
 
 from .config import ModelConfig, TrainConfig
-from .crops import Encoded, draw, encode
+from .crops import draw, encode
 from .device import free_memory, is_out_of_memory
-from .events import Box, Control, EpochEnd, Event, Note, Preview, Progress
+from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
-from .prediction import Picture, predict_maps
+from .preview import labels_at, preview
 from .run import Run, prepare
 from .samples import Sample
 from .thumbnail import EDGE, thumbnail
-from .tiling import grow, within
 from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
@@ -101,7 +100,7 @@ def train(
         if run.counters.step % run.epoch_steps == 0:
             last = run.counters.step
             yield from _end_epoch(run)
-            yield from _preview(run, control)
+            yield from preview(run, control)
     if run.counters.step > last or not run.counters.history:
         yield from _end_epoch(run)
     yield from _finish(run)
@@ -253,38 +252,10 @@ def _finish(run: Run) -> Generator[Event, None, None]:
         slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
         for n in shown.sample.shape
     )
-    labels = yield from _labels_at(best, shown, middle)
+    labels = yield from labels_at(best, shown.sample, shown.stats, middle)
     image = shown.sample.image[(slice(None), *middle)]
     best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
     best.save(run.folder)
-
-
-def _preview(run: Run, control: Control) -> Generator[Event, None, None]:
-    """Show what the averaged weights make of the place that was asked for."""
-    view = control.view
-    if view is None:
-        return
-    for encoded in [*run.training, *run.validation]:
-        if encoded.sample.name == view.name:
-            labels = yield from _labels_at(run.averaged, encoded, view.box)
-            yield Preview(view, labels, run.counters.step)
-            return
-
-
-def _labels_at(
-    model: Model, encoded: Encoded, box: Box
-) -> Generator[Event, None, np.ndarray]:
-    """Segment one box of a sample; returns int32 labels."""
-    sample = encoded.sample
-    read = grow(box, max(model.halo), sample.shape)
-    picture = Picture(sample.image[(slice(None), *read)], sample.rgb, sample.spacing)
-    maps = yield from predict_maps(model, picture, encoded.stats)
-    found = model.formulation.decode(maps, model.thresholds, sample.spacing)
-    labels = found.labels[within(box, read)]
-    if not model.formulation.instances:
-        return labels.astype(np.int32)
-    numbers = np.searchsorted(np.concatenate([[0], found.ids]), labels)
-    return numbers.astype(np.int32)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from napari_unet.events import EpochEnd, Event, Note, Progress, StepDone, TileDone
+from napari_unet.words import all_figures, clock, counted, headline, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-
-FIGURES = {
-    "ap50": "AP50",
-    "ap75": "AP75",
-    "ap90": "AP90",
-    "mean9": "mean9",
-    "dice": "Dice",
-    "iou": "IoU",
-}
 
 
 class Show:
@@ -76,9 +67,9 @@ class Show:
                 print(epoch_line(event), file=sys.stderr, flush=True)
         elif isinstance(event, StepDone):
             self._step = event
-            left = _left(event.seconds_left)
+            left = time_left(event.seconds_left)
             parts = [f"loss {event.loss:.3f}", self._figure, left]
-            self._draw("training", _part(event), "  ".join(p for p in parts if p))
+            self._draw("training", event.part, "  ".join(p for p in parts if p))
         elif isinstance(event, Progress):
             self._progress(event)
         elif isinstance(event, TileDone) and self._step is None:
@@ -108,49 +99,6 @@ class Show:
             self._bar.update(task, text=text)
 
 
-def headline(metrics: Mapping[str, float], objects: int) -> str:
-    """Return the figure that tells most, with the number of objects behind it."""
-    name = next((n for n in ("ap50", "dice") if n in metrics), None)
-    return (
-        f"{FIGURES[name]} {metrics[name]:.3f} ({counted(objects, 'object')})"
-        if name
-        else ""
-    )
-
-
-def all_figures(metrics: Mapping[str, float]) -> str:
-    """Return all figures in one line."""
-    return ", ".join(
-        f"{FIGURES.get(name, name)} {value:.3f}" for name, value in metrics.items()
-    )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "image"), counted(1204, "object")
-    ('1 image', '1,204 objects')
-    """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def clock(seconds: float) -> str:
-    """Return a time as people write it.
-
-    Examples
-    --------
-    >>> clock(3.21), clock(408), clock(7325)
-    ('3.2 s', '6:48', '2:02:05')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def epoch_line(event: EpochEnd) -> str:
     """Return one epoch as a line."""
     parts = [f"epoch {event.epoch}, step {event.step:,}: loss {event.loss:.3f}"]
@@ -159,20 +107,8 @@ def epoch_line(event: EpochEnd) -> str:
         behind = counted(event.objects, "object")
         parts.append(f"{all_figures(event.metrics)} ({behind})")
     parts += ["best so far" if event.best else "", clock(event.seconds)]
-    return ", ".join(p for p in [*parts, _left(event.seconds_left)] if p)
-
-
-def _left(seconds: float | None) -> str:
-    return "" if seconds is None else f"{clock(seconds)} left"
+    return ", ".join(p for p in [*parts, time_left(event.seconds_left)] if p)
 
 
 def _count(event: Progress) -> str:
     return f"{event.done:,}/{event.total:,}" if event.total else ""
-
-
-def _part(event: StepDone) -> float | None:
-    if event.steps:
-        return event.step / event.steps
-    if event.seconds_left is None:
-        return None
-    return event.seconds / max(event.seconds + event.seconds_left, 1e-9)

@@ -10,8 +10,9 @@ from pathlib import Path
 from napari_unet.datasets import Dataset, find_pairs, load_samples
 from napari_unet.events import drain
 from napari_unet.samples import Sample
+from napari_unet.words import counted
 
-from .bars import Show, counted
+from .bars import Show
 from .options import Selection
 
 PAIRS_SHOWN = 3

@@ -6,26 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, make_dataclass
-from types import UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    TypeGuard,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, TypeGuard, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter
 from pydantic.fields import FieldInfo
 
 from napari_unet.config import Config, checked
+from napari_unet.options import help_of, members, parse, simple_type
 
 Command = Callable[..., "int | None"]
-
-LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 Device = Annotated[str, Parameter(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 Channel = Annotated[
@@ -122,76 +111,32 @@ def _mirror(kind: type[Config]) -> type:
     cyclopts could take the config model itself, but would then drop every value but the
     first of ``int | tuple[int, ...]``, and hide the ranges.
     """
-    members: list[tuple[str, Any, Any]] = []
+    entries: list[tuple[str, Any, Any]] = []
     for name, info in kind.model_fields.items():
         hint: Any
         if _is_config(info.annotation):
             nested = _mirror(info.annotation)
             title = Group(_summary(info.annotation), sort_key=2)
             hint = Annotated[nested, Parameter(group=title)]
-            members.append((name, hint, field(default_factory=nested)))
+            entries.append((name, hint, field(default_factory=nested)))
         else:
-            simple = _simple(info)
+            simple = simple_type(info)
             # Numbers stay text until pydantic reads them: cyclopts makes 2.5 an int 2.
             shown = None if simple else _metavar(info)
             hint = Annotated[
-                (simple or str) | None, Parameter(help=_help(info), metavar=shown)
+                (simple or str) | None, Parameter(help=help_of(info), metavar=shown)
             ]
-            members.append((name, hint, None))
+            entries.append((name, hint, None))
     # cyclopts takes no class apart that seems to be of the standard library.
     module = {"__module__": __name__}
-    return make_dataclass(kind.__name__, members, frozen=True, namespace=module)
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Return the types of a union, without None and without Annotated."""
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return [m for a in get_args(annotation) for m in _members(a)]
-    return [] if annotation is type(None) else [annotation]
-
-
-def _simple(info: FieldInfo) -> Any:
-    """Return the type of a switch or of a choice, None for other fields."""
-    members = _members(info.annotation)
-    simple = members[0] is bool or get_origin(members[0]) is Literal
-    return members[0] if len(members) == 1 and simple else None
+    return make_dataclass(kind.__name__, entries, frozen=True, namespace=module)
 
 
 def _metavar(info: FieldInfo) -> str:
-    members = _members(info.annotation)
-    if any(get_origin(m) is tuple for m in members):
+    kinds = members(info.annotation)
+    if any(get_origin(m) is tuple for m in kinds):
         return "LIST"
-    return "TEXT" if members[0] is str else members[0].__name__.upper()
-
-
-def _help(info: FieldInfo) -> str:
-    """Return description, range and default of a field."""
-    text = info.description or ""
-    tuples = [m for m in _members(info.annotation) if get_origin(m) is tuple]
-    if tuples:
-        rows = get_origin(get_args(tuples[0])[0]) is tuple
-        text += " Separate numbers by commas" + (", rows by /." if rows else ".")
-        if get_args(tuples[0])[0] is str:
-            text = text.replace("numbers", "names")
-    limits = [
-        f"{word} {getattr(limit, sign)}"
-        for sign, word in LIMITS.items()
-        for limit in info.metadata
-        if hasattr(limit, sign)
-    ]
-    if limits:
-        text += f" [{' '.join(limits)}]"
-    if info.default is not None:
-        text += f" [default: {_text(info.default)}]"
-    return text
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(_text, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return "TEXT" if kinds[0] is str else kinds[0].__name__.upper()
 
 
 def _collect(given: Any, kind: type[Config]) -> dict[str, Any]:
@@ -202,22 +147,7 @@ def _collect(given: Any, kind: type[Config]) -> dict[str, Any]:
         if _is_config(info.annotation):
             value = _collect(value, info.annotation) or None
         elif isinstance(value, str):
-            value = _parse(value, info)
+            value = parse(value, info)
         if value is not None:
             found[member.name] = value
     return found
-
-
-def _parse(text: str, info: FieldInfo) -> Any:
-    """Return the text of an option, as a tuple where its field is one."""
-    members = _members(info.annotation)
-    tuples = [m for m in members if get_origin(m) is tuple]
-    if not tuples:
-        return text
-    if get_origin(get_args(tuples[0])[0]) is tuple:
-        return tuple(_split(row) for row in text.split("/"))
-    return text if len(members) > 1 and "," not in text else _split(text)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.card import describe
 from napari_unet.config import PredictConfig
 from napari_unet.datasets import Dataset
 from napari_unet.events import Note, Progress, drain
 from napari_unet.samples import Sample, data_hash
+from napari_unet.words import clock, counted
 from napari_unet.writers import write_json
 
-from .bars import Show, clock, counted
+from .bars import Show
 from .data import check_writable, find, keep_pairs, load
 from .options import Device, Selection
-from .training import best_after, quality
 
 if TYPE_CHECKING:
     from napari_unet.model import Model
@@ -201,26 +201,8 @@ def info(
         A model: the folder that training wrote, a file, or a built-in name.
     """
     loaded = _load_model(model, "cpu")
-    config, card = loaded.config, loaded.card
-    inputs = config.input if isinstance(config.input, str) else ", ".join(config.input)
-    print(f"{model}: {config.network}, {config.formulation}, {config.ndim}D, {inputs}")
-    print(loaded.network.summary())
-    for name, value in loaded.thresholds.items():
-        print(f"threshold {name}: {value:g}")
-    if config.object_size:
-        print(f"objects: about {config.object_size:g} px wide")
-    if config.spacing:
-        print(f"spacing: {' x '.join(f'{s:g}' for s in config.spacing)} µm")
-    data = card.get("data", [])
-    objects = sum(entry.get("objects", 0) for entry in data)
-    licence = card.get("licence")
-    numbers = f"{counted(len(data), 'image')}, {counted(objects, 'object')}"
-    print(f"data: {numbers}, licence {licence}")
-    print(f"training: {best_after(card)}")
-    print(quality(card))
-    for name in ("options", "versions"):
-        if name in card:
-            print(f"{name}: {json.dumps(card[name])}")
+    first, *others = describe(model, loaded.header())
+    print("\n".join([first, loaded.network.summary(), *others]))
     print(f"hash: {loaded.hash()}")
 
 

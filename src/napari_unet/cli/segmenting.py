@@ -10,8 +10,9 @@ from napari_unet import outputs
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress, drain
 from napari_unet.files import make_folder
+from napari_unet.words import clock, counted
 
-from .bars import Show, clock, counted
+from .bars import Show
 from .data import check_writable
 from .options import Channel, Device
 
@@ -57,7 +58,7 @@ def segment(
                 )
                 written = drain(events, show)
                 if written is not None:
-                    what, took = _text(written.found), clock(written.seconds)
+                    what, took = _text(written.told), clock(written.seconds)
                     print(f"{path}: {what}, {took} -> {written.file}")
             except ValueError as error:
                 failed += 1
@@ -67,7 +68,7 @@ def segment(
     return 2 if failed else 0
 
 
-def _text(found: dict[str, Any]) -> str:
-    if "objects" in found:
-        return counted(found["objects"], "object")
-    return ", ".join(f"class {c} {part:.1%}" for c, part in found["classes"].items())
+def _text(told: dict[str, Any]) -> str:
+    if "objects" in told:
+        return counted(told["objects"], "object")
+    return ", ".join(f"class {c} {part:.1%}" for c, part in told["classes"].items())

@@ -6,16 +6,17 @@ import csv
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from napari_unet.card import best_after, quality
 from napari_unet.config import PRESETS, ModelConfig, TrainConfig, checked
 from napari_unet.events import Control, drain
 
-from .bars import Show, all_figures, clock, counted
+from .bars import Show
 from .data import check_writable, find, load
 from .options import Device, Selection
 
@@ -118,23 +119,6 @@ def print_result(model: Model, folder: Path) -> None:
     card = model.card
     print(f"model: {folder} ({best_after(card)}; loss.png beside it)")
     print(quality(card))
-
-
-def best_after(card: Mapping[str, Any]) -> str:
-    """Return when in its training the model was the best."""
-    took = clock(card.get("seconds", 0.0))
-    return f"best after {counted(card.get('steps', 0), 'step')}, {took}"
-
-
-def quality(card: Mapping[str, Any]) -> str:
-    """Return the figures of a model card with the objects behind them."""
-    found = card.get("validation", {})
-    if "figures" not in found:
-        return "no validation: there were too few annotated objects to hold some back"
-    return (
-        f"validation: {all_figures(found['figures'])} on "
-        f"{counted(found['objects'], 'object')} in {counted(found['images'], 'image')}"
-    )
 
 
 def with_preset(

@@ -1,0 +1,55 @@
+"""What the weights of a run make of one place, while it trains and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from .events import Box, Control, Event, Preview
+from .model import Model
+from .prediction import Picture, predict_maps
+from .run import Run
+from .samples import Sample, Stats, intensity_stats
+from .tiling import grow, within
+
+
+def preview(run: Run, control: Control) -> Generator[Event, None, None]:
+    """Show what the averaged weights make of the place that was asked for.
+
+    The place is in an image as it was given: the split may have cut it in two.
+    """
+    view = control.view
+    if view is None:
+        return
+    for sample in run.given:
+        if sample.name == view.name:
+            if sample.name not in run.stats:
+                run.stats[sample.name] = intensity_stats(
+                    sample.image, sample.rgb, run.averaged.config.percentiles
+                )
+            stats = run.stats[sample.name]
+            labels = yield from labels_at(run.averaged, sample, stats, view.box)
+            yield Preview(view, labels, run.counters.step)
+            return
+
+
+def labels_at(
+    model: Model, sample: Sample, stats: Stats, box: Box
+) -> Generator[Event, None, np.ndarray]:
+    """Segment one box of a sample; returns int32 labels."""
+    # On the grid of the poolings, so that the place looks as it does in the whole.
+    read = tuple(
+        slice(b.start // d * d, b.stop)
+        for b, d in zip(
+            grow(box, max(model.halo), sample.shape), model.divisor, strict=True
+        )
+    )
+    picture = Picture(sample.image[(slice(None), *read)], sample.rgb, sample.spacing)
+    maps = yield from predict_maps(model, picture, stats)
+    found = model.formulation.decode(maps, model.thresholds, sample.spacing)
+    labels = found.labels[within(box, read)]
+    if not model.formulation.instances:
+        return labels.astype(np.int32)
+    numbers = np.searchsorted(np.concatenate([[0], found.ids]), labels)
+    return numbers.astype(np.int32)

@@ -1,0 +1,79 @@
+"""Numbers as people write them, the same in the docks and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FIGURES = {
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ap90": "AP90",
+    "mean9": "mean9",
+    "dice": "Dice",
+    "iou": "IoU",
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "image"), counted(1204, "object")
+    ('1 image', '1,204 objects')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def clock(seconds: float, digits: int = 1) -> str:
+    """Return a time as people write it; `digits` after the point below a minute.
+
+    Examples
+    --------
+    >>> clock(3.21), clock(12.3, 0), clock(408), clock(7325)
+    ('3.2 s', '12 s', '6:48', '2:02:05')
+    """
+    if round(seconds, digits) < 60:
+        return f"{seconds:.{digits}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def time_left(seconds: float | None) -> str:
+    """Return a guess at the time left; nothing where there is none.
+
+    Examples
+    --------
+    >>> time_left(12.3), time_left(192), time_left(None)
+    ('12 s left', '3:12 left', '')
+    """
+    return "" if seconds is None else f"{clock(seconds, 0)} left"
+
+
+def main_figure(metrics: Mapping[str, float]) -> str | None:
+    """Return the name of the figure that tells most."""
+    return next((name for name in ("ap50", "dice") if name in metrics), None)
+
+
+def headline(metrics: Mapping[str, float], objects: int) -> str:
+    """Return the figure that tells most, with the number of objects behind it.
+
+    Examples
+    --------
+    >>> headline({"ap50": 0.8125, "dice": 0.9}, 112)
+    'AP50 0.812 (112 objects)'
+    """
+    name = main_figure(metrics)
+    return (
+        f"{FIGURES[name]} {metrics[name]:.3f} ({counted(objects, 'object')})"
+        if name
+        else ""
+    )
+
+
+def all_figures(metrics: Mapping[str, float]) -> str:
+    """Return all figures in one line."""
+    return ", ".join(
+        f"{FIGURES.get(name, name)} {value:.3f}" for name, value in metrics.items()
+    )
