@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -102,6 +103,18 @@ def test_layers_have_the_scale_of_their_file(name):
         entry = "TimeIncrement" if axis == "t" else f"PhysicalSize{axis.upper()}"
         assert pixels[entry] == step
         assert pixels[f"{entry}Unit"] == unit
+
+
+def test_the_real_picture_comes_without_a_download(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("a connection was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    ((image, at, kind),) = sample_data.immunohistochemistry()
+    assert (kind, at["rgb"]) == ("image", True)
+    assert (image.shape, image.dtype) == ((512, 512, 3), np.uint8)
+    assert len(at["axis_labels"]) == 2 and image.std() > 20
 
 
 def test_film_keeps_ids_and_one_nucleus_divides():

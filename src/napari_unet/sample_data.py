@@ -51,6 +51,15 @@ def tissue() -> list[LayerData]:
     return _named("tissue", axes="yx", scale=(0.5, 0.5))
 
 
+def immunohistochemistry() -> list[LayerData]:
+    """Return the (Y, X, 3) uint8 real tissue that scikit-image ships; no labels."""
+    from skimage import data
+
+    picture: Any = data.immunohistochemistry
+    meta = {"name": "immunohistochemistry", "rgb": True, "axis_labels": ("y", "x")}
+    return [(picture(), meta, "image")]
+
+
 def folder(name: str) -> Path:
     """Return a folder of sample images, with ``images`` and ``labels`` in it.
 
