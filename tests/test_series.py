@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import blobs, echo, maps_of, numbered
+from conftest import blobs, echo, maps_of, numbered, shaken
 
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Block, Control, TileDone, drain
@@ -157,3 +157,15 @@ def test_lazy_arrays_are_read_by_tiles(crowd):
     whole, _ = run(model, ImageFile(maps, "CYX"))
     lazy, _ = run(model, ImageFile(dask.from_array(maps, chunks=(1, 64, 64)), "CYX"))
     np.testing.assert_array_equal(lazy.labels, whole.labels)
+
+
+def test_a_view_through_a_real_network_is_the_whole_image_there():
+    config = ModelConfig(formulation="semantic", classes=(1, 2), depth=3, width=4)
+    model = shaken(Model.create(config, seed=1, device="cpu"))
+    image = ImageFile(blobs(2, (230, 250), 60).image, "CYX", name="blobs")
+    options = PredictConfig(precision="float32")
+    box = (slice(101, 150), slice(93, 140))
+    whole, _ = run(model, image, options)
+    view, _ = run(model, image, options, box=box)
+    assert len(np.unique(whole.labels[box])) > 1
+    np.testing.assert_array_equal(view.labels[box], whole.labels[box])

@@ -146,6 +146,11 @@ class _Frames:
         """Segment a box with what it needs around it."""
         axes = slice(len(box) - self.model.config.ndim, None)  # planes need no others
         around = grow(box[axes], self._margin(), picture.shape[axes])
+        # Poolings must fall on the same pixels as in the whole image.
+        around = tuple(
+            slice(s.start // d * d, s.stop)
+            for s, d in zip(around, self.model.divisor, strict=True)
+        )
         read = (*box[: axes.start], *around)
         stats = stats_of(picture, self.model, self.config)
         part = replace(picture, array=picture.array[(slice(None), *read)])
