@@ -1,0 +1,27 @@
+"""Slots on napari's events, for as long as a widget lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Connections:
+    """Slots on events of napari that end with a widget.
+
+    It is no widget, so that it can end when the widget is gone.
+    """
+
+    def __init__(self) -> None:
+        self._connected: list[tuple[Any, Callable[..., None]]] = []
+
+    def connect(self, event: Any, slot: Callable[..., None]) -> None:
+        """Call a slot at an event."""
+        event.connect(slot)
+        self._connected.append((event, slot))
+
+    def end(self) -> None:
+        """Call none of the slots again."""
+        for event, slot in self._connected:
+            event.disconnect(slot)
+        self._connected = []
