@@ -84,7 +84,9 @@ class Show:
         if self._step is not None:  # a training validates: its bar stays where it is
             self._draw(f"{event.what} {_count(event)}", None, None)
             return
-        self._outer = event
+        # The images of a command; what is counted inside one of them leaves it alone.
+        if event.what in ("segmenting", "evaluating"):
+            self._outer = event
         part = event.done / event.total if event.total else None
         self._draw(event.what, part, _count(event))
 
