@@ -1,0 +1,56 @@
+"""Copying what reproduces a result to the clipboard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from napari.layers import Image
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+
+from . import worker
+from .code import segment_command, segment_python
+from .layers import image_of
+from .press import SegmentPress
+from .segment_work import same_file
+
+WRITERS = {"Python": segment_python, "command line": segment_command}
+
+
+class Copier(QObject):
+    """Writes the code of a press; whether a file holds the image is found in a job."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._press: SegmentPress | None = None
+        self._kind = ""
+
+    def copy(self, kind: str, press: SegmentPress, layer: Image) -> None:
+        """Copy the code of a press on a layer.
+
+        Parameters
+        ----------
+        kind : str
+            "Python" or "command line".
+        press : SegmentPress
+        layer : Image layer
+        """
+        self._press, self._kind = press, kind
+        path = layer.source.path
+        image = image_of(layer, press.axes)
+        work = same_file(None if path is None else Path(path), image)
+        worker.start("reading", work, returned=self._write)
+
+    def _write(self, path: Path | None) -> None:
+        press = self._press
+        if press is None:
+            return
+        try:
+            text = WRITERS[self._kind](replace(press, path=path))
+        except ValueError as error:
+            worker.report(error)
+            return
+        QApplication.clipboard().setText(text)
+        show_info(f"copied as {self._kind}: {len(text.splitlines())} lines")

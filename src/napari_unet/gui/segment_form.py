@@ -1,0 +1,168 @@
+"""What the Segment dock is made of: its rows, buttons and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_unet.config import PredictConfig
+
+from .form import ConfigForm, fold
+from .models import ModelPicker
+from .objects_table import ObjectsTable
+from .picker import ImagePicker
+from .preferences import preferences
+from .progress import ProgressRow
+from .steady import steady
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# The slider is the field for the score.
+FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
+DEVICE_HELP = "Where the network runs; auto: on a graphics card where there is one."
+
+
+class SegmentForm(QScrollArea):
+    """The widgets of the dock, in the order in which they are read."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.picker = ImagePicker(viewer)
+        self.model = ModelPicker()
+        self.progress = ProgressRow()
+        self.summary, self.notes = QLabel(), QLabel()
+        self.table = ObjectsTable()
+        self._make_options()
+        self._make_buttons()
+        self._make_score()
+        for label in (self.summary, self.notes):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setWidget(self._content())
+        self.show_outcome("", "")
+
+    def config(self) -> PredictConfig:
+        """Return the options, the score of the slider with them.
+
+        Raises
+        ------
+        ValueError
+            Where an option is out of range.
+        """
+        config = cast("PredictConfig", self.options_form.value())
+        return config.replace(score=round(self.score.value(), 2))
+
+    def set_known(self, known: Mapping[str, Sequence[str]]) -> None:
+        """Take what only torch knows: the devices."""
+        chosen = self.device.currentText()
+        self.device.clear()
+        self.device.addItems(dict.fromkeys([*known["device"], chosen]))
+        self.device.setCurrentText(chosen)
+
+    def show_outcome(self, summary: str, notes: str) -> None:
+        """Show what the last run of this image gave."""
+        for label, text in ((self.summary, summary), (self.notes, notes)):
+            label.setText(text)
+            label.setVisible(bool(text))
+
+    def enable(self, widget: QWidget, why_not: str, help_text: str) -> None:
+        """Grey a widget for a reason, which becomes its tooltip; "": do not."""
+        widget.setEnabled(not why_not)
+        widget.setToolTip(
+            f"{why_not[0].upper()}{why_not[1:]}." if why_not else help_text
+        )
+
+    def _content(self) -> QWidget:
+        head = QFormLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        head.addRow("Image", self.picker)
+        head.addRow("Model", self.model)
+        buttons = _line(self.view_button, self.image_button)
+        buttons.addWidget(self.menu_button)
+        score = QHBoxLayout()
+        score.addWidget(QLabel("Score   at least"))
+        score.addWidget(self.score, 1)
+        options = fold("Options", self.options_form)
+        options.setToolTip("How images are segmented; empty: as training found.")
+        objects = fold("Objects", self.table)
+        objects.setToolTip("What was found, as a table.")
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.addLayout(head)
+        column.addWidget(options)
+        column.addLayout(buttons)
+        column.addWidget(self.progress)
+        column.addWidget(self.summary)
+        column.addWidget(self.notes)
+        column.addLayout(score)
+        column.addWidget(objects)
+        column.addLayout(_line(self.train_button, self.copy_button))
+        column.addStretch(1)
+        return content
+
+    def _make_options(self) -> None:
+        self.options_form = ConfigForm(PredictConfig, FIELDS)
+        memory = preferences().memory
+        if memory is not None:
+            self.options_form.set_value(PredictConfig(memory=memory))
+        self.device = steady(QComboBox())
+        self.device.addItems(dict.fromkeys(["auto", "cpu", preferences().device]))
+        self.device.setCurrentText(preferences().device)
+        self.device.setToolTip(DEVICE_HELP)
+        label = QLabel("device")
+        label.setToolTip(DEVICE_HELP)
+        label.setBuddy(self.device)
+        cast("QFormLayout", self.options_form.layout()).addRow(label, self.device)
+
+    def _make_buttons(self) -> None:
+        self.view_button = QPushButton("Segment view")
+        self.image_button = QPushButton("Segment image")
+        self.menu_button = QPushButton()
+        self.menu_button.setFixedWidth(28)  # no more than its arrow
+        self.menu_button.setAccessibleName("other images to segment")
+        menu = QMenu(self.menu_button)
+        self.image_action = menu.addAction("image")
+        self.all_action = menu.addAction("all open images")
+        self.folder_action = menu.addAction("folder...")
+        self.image_action.triggered.connect(self.image_button.click)
+        self.menu_button.setMenu(menu)
+        self.train_button = QPushButton("Correct and train")
+        self.copy_button = QPushButton("Copy as")
+        menu = QMenu(self.copy_button)
+        self.python_action = menu.addAction("Python")
+        self.command_action = menu.addAction("command line")
+        self.copy_button.setMenu(menu)
+
+    def _make_score(self) -> None:
+        self.score = steady(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
+        self.score.setRange(0, 1)
+        self.score.setSingleStep(0.01)
+        self.score.setPageStep(0.1)
+        self.score.setDecimals(2)
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    for widget in widgets:
+        line.addWidget(widget, 1)
+    return line

@@ -1,0 +1,290 @@
+"""The Segment dock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from napari.layers import Image
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_unet.config import PredictConfig
+
+from . import worker
+from .dialogs import ask_folder
+from .docks import lie_on_the_other, open_dock
+from .drops import accept_folders
+from .layers import axes_of, image_of, shape_of, visible_box
+from .models import models
+from .open import open_path
+from .press import SegmentPress
+from .results import ResultLayer
+from .segment_copy import Copier
+from .segment_form import SegmentForm
+from .segment_runs import Runs, Target
+from .segment_work import WHAT, Settings
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from .train_widget import TrainWidget
+
+# So long a wait after a move of the slider is not felt, and spares most of the work.
+SLIDER_MS = 40
+
+RUNNING = "a segmentation is running; wait, or cancel it"
+NO_MODEL = "train a model first, or choose one with folder..."
+NO_RESULT = "segment this image first"
+EDITED = "the layer was edited, and hiding objects could undo that; segment again"
+NO_SCORES = "classes have no scores"
+VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
+IMAGE_HELP = "Segment the whole image: all planes, all time points."
+MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
+SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
+TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
+COPY_HELP = "Copy what reproduces this result: Python code or a command line."
+
+
+class SegmentWidget(QWidget):
+    """Segments image layers with a trained model.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.form = form = SegmentForm(viewer)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(form)
+        self.runs = Runs(viewer, self)
+        self.copier = Copier(self)
+        self._slider = QTimer(self)
+        self._slider.setSingleShot(True)
+        self._slider.setInterval(SLIDER_MS)
+        self._slider.timeout.connect(self._hide)
+        form.picker.changed.connect(self._show_result)
+        form.model.changed.connect(self._update)
+        form.view_button.clicked.connect(self.segment_view)
+        form.image_button.clicked.connect(self.segment_image)
+        form.all_action.triggered.connect(self.segment_all)
+        form.folder_action.triggered.connect(self.segment_folder)
+        form.progress.cancelled.connect(self.runs.stop)
+        form.score.valueChanged.connect(self._slide)
+        form.table.picked.connect(self._go_to)
+        form.train_button.clicked.connect(self.correct_and_train)
+        form.python_action.triggered.connect(self._copy_python)
+        form.command_action.triggered.connect(self._copy_command)
+        self.runs.began.connect(self._on_began)
+        self.runs.progressed.connect(form.progress.show_event)
+        self.runs.ended.connect(self._on_ended)
+        self.runs.changed.connect(self._show_result)
+        models().chosen.connect(self._choose)
+        accept_folders(self, self._open)
+        chosen = models().chosen_path
+        if chosen is not None:
+            self._choose(chosen)
+        self._show_result()
+        worker.warm_up(form.set_known)
+        QTimer.singleShot(0, self._docked)
+
+    def _docked(self) -> None:
+        lie_on_the_other(self)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layers; napari calls this when they come, go or are renamed."""
+        del event
+        self.form.picker.reset_choices()
+        self._show_result()
+
+    def segment_view(self) -> None:
+        """Segment what is in sight."""
+        try:
+            target = self._target()
+            box = visible_box(self._viewer, target.layer, target.press.axes)
+            press = replace(target.press, box=box)
+            self._start([replace(target, press=press)])
+        except ValueError as error:
+            worker.report(error)
+
+    def segment_image(self) -> None:
+        """Segment the chosen image."""
+        try:
+            self._start([self._target()])
+        except ValueError as error:
+            worker.report(error)
+
+    def segment_all(self) -> None:
+        """Segment all open images, one after the other."""
+        targets, skipped = [], []
+        try:
+            for layer in self._viewer.layers:
+                if layer == self.form.picker.layer:
+                    targets.append(self._target())
+                elif isinstance(layer, Image):
+                    axes = axes_of(layer)
+                    if axes is None:
+                        skipped.append(layer.name)
+                    else:
+                        targets.append(self._other_target(layer, axes))
+            self._start(targets)
+        except ValueError as error:
+            worker.report(error)
+            return
+        if skipped:
+            show_warning(
+                f"{', '.join(skipped)}: left out, since the axes are not known; choose "
+                "them under Image"
+            )
+
+    def segment_folder(self) -> None:
+        """Ask for a folder of images and one for the results, and segment them."""
+        source = ask_folder(self, "Folder of images")
+        if source is None:
+            return
+        output = ask_folder(self, "Folder for the labels", source)
+        if output is None:
+            return
+        try:
+            config = self.form.config()
+        except ValueError as error:
+            worker.report(error)
+            return
+        self.runs.segment_folder(
+            source, output, self._settings(config), self.form.picker.channel
+        )
+
+    def correct_and_train(self) -> None:
+        """Open the Train dock with the image and its labels."""
+        result = self._result()
+        if result is not None:
+            dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
+            dock.add_pair(result.image, result.layer)
+
+    def _target(self) -> Target:
+        """Return the chosen image; a ValueError if there is none."""
+        picker = self.form.picker
+        image = picker.image()
+        extra = tuple(layer.name for layer in picker.extra)
+        press = self._press(picker.layer, str(picker.axes), picker.channel)
+        return Target(picker.layer, image, replace(press, extra=extra))
+
+    def _other_target(self, layer: Image, axes: str) -> Target:
+        """Return another image, with the same channel if it has that."""
+        channel = self.form.picker.channel
+        count = shape_of(layer)[axes.index("C")] if "C" in axes else 1
+        channel = channel if channel is not None and channel < count > 1 else None
+        press = self._press(layer, axes, channel)
+        return Target(layer, image_of(layer, axes, channel), press)
+
+    def _press(self, layer: Any, axes: str, channel: int | None) -> SegmentPress:
+        return SegmentPress(
+            image=layer.name,
+            path=None,  # found out when it is copied
+            axes=axes,
+            model=str(self.form.model.path),
+            config=self.form.config(),
+            channel=channel,
+            device=self.form.device.currentText(),
+        )
+
+    def _settings(self, config: PredictConfig) -> Settings:
+        device = self.form.device.currentText()
+        return Settings(str(self.form.model.path), config, device)
+
+    def _start(self, targets: list[Target]) -> None:
+        if targets and not self.runs.running:
+            self.runs.score = self.form.score.value()
+            self.runs.segment(targets, self._settings(targets[0].press.config))
+
+    def _result(self) -> ResultLayer | None:
+        return self.runs.result_of(self.form.picker.layer)
+
+    def _on_began(self, count: int) -> None:
+        self.form.progress.start(WHAT, count if count > 1 else 0)
+
+    def _on_ended(self, text: str) -> None:
+        self.form.progress.finish(text)
+
+    def _slide(self) -> None:
+        self._slider.start()
+
+    def _hide(self) -> None:
+        """Do what the slider says."""
+        result = self._result()
+        self.runs.score = self.form.score.value()
+        if result is not None:
+            result.set_score(self.runs.score)
+            self._show_result()
+
+    def _show_result(self) -> None:
+        """Show what is known of the image that is chosen now."""
+        form, result = self.form, self._result()
+        outcome = None if result is None else result.outcome
+        if result is None or outcome is None:
+            form.show_outcome("", "")
+            form.table.show_features(None, "")
+        else:
+            if outcome.instances and not result.edited and not self._slider.isActive():
+                with QSignalBlocker(form.score):
+                    form.score.setValue(result.score)
+            notes = "\n".join(outcome.series.notes)
+            form.show_outcome(outcome.summary(result.score), notes)
+            features = outcome.features(result.score)
+            form.table.show_features(features, f"{result.image.name} labels")
+        self._update()
+
+    def _update(self) -> None:
+        """Grey what cannot be done now, and say why."""
+        form, result = self.form, self._result()
+        not_now = RUNNING if self.runs.running else ""
+        not_now = not_now or ("" if form.model.path else NO_MODEL)
+        why_not = not_now or form.picker.why_not()
+        form.enable(form.view_button, why_not, VIEW_HELP)
+        form.enable(form.image_button, why_not, IMAGE_HELP)
+        # A folder needs no image.
+        form.enable(form.menu_button, not_now, MENU_HELP)
+        form.enable(form.train_button, NO_RESULT if result is None else "", TRAIN_HELP)
+        form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
+        form.image_action.setEnabled(not why_not)
+        form.enable(form.score, self._no_scores(result), SCORE_HELP)
+
+    def _no_scores(self, result: ResultLayer | None) -> str:
+        if result is None or result.outcome is None:
+            return NO_RESULT
+        if not result.outcome.instances:
+            return NO_SCORES
+        return EDITED if result.edited else ""
+
+    def _go_to(self, label: int) -> None:
+        result = self._result()
+        if result is not None:
+            result.show_object(label)
+
+    def _choose(self, path: str) -> None:
+        try:
+            self.form.model.set_path(path)
+        except ValueError as error:
+            worker.report(error)
+
+    def _copy_python(self) -> None:
+        self._copy("Python")
+
+    def _copy_command(self) -> None:
+        self._copy("command line")
+
+    def _copy(self, kind: str) -> None:
+        result = self._result()
+        if result is None or result.press is None:
+            return
+        config = result.press.config.replace(score=result.score)
+        self.copier.copy(kind, replace(result.press, config=config), result.image)
+
+    def _open(self, path: Path) -> None:
+        open_path(self._viewer, path)

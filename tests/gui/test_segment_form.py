@@ -1,0 +1,74 @@
+"""The Segment dock as it is seen: what is greyed and why, its width, its tab order."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_unet.gui.form import Fold
+from napari_unet.gui.layers import set_axes
+from napari_unet.gui.models import models
+
+from . import segment_dock
+from .segment_dock import Dock, picture
+
+dock, own_models = segment_dock.dock, segment_dock.own_models
+
+
+def test_what_cannot_be_done_is_greyed_and_says_why(make_napari_viewer, qtbot, trained):
+    dock = Dock(make_napari_viewer(), qtbot)
+    view, image = dock.form.view_button, dock.form.image_button
+    assert not view.isEnabled() and not image.isEnabled()
+    assert image.toolTip().startswith("Train a model first, or choose one with folder")
+    models().choose(trained)
+    assert not view.isEnabled() and "open an image" in view.toolTip()
+    assert dock.form.menu_button.isEnabled(), "a folder needs no image"
+    layer = dock.viewer.add_image(np.zeros((3, 20, 20)), name="stack")
+    assert not view.isEnabled() and "axes of stack" in view.toolTip()
+    set_axes(layer, "ZYX")
+    assert view.isEnabled() and "in sight" in view.toolTip()
+    for button in (dock.form.train_button, dock.form.copy_button, dock.form.score):
+        assert not button.isEnabled() and "egment this image first" in button.toolTip()
+
+
+def test_it_is_narrow_and_every_field_has_a_tooltip(dock, qtbot):
+    content = dock.form.widget()
+    for opened in content.findChildren(Fold):
+        opened.expand()
+    dock.form.model.card_button.click()
+    qtbot.waitUntil(lambda: "unet" in dock.form.model.card.text.text())
+    dock.viewer.add_image(picture(), name="a rather long name of an image" * 3)
+    dock.segment()
+    assert content.minimumSizeHint().width() <= 380
+    names = (
+        "QComboBox",
+        "QPushButton",
+        "QSlider",
+        "QLineEdit",
+        "QCheckBox",
+        "QSpinBox",
+    )
+    for child in content.findChildren(QWidget):
+        if any(child.inherits(n) for n in names) and child.isVisibleTo(content):
+            assert child.toolTip() or child.parentWidget().toolTip(), child
+    for button in content.findChildren(QPushButton):
+        assert button.text() or button.accessibleName()
+
+
+def test_tab_goes_in_reading_order(dock):
+    form = dock.form
+    order, widget = [], form.picker.image_box.native
+    wanted = [
+        widget,
+        form.model.combo,
+        form.view_button,
+        form.image_button,
+        form.menu_button,
+        form.score,
+        form.train_button,
+        form.copy_button,
+    ]
+    for _ in range(200):
+        order += [w for w in wanted if w is widget]
+        widget = widget.nextInFocusChain()
+    assert order[: len(wanted)] == wanted
