@@ -1,0 +1,265 @@
+"""Images with labels as the docks hold them -> samples -> a model. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.datasets import find_pairs, load_samples
+from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.readers import ImageFile, frames
+from napari_unet.samples import Sample
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+
+Use = Literal["automatic", "training", "validation"]
+Zero = Literal["background", "unknown"]
+USES: tuple[Use, ...] = ("automatic", "training", "validation")
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Annotated:
+    """An image and its labels.
+
+    Parameters
+    ----------
+    image : ImageFile
+        Its array may be lazy.
+    labels : ([T,] [Z,] Y, X) integer array
+        The axes of the image without its channels.
+    use : str
+        ``automatic``: training or validation, as the options say.
+    zero : str
+        What 0 means in the labels; ``unknown`` pixels teach nothing.
+    background : int, optional
+        The label that background was painted with.
+    """
+
+    image: ImageFile
+    labels: np.ndarray
+    use: Use = "automatic"
+    zero: Zero = "background"
+    background: int | None = None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A data set folder, as :func:`napari_unet.find_pairs` understands it."""
+
+    path: Path
+    use: Use = "automatic"
+
+
+@dataclass
+class _Parts:
+    """Samples by their use."""
+
+    automatic: list[Sample]
+    training: list[Sample]
+    validation: list[Sample]
+
+    def divided(
+        self, config: TrainConfig, formulation: str
+    ) -> tuple[list[Sample], list[Sample] | None]:
+        """Return what trains and what judges; None: train() divides them."""
+        if not (self.automatic or self.training or self.validation):
+            raise ValueError("the labels are empty; annotate some objects")
+        if not (self.automatic or self.training):
+            raise ValueError(
+                "everything is used for validation, so there is nothing to train on; "
+                "use a pair for training"
+            )
+        if self.validation:
+            return self.automatic + self.training, self.validation
+        if not self.training:
+            return self.automatic, None
+        if not self.automatic:
+            return self.training, []
+        from napari_unet.recipe import hold_back
+
+        rest, judges = hold_back(self.automatic, config, formulation)
+        return rest + self.training, judges
+
+
+def load(
+    items: Sequence[Annotated | Folder],
+    config: TrainConfig | None = None,
+    formulation: str = "instances",
+) -> Generator[Event, None, tuple[list[Sample], list[Sample] | None]]:
+    """Make samples; long work, see :mod:`napari_unet.events`.
+
+    Parameters
+    ----------
+    items : sequence of Annotated or Folder
+    config : TrainConfig, optional
+        How large a part of the automatic samples is held back for validation, where
+        others are for training only.
+    formulation : str
+        What is learnt; few objects are not divided.
+
+    Returns
+    -------
+    (list of Sample, list of Sample or None)
+        As :func:`napari_unet.train` takes them. Their names differ.
+
+    Raises
+    ------
+    ValueError
+        If labels do not fit their image, a folder holds no pairs, background is
+        nowhere, or everything is for validation.
+    """
+    if not items:
+        raise ValueError("there is nothing to train on; add an image and its labels")
+    parts: dict[str, list[Sample]] = {use: [] for use in USES}
+    images: set[str] = set()
+    names: set[str] = set()
+    for item in items:
+        if isinstance(item, Folder):
+            dataset = find_pairs(item.path)
+            for text in dataset.notes:
+                yield Note(text)
+            samples = yield from load_samples(dataset)
+        else:
+            name = unique(item.image.name, images)
+            images.add(name)
+            image = replace(item.image, name=name)
+            samples = yield from _samples(replace(item, image=image))
+        for sample in samples:
+            name = unique(sample.name, names)
+            names.add(name)
+            parts[item.use].append(replace(sample, name=name))
+    _check_background([s for part in parts.values() for s in part])
+    return _Parts(**parts).divided(config or TrainConfig(), formulation)
+
+
+def train_on(
+    items: Sequence[Annotated | Folder],
+    folder: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    model: ModelConfig | None = None,
+    init: Model | str | Path | None = None,
+    device: str = "auto",
+    control: Control | None = None,
+) -> Generator[Event, None, Model]:
+    """Train a model on what the train dock holds; see :func:`napari_unet.train`.
+
+    Parameters
+    ----------
+    items : sequence of Annotated or Folder
+    folder, config, model, init, device, control
+        As for :func:`napari_unet.train`.
+
+    Returns
+    -------
+    Model
+        The best one; it is also on disk.
+    """
+    from napari_unet.model import Model as Loaded
+    from napari_unet.training import train
+
+    formulation = (model or ModelConfig()).formulation
+    if init is not None:
+        init = Loaded.load(init, device) if isinstance(init, str | Path) else init
+        formulation = init.config.formulation
+    training, validation = yield from load(items, config, formulation)
+    trained = yield from train(
+        training,
+        validation,
+        folder,
+        config,
+        model=model,
+        init=init,
+        device=device,
+        control=control,
+    )
+    return trained
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """Return the name, numbered where it is taken.
+
+    Examples
+    --------
+    >>> unique("cells", {"cells", "cells (2)"})
+    'cells (3)'
+    """
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
+    """Make one sample a time point, reading it where it is lazy."""
+    image = item.image
+    spatial = [
+        n for n, a in zip(image.array.shape, image.axes, strict=True) if a != "C"
+    ]
+    if item.labels.shape != tuple(spatial):
+        raise ValueError(
+            f"{image.name}: the labels have shape {item.labels.shape} but the image "
+            f"has {tuple(spatial)}; use labels drawn on this very image"
+        )
+    cut = frames(image)
+    planes = item.labels if "T" in image.axes else item.labels[np.newaxis]
+    samples = []
+    for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
+        yield Progress("loading", done, len(cut))
+        labels, mask = _meaning(np.asarray(plane), item)
+        if len(cut) > 1 and mask is not None and not mask.any():
+            continue  # a frame that nobody annotated teaches nothing
+        samples.append(
+            Sample(
+                np.asarray(frame.image),
+                labels,
+                image.spacing,
+                mask,
+                image.rgb,
+                frame.name,
+                frame.series,
+                image.channels,
+            )
+        )
+    yield Progress("loading", len(cut), len(cut))
+    for text in image.notes:
+        yield Note(f"{image.name}: {text}")
+    if len(samples) < len(cut):
+        yield Note(
+            f"{image.name}: {len(cut) - len(samples)} of {len(cut)} time points have "
+            "no labels and were left out"
+        )
+    return samples
+
+
+def _meaning(
+    labels: np.ndarray, item: Annotated
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return labels where 0 is background, and where they count."""
+    mask = labels > 0 if item.zero == "unknown" else None
+    if item.background is not None:
+        labels = np.where(labels == item.background, 0, labels)
+    return labels, mask
+
+
+def _check_background(samples: Sequence[Sample]) -> None:
+    """Raise a ValueError where no pixel is known to be background."""
+    for sample in samples:
+        known = sample.labels == 0
+        if sample.mask is not None:
+            known &= sample.mask
+        if known.any():
+            return
+    if any(s.mask is not None for s in samples):
+        raise ValueError(
+            f"{samples[0].name}: 0 means not annotated yet, and no pixel is labelled "
+            "as background; paint some background with a label of its own and choose "
+            "it as background label"
+        )

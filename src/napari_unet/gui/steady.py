@@ -1,0 +1,46 @@
+"""Forms, menus and number boxes for a narrow dock that is scrolled by the wheel."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+
+W = TypeVar("W", bound=QWidget)
+
+LETTERS = 10  # of its entries that a menu must have room for
+
+
+class _Steady(QObject):
+    """Lets the wheel scroll the dock; only what has the focus is changed by it."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Pass wheel events on to the dock."""
+        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+
+def steady(widget: W) -> W:
+    """Make a widget ignore the wheel unless it has the focus, and menus narrow."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_Steady(widget))
+    if isinstance(widget, QComboBox):
+        widget.setMinimumContentsLength(LETTERS)
+        widget.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+    return widget
+
+
+def form_rows() -> QFormLayout:
+    """Return a form whose fields go below their labels where the dock is narrow."""
+    rows = QFormLayout()
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setVerticalSpacing(3)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+    return rows

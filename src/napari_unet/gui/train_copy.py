@@ -1,0 +1,105 @@
+"""Copying what reproduces a training to the clipboard."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+
+from napari_unet.config import TrainConfig
+from napari_unet.events import Control, Event
+from napari_unet.readers import ImageFile, read_labels
+
+from . import worker
+from .code import train_python
+from .command import train_command
+from .layers import image_of, labels_of
+from .pair_row import Target
+from .press import ItemPress, TrainPress
+from .segment_work import same_file
+
+WRITERS = {"Python": train_python, "command line": train_command}
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """What may be the same as in two files."""
+
+    image: ImageFile
+    path: Path | None
+    labels: np.ndarray
+    labels_path: Path | None
+
+
+class TrainCopier(QObject):
+    """Writes the code of a press; whether files hold the layers is found in a job."""
+
+    def copy(self, kind: str, press: TrainPress, targets: Sequence[Target]) -> None:
+        """Copy the code of a press.
+
+        Parameters
+        ----------
+        kind : str
+            "Python" or "command line".
+        press : TrainPress
+        targets : sequence of Target
+            The layers of the pairs in `press`, in their order.
+        """
+        pairs = [
+            _Pair(
+                image_of(target.layer, target.axes),
+                _path(target.layer.source.path),
+                labels_of(target.labels, target.axes, target.image),
+                _path(target.labels.source.path),
+            )
+            for target in targets
+        ]
+
+        def work(control: Control) -> Generator[Event, None, tuple[str, TrainPress]]:
+            items = list(press.items)
+            for index, pair in enumerate(pairs):  # they come before the folders
+                path = yield from same_file(pair.path, pair.image)(control)
+                labels_path = _same_labels(pair.labels_path, pair.labels)
+                item = items[index]
+                if isinstance(item, ItemPress):
+                    items[index] = replace(item, path=path, labels_path=labels_path)
+            return kind, replace(press, items=tuple(items))
+
+        worker.start("reading", work, returned=self._write)
+
+    def _write(self, found: tuple[str, TrainPress]) -> None:
+        kind, press = found
+        try:
+            text = WRITERS[kind](press)
+        except ValueError as error:
+            worker.report(error)
+            return
+        QApplication.clipboard().setText(text)
+        show_info(f"copied as {kind}: {len(text.splitlines())} lines")
+
+
+def in_steps(config: TrainConfig, steps: int) -> TrainConfig:
+    """Return options that take as many steps as a run took, whatever the machine."""
+    if not steps or config.steps is not None or config.epochs is not None:
+        return config
+    return config.replace(minutes=None, steps=steps)
+
+
+def _path(source: str | None) -> Path | None:
+    return None if source is None else Path(source)
+
+
+def _same_labels(path: Path | None, labels: np.ndarray) -> Path | None:
+    """Return the path if reading it gives these labels."""
+    if path is None:
+        return None
+    try:
+        found = read_labels(path).array
+    except ValueError:
+        return None
+    return path if np.array_equal(found, labels) else None

@@ -1,0 +1,295 @@
+"""How to train: what 0 means, what is learnt, from where, how long, and the options."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from napari.layers import Labels
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QRadioButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.events import Control, Event
+
+from .annotated import Annotated, Folder, Zero, train_on
+from .form import ConfigForm, fold
+from .matching import usual_zero
+from .model_name import ModelName
+from .models import ModelPicker
+from .preferences import preferences
+from .steady import form_rows, steady
+from .worker import Work
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+
+TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
+MODEL_FIELDS = [
+    *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the form says: all that training needs beside images and labels."""
+
+    config: TrainConfig
+    model: ModelConfig | None
+    init: str | None
+    folder: Path
+    device: str
+    zero: Zero
+    background: int | None
+
+    def work(self, items: Sequence[Annotated | Folder]) -> Work[Model]:
+        """Return the work of a job that trains on these items."""
+
+        def train(control: Control) -> Generator[Event, None, Model]:
+            return train_on(
+                items,
+                self.folder,
+                self.config,
+                model=self.model,
+                init=self.init,
+                device=self.device,
+                control=control,
+            )
+
+        return train
+
+
+class TrainForm(QWidget):
+    """The rows between the pairs and the Start button."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._zero_touched = False
+        self._make_zero()
+        self._make_learn()
+        self._make_start()
+        self._make_options()
+        rows = form_rows()
+        rows.addRow("0 means", _line(self.background_button, self.unknown_button))
+        rows.addRow(self._background_line)
+        rows.addRow("Learn", self._learn)
+        rows.addRow("Start from", self.model_picker)
+        rows.addRow("Network", self.network_box)
+        rows.addRow("Budget", self.minutes_box)
+        self._rows = rows
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(rows)
+        column.addWidget(self.options)
+        self._arrange()
+
+    @property
+    def zero(self) -> Zero | None:
+        """What 0 means in the labels; None: nobody said."""
+        if self.background_button.isChecked():
+            return "background"
+        return "unknown" if self.unknown_button.isChecked() else None
+
+    @property
+    def background(self) -> int | None:
+        """The label of the background; None: it has none of its own."""
+        return self.background_box.value() or None if self.zero == "unknown" else None
+
+    def set_data(self, layers: Sequence[Labels], name: str) -> None:
+        """Choose for the user what the data suggest, where the user did not.
+
+        Parameters
+        ----------
+        layers : sequence of Labels layer
+        name : str
+            Of the image or folder that the model is named after.
+        """
+        self.name.suggest(name)
+        if not self._zero_touched:
+            zero = usual_zero(layers)
+            self._zero_group.setExclusive(False)  # or one must stay checked
+            self.background_button.setChecked(zero == "background")
+            self.unknown_button.setChecked(zero == "unknown")
+            self._zero_group.setExclusive(True)
+        self._arrange()
+
+    def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Fill the menus whose entries only torch knows."""
+        for box, entries in (
+            (self.network_box, names["network"]),
+            (self.device_box, names["device"]),
+        ):
+            wanted = box.currentText()
+            box.clear()
+            box.addItems(list(entries))
+            box.setCurrentText(wanted)
+        self.train_form.set_choices("loss", names["loss"])
+
+    def why_not(self) -> str:
+        """Return why training cannot start; "" if it can."""
+        if self.zero is None:
+            return (
+                "say what 0 means in the labels that you painted: background, or not "
+                "annotated yet"
+            )
+        return ""
+
+    def settings(self) -> Settings:
+        """Return what the form says.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range or a model of the name is there already.
+        """
+        if self.zero is None:
+            raise ValueError(self.why_not())
+        config = cast(TrainConfig, self.train_form.value())
+        if config.steps is None and config.epochs is None:
+            config = config.replace(minutes=self.minutes_box.value())
+        init = self.model_picker.path
+        return Settings(
+            config,
+            self._model() if init is None else None,
+            init,
+            self.name.folder(),
+            self.device_box.currentText(),
+            self.zero,
+            self.background,
+        )
+
+    def _model(self) -> ModelConfig:
+        config = cast(ModelConfig, self.model_form.value())
+        network = self.network_box.currentText()
+        if network != config.network:
+            config = config.replace(network=network)
+        if self.classes_button.isChecked():
+            config = config.replace(formulation="semantic")
+        return config
+
+    def _make_zero(self) -> None:
+        self.background_button = QRadioButton("background")
+        self.background_button.setToolTip("Every object is annotated: 0 is none.")
+        self.unknown_button = QRadioButton("not annotated yet")
+        self.unknown_button.setToolTip(
+            "Only what is labelled is learnt from. Paint some background with a label "
+            "of its own and choose it below."
+        )
+        self._zero_group = QButtonGroup(self)
+        for button in (self.background_button, self.unknown_button):
+            self._zero_group.addButton(button)
+        self._zero_group.buttonClicked.connect(self._touch_zero)
+        self.background_box = steady(QSpinBox())
+        self.background_box.setRange(0, 2**31 - 1)
+        self.background_box.setSpecialValueText("none")
+        self.background_box.setToolTip(
+            "The label that background was painted with; 0 teaches nothing."
+        )
+        self.background_box.valueChanged.connect(self._tell)
+        self._background_line = _line(QLabel("background label"), self.background_box)
+
+    def _make_learn(self) -> None:
+        self.instances_button = QRadioButton("instances")
+        self.instances_button.setChecked(True)
+        self.instances_button.setToolTip("Every object, touching ones apart.")
+        self.classes_button = QRadioButton("classes")
+        self.classes_button.setToolTip(
+            "Every label is a class of pixels, not an object."
+        )
+        self._learn = _line(self.instances_button, self.classes_button)
+        group = QButtonGroup(self)
+        for button in (self.instances_button, self.classes_button):
+            group.addButton(button)
+        self.classes_button.toggled.connect(self._tell)
+
+    def _make_start(self) -> None:
+        self.model_picker = ModelPicker(scratch=True)
+        self.model_picker.changed.connect(self._arrange)
+        self.network_box = steady(QComboBox())
+        self.network_box.addItem("unet")
+        self.network_box.setToolTip(
+            str(ModelConfig.model_fields["network"].description)
+        )
+        self.minutes_box = steady(QDoubleSpinBox())
+        self.minutes_box.setDecimals(1)
+        self.minutes_box.setRange(0.1, 99_999)
+        self.minutes_box.setValue(10)
+        self.minutes_box.setSuffix(" minutes")
+
+    def _make_options(self) -> None:
+        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
+        self.train_form.changed.connect(self._arrange)
+        self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
+        self.model_fold = fold("network", self.model_form)
+        self.model_fold.setToolTip("Options of the network, for a start from scratch.")
+        self.device_box = steady(QComboBox())
+        wanted = preferences().device
+        self.device_box.addItems(list(dict.fromkeys(["auto", "cpu", wanted])))
+        self.device_box.setCurrentText(wanted)
+        self.device_box.setToolTip("Where to compute; auto: a GPU where there is one.")
+        self.name = ModelName()
+        rows = form_rows()
+        rows.addRow("Device", self.device_box)
+        rows.addRow("Model name", self.name)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(rows)
+        column.addWidget(self.train_form)
+        column.addWidget(self.model_fold)
+        self.options = fold("Options", inside)
+        self.options.setToolTip("Options that most trainings leave as they are.")
+
+    def _arrange(self) -> None:
+        """Grey and hide what does not apply now."""
+        unknown = self.zero == "unknown"
+        self._rows.setRowVisible(self._background_line, unknown)
+        scratch = self.model_picker.path is None
+        for part in (self._learn, self.network_box):  # a model has decided them
+            self._rows.setRowVisible(part, scratch)
+        self.model_fold.setVisible(scratch)
+        self._arrange_budget()
+        self.changed.emit()
+
+    def _arrange_budget(self) -> None:
+        try:
+            config = cast(TrainConfig, self.train_form.value())
+        except ValueError:
+            return  # the row that is wrong is marked already
+        timed = config.steps is None and config.epochs is None
+        self.minutes_box.setEnabled(timed)
+        self.minutes_box.setToolTip(
+            "Train for so long; the best model so far is kept at any moment."
+            if timed
+            else "The options name steps or epochs instead."
+        )
+
+    def _touch_zero(self) -> None:
+        self._zero_touched = True
+        self._arrange()
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.setSpacing(12)
+    for widget in widgets:
+        line.addWidget(widget)
+    line.addStretch(1)
+    return line

@@ -1,0 +1,274 @@
+"""The Train dock."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
+
+from . import worker
+from .docks import lie_on_the_other
+from .drops import accept_folders
+from .models import models
+from .open import open_path
+from .pair_row import Target
+from .pairs import PairsTable
+from .press import TrainPress
+from .train_copy import TrainCopier, in_steps
+from .train_form import Settings, TrainForm
+from .train_monitor import Findings, RunButtons, TrainMonitor
+from .train_preview import LivePreview
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_unet.model import Model
+
+KIND = "training"
+HERE = "this dock is training; stop it first"
+ELSEWHERE = "a training is running already; stop it, or wait for its end"
+
+
+class TrainWidget(QWidget):
+    """Trains a model on layers and folders.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._job: worker.Job | None = None
+        self._steps = 0
+        self._text = ""
+        self._press: TrainPress | None = None
+        self._untrained: Path | None = None
+        self._targets: list[Target] = []
+        self.table = PairsTable(viewer)
+        self.form = TrainForm()
+        self.findings = Findings()
+        self.monitor = TrainMonitor(viewer)
+        self.preview = LivePreview(viewer, self)
+        self.copier = TrainCopier(self)
+        self._make_buttons()
+        self._lay_out()
+        self.table.changed.connect(self._data_changed)
+        self.form.changed.connect(self._update)
+        self.monitor.progress.cancelled.connect(self.stop)
+        worker.jobs().changed.connect(self._update)
+        accept_folders(self, self._open)
+        self._data_changed()
+        worker.warm_up(self.form.set_choices)
+        QTimer.singleShot(0, self._docked)
+
+    def _docked(self) -> None:
+        lie_on_the_other(self)
+
+    def add_pair(self, image_layer: Image, labels_layer: Labels | None = None) -> None:
+        """Add an image layer with the labels layer that lies on it."""
+        self.table.add_pair(image_layer, labels_layer)
+
+    def add_folder(self, path: str | Path) -> None:
+        """Add a data set folder."""
+        self.table.add_folder(path)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layers; napari calls this when they come, go or are renamed."""
+        del event
+        if isalive(self):
+            self.table.reset_choices()
+
+    def why_not(self) -> str:
+        """Return why training cannot start; "" if it can."""
+        if self._job is not None:
+            return HERE
+        if worker.running(KIND):
+            return ELSEWHERE
+        return self.table.why_not() or self.form.why_not()
+
+    def start(self) -> None:
+        """Start to train."""
+        try:
+            if self.why_not():
+                raise ValueError(self.why_not())
+            settings = self.form.settings()
+            items = self.table.items(settings.zero, settings.background)
+            self._targets = self.table.targets()
+        except ValueError as error:
+            worker.report(error)
+            return
+        self._press = self._pressed(settings)
+        self._steps, self._text = 0, ""
+        self.findings.clear()
+        self.monitor.begin(settings.folder.name)
+        self._job = worker.start(
+            KIND,
+            settings.work(items),
+            event=self._take,
+            returned=self._returned,
+            errored=self._errored,
+            finished=self._finished,
+        )
+        # A dock that is closed is gone: the job must end by itself.
+        self.destroyed.connect(self._job.quit)
+        self.preview.begin(self._job.control, self._targets)
+        self._update()
+
+    def pause(self) -> None:
+        """Pause, or go on."""
+        if self._job is None:
+            return
+        control = self._job.control
+        if control.paused:
+            control.resume()
+        else:
+            control.pause()
+        self._update()
+
+    def stop(self) -> None:
+        """Stop; the best model so far is kept."""
+        if self._job is None:
+            return
+        if self._steps:
+            self._job.quit()
+        else:
+            self._text = "stopped before the first step; no model was kept"
+            self._untrained = None if self._press is None else self._press.folder
+            self._job.abandon()
+        self._update()
+
+    def _make_buttons(self) -> None:
+        self.buttons = RunButtons()
+        self.buttons.start.clicked.connect(self.start)
+        self.buttons.pause.clicked.connect(self.pause)
+        self.buttons.stop.clicked.connect(self.stop)
+        self.view_box = QCheckBox("show the view while it learns")
+        self.view_box.setChecked(True)
+        self.view_box.setToolTip(
+            "After each validation, show what the model makes of what is in sight, as "
+            "a layer of its own."
+        )
+        self.view_box.toggled.connect(self.preview.set_wanted)
+        self.copy_button = QPushButton("Copy as")
+        self.copy_button.setToolTip(
+            "Copy what reproduces this training: Python code or a command line."
+        )
+        menu = QMenu(self.copy_button)
+        menu.addAction("Python", self._copy_python)
+        menu.addAction("command line", self._copy_command)
+        self.copy_button.setMenu(menu)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(6, 2, 6, 2)
+        column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
+        parts = (self.table, self.form, self.buttons, self.findings, self.monitor)
+        for widget in parts:
+            column.addWidget(widget)
+        last = QHBoxLayout()
+        last.addWidget(self.view_box, 1)
+        last.addWidget(self.copy_button)
+        column.addLayout(last)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _data_changed(self) -> None:
+        pairs, folders = self.table.pairs, self.table.folders
+        names = [row.image.name for row in pairs if row.image is not None]
+        names += [row.path.name for row in folders]
+        self.form.set_data(self.table.labels_layers(), (names or ["model"])[0])
+
+    def _update(self) -> None:
+        """Grey what cannot be done now, and say why."""
+        self.table.set_background(self.form.background)
+        control = None if self._job is None else self._job.control
+        self.buttons.arrange(self.why_not(), control)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.findings.add(event)
+        elif isinstance(event, Preview):
+            self.preview.show(event)
+        elif isinstance(event, StepDone | EpochEnd):
+            self._steps = event.step
+        self.monitor.take(event)
+
+    def _returned(self, model: Model) -> None:
+        del model
+        assert self._press is not None
+        folder = self._press.folder
+        models().choose(folder)
+        self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
+
+    def _errored(self, error: Exception) -> None:
+        self._text = "training ended with an error"
+        worker.report(error)
+
+    def _finished(self) -> None:
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.quit)
+        self._job = None
+        if self._untrained is not None:  # the folder was not there before Start
+            shutil.rmtree(self._untrained, ignore_errors=True)
+            self._untrained = None
+        self.preview.end()
+        self.monitor.finish(self._text)
+        self._data_changed()  # the name of the model is taken now
+
+    def _pressed(self, settings: Settings) -> TrainPress:
+        return TrainPress(
+            self.table.press(settings.zero, settings.background),
+            settings.folder,
+            settings.config,
+            settings.model,
+            settings.init,
+            settings.device,
+        )
+
+    def _copy_python(self) -> None:
+        self._copy("Python")
+
+    def _copy_command(self) -> None:
+        self._copy("command line")
+
+    def _copy(self, kind: str) -> None:
+        """Copy the last press of Start, or what a press would do now."""
+        try:
+            press = self._press
+            if press is None:
+                press = self._pressed(self.form.settings())
+                self._targets = self.table.targets()
+        except ValueError as error:
+            worker.report(error)
+            return
+        config = in_steps(press.config, self._steps)
+        self.copier.copy(kind, replace(press, config=config), self._targets)
+
+    def _open(self, path: Path) -> None:
+        open_path(self._viewer, path)
