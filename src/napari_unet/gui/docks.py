@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .preferences import PLUGIN
 
@@ -26,13 +26,40 @@ def open_dock(viewer: Viewer, name: Name) -> QWidget:
     """Show a dock, opening it if need be, and return its widget."""
     found = find_dock(viewer, name)
     if found is None:
-        _, found = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        _, found = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
     else:
-        # The dock around the widget: raised where it lies behind a tab.
-        dock = found.parentWidget()
-        while dock is not None and not hasattr(dock, "toggleViewAction"):
-            dock = dock.parentWidget()
+        dock = _dock_around(found)
         if dock is not None:
             dock.show()
-            dock.raise_()
+            dock.raise_()  # it may lie behind a tab
     return found
+
+
+def lie_on_the_other(widget: QWidget) -> None:
+    """Lay a dock that was opened just now on our other one; call it once it is docked.
+
+    napari puts new docks below each other, where two of ours have no room.
+    """
+    dock = _dock_around(widget)
+    window = dock.parentWidget() if dock is not None else None
+    if dock is None or not isinstance(window, QMainWindow):
+        return
+    for other in window.findChildren(QDockWidget):
+        ours = other.windowTitle().startswith(("Train (", "Segment ("))
+        if (
+            ours
+            and other is not dock
+            and other.isVisible()
+            and not other.isFloating()
+            and window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+            and dock not in window.tabifiedDockWidgets(other)
+        ):
+            window.tabifyDockWidget(other, dock)
+            dock.raise_()
+
+
+def _dock_around(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QCoreApplication, QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_unet.events import Control, Event, Progress, StepDone, TileDone
 
@@ -22,6 +22,7 @@ Work = Callable[[Control], Generator[Event, None, R]]
 PASSING = (Progress, StepDone, TileDone)
 SECONDS = 0.15
 QUIT_SECONDS = 2.0
+AFTER_MS = 200
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 class JobSignals(WorkerBaseSignals):
     """Signals of a job; slots run on the main thread."""
 
-    event = Signal(object)
+    told = Signal(object)  # an event; a signal called `event` would hide QObject.event
 
 
 class Job(WorkerBase[Any]):
@@ -45,7 +46,7 @@ class Job(WorkerBase[Any]):
 
     Notes
     -----
-    `started`, then any number of `event`, `returned` or `errored`, and `finished`.
+    `started`, then any number of `told`, `returned` or `errored`, and `finished`.
     :meth:`quit` asks the work to stop: it still returns what it has.
     """
 
@@ -53,6 +54,9 @@ class Job(WorkerBase[Any]):
         super().__init__(SignalsClass=JobSignals)
         self.kind = kind
         self.control = Control()
+        # A pool of Qt would make the process wait at its end, however long a job takes
+        # to notice; the global one has a slot a core, which other plugins need.
+        self.thread = threading.Thread(target=self.run, name=kind, daemon=True)
         self._work = work
         self._abandoned = False
 
@@ -65,10 +69,14 @@ class Job(WorkerBase[Any]):
         self._abandoned = True
         self.control.stop()
 
-    def start(self) -> None:
-        """Start in a thread of its own."""
-        self._running = True  # waiting for a slot is running for everybody else
-        jobs().begin(self)
+    def start(self, after_ms: int = 0) -> None:
+        """Start in a thread of its own, at once or later."""
+        self._running = True  # for everybody else a job that waits is a job
+        jobs().add(self)
+        if after_ms:
+            QTimer.singleShot(after_ms, self.thread.start)
+        else:
+            self.thread.start()
 
     def work(self) -> Any:
         """Drain the generator; runs in the thread."""
@@ -84,7 +92,7 @@ class Job(WorkerBase[Any]):
                 if now - told.get(type(event), 0.0) < SECONDS:
                     continue
                 told[type(event)] = now
-            self.signals.event.emit(event)
+            self.signals.told.emit(event)
         events.close()  # its finally blocks run here, not on the main thread
         return None
 
@@ -115,30 +123,25 @@ class Jobs(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.running: list[Job] = []
-        self._threads: list[threading.Thread] = []
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.stop)
 
-    def begin(self, job: Job) -> None:
-        """Run a job."""
+    def add(self, job: Job) -> None:
+        """Know of a job until it has ended."""
         self.running.append(job)
         job.finished.connect(self._end)
         self.changed.emit()
-        # A pool of Qt would make the process wait at its end, however long a job takes
-        # to notice; the global one has a slot a core, which other plugins need.
-        thread = threading.Thread(target=job.run, name=job.kind, daemon=True)
-        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
-        thread.start()
 
     def stop(self, seconds: float = QUIT_SECONDS) -> bool:
         """Abandon all jobs and wait for them; returns whether all ended in time."""
-        for job in list(self.running):
+        threads = [job.thread for job in self.running if job.thread.is_alive()]
+        for job in self.running:
             job.abandon()
         deadline = time.monotonic() + seconds
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     def _end(self) -> None:
         self.running = [job for job in self.running if job.is_running]
@@ -172,7 +175,7 @@ def start(
     """
     job = Job(kind, work)
     for signal, slot in (
-        (job.event, event),
+        (job.told, event),
         (job.returned, returned),
         (job.errored, errored or report),
         (job.finished, finished),
@@ -199,7 +202,12 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
     `ready` gets what only torch knows: a dict of the names to choose from for
     ``network``, ``formulation``, ``loss`` and ``device``.
     """
-    return start("importing", _import_torch, returned=ready)
+    job = Job("importing", _import_torch)
+    job.returned.connect(ready)
+    job.errored.connect(report)
+    # The import takes the interpreter from a dock that is still being drawn.
+    job.start(AFTER_MS)
+    return job
 
 
 def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str]]]:
@@ -211,6 +219,9 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     from napari_unet.losses import LOSSES
     from napari_unet.networks import NETWORKS
 
+    # The first optimiser of a process imports the other half of torch: seconds that
+    # the first press of Start would wait for.
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     devices = ["auto", "cpu"]
     devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []

@@ -1,0 +1,98 @@
+"""What is dropped on a dock: real drop events, sent as the window system does."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+
+from napari_unet.gui import drops
+
+BUTTON, KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def dock(qtbot):
+    """A dock's widget that takes folders, with a child; and what it was given."""
+    widget = QWidget()
+    QVBoxLayout(widget).addWidget(QLabel("a row"))
+    qtbot.addWidget(widget)
+    widget.resize(200, 200)
+    got = []
+    drops.accept_folders(widget, got.append)
+    return widget, got
+
+
+def drop(widget, *paths, **kinds):
+    """Drag files over a widget and drop them; returns which events it accepted."""
+    data = QMimeData()
+    data.setUrls(
+        [p if isinstance(p, QUrl) else QUrl.fromLocalFile(str(p)) for p in paths]
+    )
+    for kind, text in kinds.items():
+        getattr(data, f"set{kind.title()}")(text)
+    action, at = Qt.DropAction.CopyAction, QPoint(50, 50)
+    accepted = []
+    for kind in (QDragEnterEvent, QDragMoveEvent, QDropEvent):
+        place = QPointF(at) if kind is QDropEvent else at
+        event = kind(place, action, data, BUTTON, KEYS)
+        event.ignore()
+        QApplication.sendEvent(widget, event)
+        accepted.append(event.isAccepted())
+    return accepted
+
+
+@pytest.mark.parametrize("name", ["folder", "a.zip", "A.ZIP", "a.unetmodel"])
+def test_folders_zips_and_models_are_taken(dock, tmp_path, name):
+    widget, got = dock
+    path = tmp_path / name
+    path.mkdir() if name == "folder" else path.write_bytes(b"")
+    assert drop(widget, path) == [True, True, True]
+    assert got == [path]
+
+
+def test_a_drop_on_a_row_is_a_drop_on_the_dock(dock, tmp_path):
+    widget, got = dock
+    assert drop(widget.findChild(QLabel), tmp_path) == [True, True, True]
+    assert got == [tmp_path]
+
+
+def test_several_are_given_one_by_one(dock, tmp_path):
+    widget, got = dock
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.mkdir()
+    assert all(drop(widget, *paths))
+    assert got == paths
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.txt", "missing"])
+def test_other_files_are_left_alone(dock, tmp_path, name):
+    widget, got = dock
+    if name != "missing":
+        (tmp_path / name).write_bytes(b"")
+    assert drop(widget, tmp_path / name) == [False, False, False]
+    assert drop(widget, tmp_path, tmp_path / name) == [False, False, False]
+    assert got == []
+
+
+def test_text_and_remote_urls_are_left_alone(dock):
+    widget, got = dock
+    assert drop(widget, text="/tmp") == [False, False, False]
+    assert drop(widget, QUrl("https://example.org/a.zip")) == [False, False, False]
+    assert got == []
+
+
+def test_an_error_is_one_notification(qtbot, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(drops, "report", told.append)
+
+    def refuse(path):
+        raise ValueError(f"{path}: no")
+
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    drops.accept_folders(widget, refuse)
+    assert all(drop(widget, tmp_path))
+    assert [str(error) for error in told] == [f"{tmp_path}: no"]
