@@ -156,7 +156,7 @@ def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
                 f"the labels are binary: {parts[0]} separate objects are all "
                 f"{int(ids[1])}",
                 "give each its own id (scipy.ndimage.label, or Connected Components "
-                "in ImageJ), or choose the formulation semantic",
+                "in ImageJ), or learn classes (the formulation semantic)",
             )
         )
     elif len(several):

@@ -25,6 +25,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def sentence(reason: str) -> str:
+    """Return a reason as a sentence of its own; nothing for no reason.
+
+    Examples
+    --------
+    >>> sentence("open an image first"), sentence("choose one with folder...")
+    ('Open an image first.', 'Choose one with folder...')
+    """
+    if not reason:
+        return ""
+    return reason[0].upper() + reason[1:] + "." * (not reason.endswith("."))
+
+
 def clock(seconds: float, digits: int = 1) -> str:
     """Return a time as people write it; `digits` after the point below a minute.
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_unet import Model
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import drain
-from napari_unet.gui import objects_table, segment_widget
+from napari_unet.gui import matching, objects_table, segment_widget
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.models import models
 from napari_unet.segmentation import segment
@@ -46,6 +46,8 @@ def test_a_press_gives_the_labels_of_the_core_on_the_image(dock, trained):
     assert dock.form.summary.text().startswith(f"{count} objects   median ")
     assert dock.form.summary.text().endswith(" s on the CPU")
     assert dock.form.table.model.rowCount() == count
+    assert dock.form.table.text.text() == layer.name
+    assert matching.usual_zero([layer]) == "unknown"
 
 
 def test_the_layer_says_what_made_it(dock, trained):

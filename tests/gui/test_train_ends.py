@@ -53,6 +53,7 @@ def test_an_error_in_the_job(dock, notices, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(napari_unet.training, "prepare", broken)
         dock.train()
+    assert dock.text.endswith("RuntimeError: the device is on fire")
     assert_usable(dock, notices, "RuntimeError", "on fire")
 
 
@@ -123,14 +124,19 @@ def test_a_name_that_is_none(dock, notices, name):
 
 def test_nothing_known_as_background(dock, notices):
     dock.form.unknown_button.click()
-    dock.train()
+    start, reason = dock.buttons.start, dock.buttons.reason
+    assert not start.isEnabled() and "paint some background" in start.toolTip()
+    assert reason.isVisibleTo(dock.widget) and reason.text() == start.toolTip()
+    dock.widget.start()
+    dock.form.background_box.setValue(3)
+    assert start.isEnabled()
     assert_usable(dock, notices, "paint some background")
 
 
 def test_no_pair(dock, notices):
     dock.table.pairs[0].remove_button.click()
     assert not dock.buttons.start.isEnabled()
-    assert "add an image" in dock.buttons.start.toolTip()
+    assert dock.buttons.start.toolTip().startswith("Add an image")
     dock.widget.start()
     dock.widget.add_pair(*dock.viewer.layers)
     assert_usable(dock, notices, "add an image")

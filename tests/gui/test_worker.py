@@ -24,7 +24,7 @@ class Dock(QObject):
         self.threads.add(QThread.currentThread() is self.thread())
         self.told.append(what)
 
-    def event(self, event):
+    def heard(self, event):
         self._tell("event", event)
 
     def returned(self, result):
@@ -40,7 +40,7 @@ class Dock(QObject):
         return worker.start(
             "test",
             work,
-            event=self.event,
+            event=self.heard,
             returned=self.returned,
             errored=self.errored,
             finished=self.finished,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Connections:
@@ -12,12 +12,17 @@ class Connections:
     It is no widget, so that it can end when the widget is gone.
     """
 
+    # PySide6 holds the methods that signals call weakly: nobody else may hold one that
+    # `destroyed` is to end.
+    _alive: ClassVar[set[Connections]] = set()
+
     def __init__(self) -> None:
         self._connected: list[tuple[Any, Callable[..., None]]] = []
 
     def connect(self, event: Any, slot: Callable[..., None]) -> None:
         """Call a slot at an event."""
         event.connect(slot)
+        self._alive.add(self)
         self._connected.append((event, slot))
 
     def end(self) -> None:
@@ -25,3 +30,4 @@ class Connections:
         for event, slot in self._connected:
             event.disconnect(slot)
         self._connected = []
+        self._alive.discard(self)

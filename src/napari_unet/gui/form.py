@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QIcon
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
@@ -180,7 +179,8 @@ class Fold(QCollapsible):
     def __init__(self, title: str, widget: QWidget) -> None:
         # superqt paints its icons once, in the colour that the palette has then: they
         # vanish in one of napari's themes. An arrow in the text follows the theme.
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        # Blank ones, since PySide6 takes an empty icon for none at all.
+        super().__init__(title, expandedIcon=" ", collapsedIcon=" ")
         self._title = title
         self.setDuration(0)
         spare = self.content()
@@ -190,6 +190,7 @@ class Fold(QCollapsible):
         self.layout().setContentsMargins(0, 0, 0, 0)
         widget.setContentsMargins(12, 0, 0, 0)
         button = self.toggleButton()
+        button.setIconSize(QSize(0, 0))
         button.setStyleSheet(
             "QPushButton { text-align: left; border: none; background: transparent; "
             "padding: 2px; } QPushButton:focus { text-decoration: underline; }"

@@ -102,6 +102,7 @@ class Chart(pyqtgraph.PlotWidget):
             self.word.setAnchor((1, 0) if best > (first + last) / 2 else (0, 0))
             self.word.setPos(best, TOP)
         self.message.setText(message)
+        self.message.setVisible(bool(message))  # its ground hides what is below
         self.message.setAnchor((1, 0))
         self.message.setPos(last, TOP)
 

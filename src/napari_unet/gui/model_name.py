@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from .annotated import unique
 from .preferences import preferences
+from .steady import breakable
 
 # What one of the usual file systems does not allow in a name.
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
@@ -69,6 +70,5 @@ class ModelName(QWidget):
         return folder
 
     def _show_folder(self) -> None:
-        # Zero-width spaces let a long path break into lines.
         path = str(preferences().model_folder / self.edit.text().strip())
-        self.where.setText(re.sub(r"([/\\])", "\\1\u200b", f"in {path}"))
+        self.where.setText(breakable(f"in {path}"))

@@ -138,7 +138,7 @@ class ModelPicker(QWidget):
             if scratch
             else "The model that segments. Trained ones: the newest is the first."
         )
-        self.combo.setMinimumContentsLength(12)
+        self.combo.setMinimumContentsLength(8)
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )

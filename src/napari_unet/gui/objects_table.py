@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class TableModel(QAbstractTableModel):
         self.ids = np.zeros(0, np.int64)
         self._names: list[str] = []
         self._columns: list[np.ndarray] = []
+        self._formats: list[str] = []
         self._sorting = (0, False)  # column, descending
 
     def set_features(self, features: pd.DataFrame | None) -> None:
@@ -57,6 +59,8 @@ class TableModel(QAbstractTableModel):
             table = printed(features)
             self._names = list(table.columns)
             self._columns = [table[name].to_numpy() for name in self._names]
+            pairs = zip(self._names, self._columns, strict=True)
+            self._formats = [FORMATS.get(n) or _format(values) for n, values in pairs]
             self.ids = features["index"].to_numpy()
             self._arrange()
         self.endResetModel()
@@ -73,11 +77,7 @@ class TableModel(QAbstractTableModel):
         """Return the text of a cell."""
         if role == Qt.ItemDataRole.DisplayRole:
             value = self._columns[index.column()][index.row()]
-            whole = isinstance(value, np.integer)
-            name = self._names[index.column()]
-            if name in FORMATS:
-                return format(value, FORMATS[name])
-            return f"{value:,}" if whole else f"{value:,.4g}"
+            return format(value, self._formats[index.column()])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -114,6 +114,17 @@ class TableModel(QAbstractTableModel):
         order = np.argsort(-values if descending else values, kind="stable")
         self._columns = [c[order] for c in self._columns]
         self.ids = self.ids[order]
+
+
+def _format(values: np.ndarray) -> str:
+    """Return a format that gives the middle value four digits, all the same places."""
+    if np.issubdtype(values.dtype, np.integer) or not len(values):
+        return ","
+    middle = float(np.median(np.abs(values)))
+    places = 3 - math.floor(math.log10(middle)) if middle > 0 else 1
+    if np.array_equal(values, np.round(values)):
+        places = 0
+    return f",.{min(max(places, 0), 6)}f"
 
 
 def printed(features: pd.DataFrame) -> pd.DataFrame:

@@ -262,7 +262,7 @@ class PairRow(Row):
             self._show_count()
 
     def _show_count(self) -> None:
-        if self.values is None:
+        if self.labels is None or self.values is None:
             self.count.setText("" if self.labels is None else "not counted")
             return
         number = np.count_nonzero(self.values != (self._background or 0))

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet.readers import ImageFile
 
@@ -60,20 +67,23 @@ class ImagePicker(QWidget):
         )
         self.image_box.changed.connect(self._choose)
         self.channel_box = steady(QComboBox())
-        self.channel_box.setMinimumContentsLength(4)
         self.channel_box.setToolTip("The channel of the image to use, or all of them.")
         self.channel_box.currentIndexChanged.connect(self._update)
         self.add_button = QPushButton("+ channel")
         self.add_button.clicked.connect(self._add)
         self.axes_row = AxesRow(viewer)
         top = QHBoxLayout()
-        top.addWidget(steady(self.image_box.native), 2)
-        top.addWidget(self.channel_box, 1)
+        top.addWidget(steady(self.image_box.native), 1)
         top.addWidget(self.add_button)
+        self.channel_label = QLabel("channel")
+        channels = QHBoxLayout()
+        channels.addWidget(self.channel_label)
+        channels.addWidget(self.channel_box, 1)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
         self._column.addLayout(top)
+        self._column.addLayout(channels)
         self._column.addWidget(self.axes_row)
         self._of_layer, self._of_viewer = Connections(), Connections()
         self.destroyed.connect(self._of_layer.end)
@@ -222,7 +232,8 @@ class ImagePicker(QWidget):
             box.clear()
             box.addItems(entries)
             box.blockSignals(False)
-        box.setVisible(bool(entries))
+        for widget in (self.channel_label, box):
+            widget.setVisible(bool(entries))
 
     def _show_further(self) -> None:
         candidates = self._candidates()
@@ -246,7 +257,7 @@ class ImagePicker(QWidget):
         further.changed.connect(self._update)
         further.removed.connect(self._remove)
         self.channel_rows.append(further)
-        self._column.insertWidget(len(self.channel_rows), further)
+        self._column.insertWidget(1 + len(self.channel_rows), further)
         self._update()
 
     def _remove(self, further: ChannelRow) -> None:

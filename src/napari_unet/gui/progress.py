@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidg
 from napari_unet.events import Event, Progress, StepDone, TileDone
 from napari_unet.words import time_left
 
+from .steady import breakable
+
 # A guess at the time left from less than this would jump about.
 LEAST_SECONDS = 1.0
 LEAST_PART = 0.01
@@ -45,6 +47,7 @@ class ProgressRow(QWidget):
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._button = QPushButton("Cancel")
+        self._button.setToolTip(CANCEL_HELP)
         self._button.clicked.connect(self._cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -64,7 +67,7 @@ class ProgressRow(QWidget):
     @property
     def text(self) -> str:
         """What the row says."""
-        return str(self._text.text())
+        return str(self._text.text()).replace("\u200b", "")
 
     def start(self, what: str, total: int = 0) -> None:
         """Begin to show work.
@@ -96,7 +99,7 @@ class ProgressRow(QWidget):
         self._pace = None
         self._bar.hide()
         self._button.hide()
-        self._text.setText(text)
+        self._text.setText(breakable(text))
         self._text.setVisible(bool(text))
         self._activity.close()
 

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet.events import Block, Box
 
+from .connections import Connections
 from .layers import KEY, as_layer, place_on
 from .measures import Outcome
 from .press import SegmentPress
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Comparing more values would be felt when a result is replaced.
 MOST_COMPARED = 64 * 2**20
-PART = 2**24  # values that are looked up at once
+PART = 2**18  # values that are looked up at once, few enough for the cache
 # Okabe and Ito's colours, which the colour-blind tell apart.
 CLASS_COLOURS = (
     "#e69f00",
@@ -66,6 +67,13 @@ class ResultLayer(QObject):
         self._axes = ""
         self._writing = False
         self._buffer = np.zeros(0, np.int32)  # what the layer shows, a view of it
+        self._of_layer = Connections()
+        self.destroyed.connect(self._of_layer.end)
+
+    @property
+    def name(self) -> str:
+        """The name that the layer has now."""
+        return self._name if self.layer is None else str(self.layer.name)
 
     @property
     def there(self) -> bool:
@@ -99,9 +107,14 @@ class ResultLayer(QObject):
             for name, value in place.items():
                 setattr(self.layer, name, value)
         else:
-            self.layer = self._viewer.add_labels(data, name=self._name, **place)
-            self.layer.events.paint.connect(self._on_edit)
-            self.layer.events.data.connect(self._on_edit)
+            # The Train dock asks at once who drew them; finish() tells the rest.
+            metadata: dict[str, Any] = {KEY: {"model": {}}}
+            self.layer = self._viewer.add_labels(
+                data, name=self._name, metadata=metadata, **place
+            )
+            self._of_layer.end()
+            for event in (self.layer.events.paint, self.layer.events.data):
+                self._of_layer.connect(event, self._on_edit)
         self._writing = False
         self.edited = False
 
@@ -178,15 +191,15 @@ class ResultLayer(QObject):
         """Yield the labels to show, part by part."""
         assert self.outcome is not None
         series = self.outcome.series
-        lookup = None
-        if self.outcome.instances:
+        lookup, passing = None, self.outcome.passing(self.score)
+        if not passing.all():  # else the labels are as they are
             lookup = np.zeros(int(series.ids.max(initial=0)) + 1, np.int32)
-            shown = series.ids[self.outcome.passing(self.score)]
+            shown = series.ids[passing]
             lookup[shown] = shown
         box = series.box or tuple(slice(0, n) for n in series.labels.shape)
         for part in _parts(box):
             labels = series.labels[part]
-            yield part, labels if lookup is None else lookup[labels]
+            yield part, labels if lookup is None else lookup.take(labels, mode="clip")
 
     def _was_touched(self) -> bool:
         """Whether the layer holds other values, edits that told nobody included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
+
+from napari_unet.events import Control, Event
 
 from . import worker
 from .code import segment_command, segment_python
@@ -22,11 +25,6 @@ WRITERS = {"Python": segment_python, "command line": segment_command}
 class Copier(QObject):
     """Writes the code of a press; whether a file holds the image is found in a job."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._press: SegmentPress | None = None
-        self._kind = ""
-
     def copy(self, kind: str, press: SegmentPress, layer: Image) -> None:
         """Copy the code of a press on a layer.
 
@@ -37,20 +35,22 @@ class Copier(QObject):
         press : SegmentPress
         layer : Image layer
         """
-        self._press, self._kind = press, kind
         path = layer.source.path
         image = image_of(layer, press.axes)
-        work = same_file(None if path is None else Path(path), image)
+        same = same_file(None if path is None else Path(path), image)
+
+        def work(control: Control) -> Generator[Event, None, tuple[str, SegmentPress]]:
+            path = yield from same(control)
+            return kind, replace(press, path=path)
+
         worker.start("reading", work, returned=self._write)
 
-    def _write(self, path: Path | None) -> None:
-        press = self._press
-        if press is None:
-            return
+    def _write(self, found: tuple[str, SegmentPress]) -> None:
+        kind, press = found
         try:
-            text = WRITERS[self._kind](replace(press, path=path))
+            text = WRITERS[kind](press)
         except ValueError as error:
             worker.report(error)
             return
         QApplication.clipboard().setText(text)
-        show_info(f"copied as {self._kind}: {len(text.splitlines())} lines")
+        show_info(f"copied as {kind}: {len(text.splitlines())} lines")

@@ -9,18 +9,17 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
 
 from napari_unet.config import PredictConfig
+from napari_unet.words import sentence
 
 from .form import ConfigForm, fold
 from .models import ModelPicker
@@ -28,7 +27,7 @@ from .objects_table import ObjectsTable
 from .picker import ImagePicker
 from .preferences import preferences
 from .progress import ProgressRow
-from .steady import steady
+from .steady import Column, steady
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -38,24 +37,23 @@ FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
 DEVICE_HELP = "Where the network runs; auto: on a graphics card where there is one."
 
 
-class SegmentForm(QScrollArea):
+class SegmentForm(Column):
     """The widgets of the dock, in the order in which they are read."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.picker = ImagePicker(viewer)
         self.model = ModelPicker()
         self.progress = ProgressRow()
-        self.summary, self.notes = QLabel(), QLabel()
+        self.reason, self.summary, self.notes = QLabel(), QLabel(), QLabel()
+        self.reason.setToolTip("Why nothing can be segmented now.")
         self.table = ObjectsTable()
         self._make_options()
         self._make_buttons()
         self._make_score()
-        for label in (self.summary, self.notes):
+        for label in (self.reason, self.summary, self.notes):
             label.setWordWrap(True)
+        for label in (self.summary, self.notes):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setWidget(self._content())
         self.show_outcome("", "")
@@ -87,9 +85,13 @@ class SegmentForm(QScrollArea):
     def enable(self, widget: QWidget, why_not: str, help_text: str) -> None:
         """Grey a widget for a reason, which becomes its tooltip; "": do not."""
         widget.setEnabled(not why_not)
-        widget.setToolTip(
-            f"{why_not[0].upper()}{why_not[1:]}." if why_not else help_text
-        )
+        widget.setToolTip(sentence(why_not) or help_text)
+
+    def show_reason(self, reason: str, no_model: bool) -> None:
+        """Say in sight why nothing can be segmented now; "": something can."""
+        self.reason.setText(sentence(reason))
+        self.reason.setVisible(bool(reason))
+        self.first_button.setVisible(no_model)
 
     def _content(self) -> QWidget:
         head = QFormLayout()
@@ -111,6 +113,10 @@ class SegmentForm(QScrollArea):
         column.addLayout(head)
         column.addWidget(options)
         column.addLayout(buttons)
+        reason = QHBoxLayout()
+        reason.addWidget(self.reason, 1)
+        reason.addWidget(self.first_button)
+        column.addLayout(reason)
         column.addWidget(self.progress)
         column.addWidget(self.summary)
         column.addWidget(self.notes)
@@ -146,6 +152,8 @@ class SegmentForm(QScrollArea):
         self.folder_action = menu.addAction("folder...")
         self.image_action.triggered.connect(self.image_button.click)
         self.menu_button.setMenu(menu)
+        self.first_button = QPushButton("Train a model")
+        self.first_button.setToolTip("Open the Train dock.")
         self.train_button = QPushButton("Correct and train")
         self.copy_button = QPushButton("Copy as")
         menu = QMenu(self.copy_button)

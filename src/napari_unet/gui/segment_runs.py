@@ -15,6 +15,7 @@ from napari_unet.readers import ImageFile
 
 from . import worker
 from .connections import Connections
+from .matching import fits, is_preview
 from .measures import Outcome
 from .press import SegmentPress
 from .results import ResultLayer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 KIND = "segmenting"
+TRAINING = "training"
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
 
@@ -64,6 +66,7 @@ class Runs(QObject):
         self._got_blocks = False
         self._result: ResultLayer | None = None
         self._text = ""
+        self._said: set[str] = set()  # errors of this press
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REFRESH_MS)
@@ -89,6 +92,7 @@ class Runs(QObject):
         self._settings = replace(settings, config=settings.config.replace(score=0.0))
         self._targets = list(targets)
         self._count = len(targets)
+        self._said.clear()
         self.began.emit(self._count)
         self._next()
 
@@ -98,6 +102,7 @@ class Runs(QObject):
         """Segment the images of a folder into another."""
         self._targets = []
         self._count = 0  # told by the job
+        self._said.clear()
         self.began.emit(0)
         self._start(folder_work(source, output, settings, channel))
 
@@ -170,7 +175,10 @@ class Runs(QObject):
         self._result.finish(outcome, target.press, self.score)
 
     def _on_errored(self, error: Exception) -> None:
-        worker.report(error)
+        self._text = worker.told(error)  # the notification goes after a few seconds
+        if self._text not in self._said:  # a broken model is so for all images
+            worker.report(error)
+        self._said.add(self._text)
         result = self._result
         if result is not None and result.there and not result.edited:
             self._viewer.layers.remove(result.layer)  # a part without numbers
@@ -204,7 +212,16 @@ class Runs(QObject):
             known.changed.connect(self.changed)
             self.results.append(known)
         known.begin(shape, target.press.axes)
+        self._hide_previews(target)
         self._result = known
+
+    def _hide_previews(self, target: Target) -> None:
+        """Hide what a training that has ended made of this image: it is in the way."""
+        if worker.running(TRAINING):
+            return
+        for layer in self._viewer.layers:
+            if is_preview(layer) and fits(layer, target.layer, target.press.axes):
+                layer.visible = False
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value

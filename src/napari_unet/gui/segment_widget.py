@@ -78,6 +78,7 @@ class SegmentWidget(QWidget):
         form.progress.cancelled.connect(self.runs.stop)
         form.score.valueChanged.connect(self._slide)
         form.table.picked.connect(self._go_to)
+        form.first_button.clicked.connect(self._train_first)
         form.train_button.clicked.connect(self.correct_and_train)
         form.python_action.triggered.connect(self._copy_python)
         form.command_action.triggered.connect(self._copy_command)
@@ -167,6 +168,9 @@ class SegmentWidget(QWidget):
             dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
             dock.add_pair(result.image, result.layer)
 
+    def _train_first(self) -> None:
+        open_dock(self._viewer, "Train")
+
     def _target(self) -> Target:
         """Return the chosen image; a ValueError if there is none."""
         picker = self.form.picker
@@ -237,7 +241,7 @@ class SegmentWidget(QWidget):
             notes = "\n".join(outcome.series.notes)
             form.show_outcome(outcome.summary(result.score), notes)
             features = outcome.features(result.score)
-            form.table.show_features(features, f"{result.image.name} labels")
+            form.table.show_features(features, result.name)
         self._update()
 
     def _update(self) -> None:
@@ -246,6 +250,8 @@ class SegmentWidget(QWidget):
         not_now = RUNNING if self.runs.running else ""
         not_now = not_now or ("" if form.model.path else NO_MODEL)
         why_not = not_now or form.picker.why_not()
+        no_model = not form.model.path
+        form.show_reason("" if self.runs.running else why_not, no_model)
         form.enable(form.view_button, why_not, VIEW_HELP)
         form.enable(form.image_button, why_not, IMAGE_HELP)
         # A folder needs no image.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QScrollArea, QWidget
 
 W = TypeVar("W", bound=QWidget)
 
@@ -33,6 +34,35 @@ def steady(widget: W) -> W:
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
     return widget
+
+
+def breakable(text: str) -> str:
+    """Return a text whose long paths and names break into lines of a narrow dock."""
+    return re.sub(r"([/\\_.,-])(?=\S)", "\\1\u200b", text)
+
+
+class Column(QScrollArea):
+    """Scrolls what is inside up and down, and is never too narrow for it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a hint that has room for the content beside a scroll bar."""
+        hint = super().minimumSizeHint()
+        if self.widget() is not None:
+            bar = self.verticalScrollBar().sizeHint().width()
+            hint.setWidth(self.widget().minimumSizeHint().width() + bar)
+        return hint
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Tell the dock when the content needs more room, or less."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 def form_rows() -> QFormLayout:

@@ -49,10 +49,15 @@ class TrainCopier(QObject):
         press : TrainPress
         targets : sequence of Target
             The layers of the pairs in `press`, in their order.
+
+        Raises
+        ------
+        ValueError
+            If a layer holds other axes or another shape by now.
         """
         pairs = [
             _Pair(
-                image_of(target.layer, target.axes),
+                _whole(target),
                 _path(target.layer.source.path),
                 labels_of(target.labels, target.axes, target.image),
                 _path(target.labels.source.path),
@@ -88,6 +93,22 @@ def in_steps(config: TrainConfig, steps: int) -> TrainConfig:
     if not steps or config.steps is not None or config.epochs is not None:
         return config
     return config.replace(minutes=None, steps=steps)
+
+
+def _whole(target: Target) -> ImageFile:
+    """Return the image of a pair with all its channels, as its file has it.
+
+    Raises
+    ------
+    ValueError
+        If the layer holds another image by now.
+    """
+    if target.layer.ndim != len(target.axes):
+        raise ValueError(
+            f"{target.layer.name} has other axes now than {' '.join(target.axes)}, "
+            "with which it was trained on; start again"
+        )
+    return image_of(target.layer, target.axes)
 
 
 def _path(source: str | None) -> Path | None:

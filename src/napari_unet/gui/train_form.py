@@ -41,6 +41,14 @@ MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
 ]
 
+NO_ZERO = (
+    "say what 0 means in the labels that you painted: background, or not annotated yet"
+)
+NO_BACKGROUND = (
+    "nothing is background now: paint some background with a label of its own and "
+    'choose it as background label, or choose "background" if all objects are annotated'
+)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -129,24 +137,19 @@ class TrainForm(QWidget):
 
     def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
         """Fill the menus whose entries only torch knows."""
-        for box, entries in (
-            (self.network_box, names["network"]),
-            (self.device_box, names["device"]),
-        ):
+        for box, kind in ((self.network_box, "network"), (self.device_box, "device")):
             wanted = box.currentText()
             box.clear()
-            box.addItems(list(entries))
+            # A device that is missing stays: Start says so instead of taking another.
+            box.addItems(list(dict.fromkeys([*names[kind], wanted])))
             box.setCurrentText(wanted)
         self.train_form.set_choices("loss", names["loss"])
 
-    def why_not(self) -> str:
-        """Return why training cannot start; "" if it can."""
-        if self.zero is None:
-            return (
-                "say what 0 means in the labels that you painted: background, or not "
-                "annotated yet"
-            )
-        return ""
+    def why_not(self, folders: bool = False) -> str:
+        """Return why training cannot start; in `folders`, 0 always is background."""
+        if self.zero == "unknown" and self.background is None and not folders:
+            return NO_BACKGROUND
+        return "" if self.zero else NO_ZERO
 
     def settings(self) -> Settings:
         """Return what the form says.

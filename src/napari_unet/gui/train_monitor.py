@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -17,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.events import Control, EpochEnd, Event, Note, Progress, StepDone
-from napari_unet.words import clock, counted, headline
+from napari_unet.words import clock, counted, headline, sentence
 
 from .loss_plot import LossPlot
 from .progress import ProgressRow
@@ -91,6 +92,13 @@ class TrainMonitor(QWidget):
         self._say("")
         self.progress.finish(text)
 
+    def show_card(self, card: Mapping[str, Any]) -> None:
+        """Show the figure of the finished model: its thresholds were bettered last."""
+        found = card.get("validation", {})
+        if "figures" in found:
+            figure = headline(found["figures"], found["objects"])
+            self._show(f"best {figure}", card.get("seconds", 0.0))
+
     def _say(self, text: str) -> None:
         self.speed.setText(text)
         self.speed.setVisible(bool(text))
@@ -107,7 +115,10 @@ class TrainMonitor(QWidget):
             return
         figure = headline(event.metrics, event.objects) if event.metrics else ""
         what = f"best {figure}" if figure else "not validated; latest"
-        self.best.setText(f'{what} at {clock(event.seconds)}, saved as "{self._name}"')
+        self._show(what, event.seconds)
+
+    def _show(self, what: str, seconds: float) -> None:
+        self.best.setText(f'{what} at {clock(seconds)}, saved as "{self._name}"')
 
 
 class RunButtons(QWidget):
@@ -141,9 +152,10 @@ class RunButtons(QWidget):
         """
         self.start.setEnabled(not reason)
         self.start.setToolTip(
-            reason or "Train on these pairs; the best model is kept at any moment."
+            sentence(reason)
+            or "Train on these pairs; the best model is kept at any moment."
         )
-        self.reason.setText("" if control else reason)
+        self.reason.setText("" if control else sentence(reason))
         self.reason.setVisible(bool(self.reason.text()))
         paused = control is not None and control.paused
         self.pause.setText("Resume" if paused else "Pause")
@@ -155,7 +167,7 @@ class RunButtons(QWidget):
             (self.stop, "End now; the best model so far is kept."),
         ):
             button.setEnabled(not why_not)
-            button.setToolTip(why_not or text)
+            button.setToolTip(sentence(why_not) or text)
 
 
 class Findings(QWidget):

@@ -74,6 +74,8 @@ class LivePreview(QObject):
     def begin(self, control: Control, targets: list[Target]) -> None:
         """Follow the view while a training runs."""
         self._control, self._targets, self._places = control, targets, {}
+        for shown in self._shown.values():  # segmenting hides those of before
+            shown.layer.visible = True
         self.set_wanted(self._wanted)
 
     def end(self) -> None:

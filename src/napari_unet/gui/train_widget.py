@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -23,13 +22,14 @@ from qtpy.QtWidgets import (
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
-from .docks import lie_on_the_other
+from .docks import find_dock, lie_on_the_other
 from .drops import accept_folders
 from .models import models
 from .open import open_path
 from .pair_row import Target
 from .pairs import PairsTable
 from .press import TrainPress
+from .steady import Column
 from .train_copy import TrainCopier, in_steps
 from .train_form import Settings, TrainForm
 from .train_monitor import Findings, RunButtons, TrainMonitor
@@ -58,6 +58,7 @@ class TrainWidget(QWidget):
         self._viewer = viewer
         self._job: worker.Job | None = None
         self._steps = 0
+        self._kept = False  # whether the folder holds a model that learnt something
         self._text = ""
         self._press: TrainPress | None = None
         self._untrained: Path | None = None
@@ -102,7 +103,7 @@ class TrainWidget(QWidget):
             return HERE
         if worker.running(KIND):
             return ELSEWHERE
-        return self.table.why_not() or self.form.why_not()
+        return self.table.why_not() or self.form.why_not(bool(self.table.folders))
 
     def start(self) -> None:
         """Start to train."""
@@ -116,7 +117,7 @@ class TrainWidget(QWidget):
             worker.report(error)
             return
         self._press = self._pressed(settings)
-        self._steps, self._text = 0, ""
+        self._steps, self._kept, self._text = 0, False, ""
         self.findings.clear()
         self.monitor.begin(settings.folder.name)
         self._job = worker.start(
@@ -189,10 +190,7 @@ class TrainWidget(QWidget):
         last.addWidget(self.copy_button)
         column.addLayout(last)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = Column()
         scroll.setWidget(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -217,18 +215,23 @@ class TrainWidget(QWidget):
             self.preview.show(event)
         elif isinstance(event, StepDone | EpochEnd):
             self._steps = event.step
+            self._kept |= isinstance(event, EpochEnd)
         self.monitor.take(event)
 
     def _returned(self, model: Model) -> None:
-        del model
         assert self._press is not None
+        self.monitor.show_card(model.card)
         folder = self._press.folder
         models().choose(folder)
         self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
+        if find_dock(self._viewer, "Segment") is None:
+            self._text += " (menu Plugins > U-Net)"
 
     def _errored(self, error: Exception) -> None:
-        self._text = "training ended with an error"
+        self._text = f"training ended: {worker.told(error)}"
         worker.report(error)
+        if not self._kept and self._press is not None:
+            self._untrained = self._press.folder
 
     def _finished(self) -> None:
         if self._job is not None:
@@ -264,11 +267,10 @@ class TrainWidget(QWidget):
             if press is None:
                 press = self._pressed(self.form.settings())
                 self._targets = self.table.targets()
+            config = in_steps(press.config, self._steps)
+            self.copier.copy(kind, replace(press, config=config), self._targets)
         except ValueError as error:
             worker.report(error)
-            return
-        config = in_steps(press.config, self._steps)
-        self.copier.copy(kind, replace(press, config=config), self._targets)
 
     def _open(self, path: Path) -> None:
         open_path(self._viewer, path)

@@ -188,12 +188,17 @@ def start(
 
 def report(error: Exception) -> None:
     """Show an error as one notification; its traceback goes into the log."""
+    if not isinstance(error, ValueError):
+        logger.error("a job failed", exc_info=error)
+    show_error(told(error))
+
+
+def told(error: Exception) -> str:
+    """Return what a user reads of an error."""
     if isinstance(error, ValueError):
-        show_error(str(error))
-        return
-    logger.error("a job failed", exc_info=error)
+        return str(error)
     what = " ".join(str(error).split()) or "no reason was given"
-    show_error(f"{type(error).__name__}: {what}")
+    return f"{type(error).__name__}: {what}"
 
 
 def warm_up(ready: Callable[[Any], None]) -> Job:
