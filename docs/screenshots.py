@@ -1,0 +1,127 @@
+"""Drives the docks as a user does and takes the pictures of docs/images.
+
+Needs a display of 1280 x 800 or more; `make screenshots` brings one.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1280, 800)
+COLOURS = 256
+EPOCHS = 20
+SECONDS = 90  # of training, or longer until two epochs are over
+
+
+def main():
+    """Take all pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        # The user's own settings and models are left alone.
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        import napari
+        from napari.settings import get_plugin_settings
+
+        IMAGES.mkdir(exist_ok=True)
+        viewer = napari.Viewer()
+        preferences = get_plugin_settings()["napari-unet-live"].unet
+        preferences.model_folder = str(Path(folder) / "models")
+        viewer.window.resize(*SIZE)
+        train(viewer)
+        segment(viewer)
+        ask_for_an_axis(viewer)
+        viewer.close()
+
+
+def train(viewer):
+    """Open a sample, train on it, and stop."""
+    from napari_unet.events import EpochEnd
+    from napari_unet.gui import worker
+    from napari_unet.gui.docks import open_dock
+
+    viewer.open_sample("napari-unet-live", "nuclei_2d")
+    take(viewer, "1_sample")
+    dock = open_dock(viewer, "Train")
+    until(lambda: not worker.running())
+    take(viewer, "2_before_training")
+    dock.buttons.start.click()
+    viewer.layers["nuclei labels"].visible = False  # they would cover the preview
+    (job,) = worker.running("training")
+    epochs = []
+    job.told.connect(lambda e: epochs.append(e) if isinstance(e, EpochEnd) else None)
+    end = time.monotonic() + SECONDS
+    until(lambda: len(epochs) >= (EPOCHS if time.monotonic() < end else 2), 300)
+    take(viewer, "3_training")
+    dock.buttons.stop.click()
+    until(lambda: not worker.running())
+    take(viewer, "4_trained")
+    viewer.window.remove_dock_widget(dock)
+
+
+def segment(viewer):
+    """Segment an image that the model has not seen; in the light theme, too."""
+    from napari_unet.gui.docks import open_dock
+    from napari_unet.readers import read_image
+    from napari_unet.sample_data import folder
+
+    viewer.layers.clear()
+    file = sorted((folder("nuclei/test") / "images").iterdir())[0]
+    image = read_image(file)
+    place = {"scale": image.spacing, "units": ("µm", "µm")}
+    viewer.add_image(image.array[0], name=image.name, **place)
+    dock = open_dock(viewer, "Segment")
+    pause(1)
+    dock.form.image_button.click()
+    until(lambda: not dock.runs.running)
+    take(viewer, "5_segmented")
+    viewer.theme = "light"
+    take(viewer, "6_light")
+    viewer.theme = "dark"
+
+
+def ask_for_an_axis(viewer):
+    """Open a stack whose file does not say whether its pages are depth or time."""
+    from napari_unet.sample_data import nuclei_3d
+
+    viewer.layers.clear()
+    stack = np.asarray(nuclei_3d()[0][0])
+    viewer.add_image(stack, name="stack")
+    take(viewer, "7_axis_question")
+
+
+def take(viewer, name):
+    """Save a picture of the window with few colours."""
+    viewer.reset_view()
+    pause(1)
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
+    file = IMAGES / f"{name}.png"
+    dither = Image.Dither.NONE
+    few = picture.convert("RGB").quantize(COLOURS, dither=dither)
+    few.save(file, optimize=True)
+    print(f"{file}: {file.stat().st_size // 1024} kB")
+
+
+def pause(seconds):
+    """Let the interface run."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    QTimer.singleShot(int(1000 * seconds), loop.quit)
+    loop.exec()
+
+
+def until(true, seconds=60):
+    """Let the interface run until something is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{seconds} s were not enough")
+        pause(0.05)
+
+
+if __name__ == "__main__":
+    main()
