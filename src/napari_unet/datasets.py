@@ -46,6 +46,10 @@ class Dataset:
         """Whether an index.csv says which images are for training."""
         return "split" in self.columns
 
+    def for_training(self) -> Dataset:
+        """Return what index.csv marks as train, or all where it marks nothing."""
+        return self.only(split="train") if self.has_split else self
+
     def only(
         self, *, split: str | None = None, where: Mapping[str, str] | None = None
     ) -> Dataset:

@@ -1,5 +1,7 @@
 """What the train dock holds -> samples: uses, meanings of 0, frames, names."""
 
+import shutil
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -71,6 +73,15 @@ def test_a_folder_is_read_with_the_layers():
     assert len(samples) == 9
     assert validation is None
     assert len(set(names(samples))) == 9
+
+
+def test_images_that_an_index_keeps_for_testing_are_not_trained_on(tmp_path):
+    shutil.copytree(folder("nuclei"), tmp_path / "data")
+    stems = sorted(p.stem for p in (tmp_path / "data" / "images").iterdir())
+    rows = [f"{stem},{'train' if i % 2 else 'val'}" for i, stem in enumerate(stems)]
+    (tmp_path / "data" / "index.csv").write_text("\n".join(["id,split", *rows]))
+    samples, _ = drain(load([Folder(tmp_path / "data")]))
+    assert sorted(names(samples)) == stems[1::2]
 
 
 def test_pixels_that_nobody_annotated_do_not_count():

@@ -50,7 +50,10 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Folder:
-    """A data set folder, as :func:`napari_unet.find_pairs` understands it."""
+    """A data set folder, as :func:`napari_unet.find_pairs` understands it.
+
+    Where an index.csv has a split, its train images are taken, as on the command line.
+    """
 
     path: Path
     use: Use = "automatic"
@@ -121,7 +124,7 @@ def load(
     names: set[str] = set()
     for item in items:
         if isinstance(item, Folder):
-            dataset = find_pairs(item.path)
+            dataset = find_pairs(item.path).for_training()
             for text in dataset.notes:
                 yield Note(text)
             samples = yield from load_samples(dataset)

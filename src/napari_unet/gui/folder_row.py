@@ -88,7 +88,9 @@ class FolderRow(Row):
         return Folder(self.path, self.use)
 
     def _found(self, dataset: Dataset) -> None:
-        self.name.setText(f"{self.path.name}: {counted(len(dataset.pairs), 'pair')}")
+        which = " for training" if dataset.has_split else ""
+        pairs = counted(len(dataset.pairs), "pair")
+        self.name.setText(f"{self.path.name}: {pairs}{which}")
         notes = "\n".join(dataset.notes + dataset.problems)
         self.name.setToolTip(f"{self.path}\n{notes}".strip())
 
@@ -100,4 +102,4 @@ class FolderRow(Row):
 def _find(path: Path, control: Control) -> Generator[Event, None, Dataset]:
     del control
     yield Progress("finding pairs", 0)
-    return find_pairs(path)
+    return find_pairs(path).for_training()

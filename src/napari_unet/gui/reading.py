@@ -112,7 +112,7 @@ def read_pairs(
     folder = yield from source(control)
     if folder is None or control.stopped:
         return None
-    found = find_pairs(folder)
+    found = find_pairs(folder).for_training()
     problems = list(found.problems)
     first = found.pairs[:MOST_PAIRS]
     pairs = []
