@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -23,6 +26,7 @@ PASSING = (Progress, StepDone, TileDone)
 SECONDS = 0.15
 QUIT_SECONDS = 2.0
 AFTER_MS = 200
+NICENESS = 15
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +107,7 @@ class Job(WorkerBase[Any]):
         overlap leave it pointing to a dead one.
         """
         self.signals.started.emit()
+        _step_back()
         try:
             result = self.work()
         except Exception as error:  # noqa: BLE001 - the end of a thread
@@ -113,6 +118,16 @@ class Job(WorkerBase[Any]):
         if not self._abandoned:
             outcome.emit(content)
         self.signals.finished.emit()
+
+
+def _step_back() -> None:
+    """Let this thread, and those that torch starts from it, wait for the interface.
+
+    Linux counts niceness by thread; elsewhere it would slow the whole process.
+    """
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Jobs(QObject):
