@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if NEEDS_DISPLAY and HERE in item.path.parents:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _modules_are_no_garbage():
+    """Keep modules out of the garbage collections that every viewer's end brings.
+
+    A collection takes half a second with all of torch in it, and there are several.
+    """
+    import torch
+
+    import napari_unet.training  # noqa: F401
+
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports the rest of torch
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
