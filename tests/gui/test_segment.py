@@ -9,12 +9,13 @@ import pytest
 import tifffile
 from conftest import blobs
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_unet import Model
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import drain
 from napari_unet.gui import matching, objects_table, segment_widget
+from napari_unet.gui.docks import find_dock
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.models import models
 from napari_unet.segmentation import segment
@@ -262,18 +263,14 @@ def test_a_result_is_copied_as_code(dock, qtbot, tmp_path, notices, trained):
     assert len(notices) == 2
 
 
-def test_correct_and_train_takes_the_pair_to_the_train_dock(dock, monkeypatch):
-    pairs = []
-
-    class Train(QWidget):
-        def add_pair(self, image, labels):
-            pairs.append((image.name, labels.name))
-
-    monkeypatch.setattr(segment_widget, "open_dock", lambda *_: Train())
-    dock.viewer.add_image(picture(), name="cells")
+def test_correct_and_train_takes_pair_and_model_to_the_train_dock(dock, trained):
+    image = dock.viewer.add_image(picture(), name="cells")
     dock.segment()
     dock.form.train_button.click()
-    assert pairs == [("cells", "cells labels")]
+    train = find_dock(dock.viewer, "Train")
+    (row,) = [row for row in train.table.pairs if row.image == image]
+    assert row.labels.name == "cells labels"
+    assert train.form.model_picker.path == str(trained)
 
 
 def test_each_image_shows_its_own_result(dock):

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
 from napari_unet.gui import segment_copy, worker
+from napari_unet.gui.clipboard import Clipboard
 from napari_unet.gui.press import SegmentPress
 
 from . import segment_dock
@@ -67,13 +68,11 @@ def test_two_copies_are_not_mixed_up(make_napari_viewer, qtbot, monkeypatch):
         return work
 
     monkeypatch.setattr(segment_copy, "same_file", same_file)
-    monkeypatch.setitem(segment_copy.WRITERS, "Python", lambda p: p.image)
-    monkeypatch.setitem(segment_copy.WRITERS, "command line", lambda p: p.image)
-    copier = segment_copy.Copier(parent)
+    clipboard = Clipboard(parent)
     for name, layer in layers.items():
-        copier.copy(
-            "Python", SegmentPress(name, None, "YX", "m", PredictConfig()), layer
-        )
+        press = SegmentPress(name, None, "YX", "m", PredictConfig())
+        work = segment_copy.with_file(press, layer)
+        clipboard.copy("Python", lambda p: p.image, work)
     gates["one"].set()
     qtbot.waitUntil(lambda: len(worker.running("reading")) == 1)
     qtbot.wait(20)

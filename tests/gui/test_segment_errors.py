@@ -10,7 +10,6 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.gui import worker
 from napari_unet.gui.models import models
-from napari_unet.gui.segment_runs import KIND
 
 from . import segment_dock
 from .segment_dock import Slow, begin, picture, usable
@@ -30,7 +29,7 @@ def test_a_runtime_error_is_one_notice_and_the_dock_recovers(
     dock.wait()
     assert notices == ["RuntimeError: CUDA error: device-side assert"]
     assert not dock.labels(), "half a result has no numbers"
-    assert not worker.running(KIND)
+    assert not worker.running(worker.SEGMENTING)
     assert dock.form.progress.text == notices[0], "it stays after the notification"
     monkeypatch.setattr(napari_unet.series, "segment_series", core)
     assert usable(dock, notices)

@@ -12,7 +12,6 @@ from napari_unet.events import Progress
 from napari_unet.gui import segment_widget, worker
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.models import models
-from napari_unet.gui.segment_runs import KIND
 
 from . import segment_dock
 from .segment_dock import Dock, begin, picture, usable
@@ -148,7 +147,7 @@ def test_painting_meanwhile_is_never_overwritten(dock, slow):
 
 def test_a_dock_that_is_closed_ends_its_job(dock, slow, notices):
     begin(dock, slow)
-    (job,) = worker.running(KIND)
+    (job,) = worker.running(worker.SEGMENTING)
     dock.viewer.window.remove_dock_widget(dock.widget)
     dock.widget.deleteLater()
     dock.qtbot.waitUntil(lambda: not job.is_running)
@@ -160,7 +159,7 @@ def test_a_viewer_that_is_closed_ends_its_job(make_napari_viewer, qtbot, trained
     models().choose(trained)
     dock = Dock(make_napari_viewer(), qtbot)
     begin(dock, slow)
-    (job,) = worker.running(KIND)
+    (job,) = worker.running(worker.SEGMENTING)
     dock.viewer.close()
     qtbot.waitUntil(lambda: not job.is_running)
 

@@ -8,7 +8,6 @@ import pytest
 import napari_unet.training
 from napari_unet.gui import train_form, worker
 from napari_unet.gui.preferences import Preferences
-from napari_unet.gui.train_widget import KIND
 
 from . import train_dock
 from .train_dock import LONG, Dock, add_pair
@@ -75,7 +74,7 @@ def test_a_paused_training_ends_with_its_dock(dock, qtbot):
     dock.press()
     dock.wait_for_steps()
     dock.press("pause")
-    (job,) = worker.running(KIND)
+    (job,) = worker.running(worker.TRAINING)
     dock.viewer.window.remove_dock_widget(dock.widget)
     dock.widget.deleteLater()
     qtbot.waitUntil(lambda: not job.is_running, timeout=10_000)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_unet.config import Config
 from napari_unet.datasets import find_pairs
+from napari_unet.options import text_of
 from napari_unet.readers import stem
 
 from .press import FolderPress, ItemPress, SegmentPress, TrainPress, safe
@@ -38,7 +40,7 @@ def segment_command(press: SegmentPress) -> str:
         head = _save(press.image, None, file.with_suffix(""))
     words = ["napari-unet", "segment", str(file), "--model", press.model]
     words += ["--output", SEGMENTED, *_channel(press.channel), *_device(press.device)]
-    options = _options(press.config.model_dump(exclude_defaults=True))
+    options = _options(press.config, press.config.model_dump(exclude_defaults=True))
     return head + shlex.join(words + options) + "\n"
 
 
@@ -69,37 +71,28 @@ def train_command(press: TrainPress) -> str:
     words += ["--output", str(press.folder)]
     words += [] if press.init is None else ["--init", press.init]
     words += [*_channel(next(iter(channels), None)), *_device(press.device)]
-    words += _options(press.config.model_dump(exclude_defaults=True))
+    words += _options(press.config, press.config.model_dump(exclude_defaults=True))
     if press.model is not None and press.init is None:
-        words += _options(press.model.model_dump(exclude_unset=True))
+        words += _options(press.model, press.model.model_dump(exclude_unset=True))
     return head + shlex.join(words) + "\n"
 
 
-def _options(given: dict[str, Any], prefix: str = "--") -> list[str]:
+def _options(config: Config, given: dict[str, Any], prefix: str = "--") -> list[str]:
     """Return options as :mod:`napari_unet.cli.options` parses them."""
     words: list[str] = []
     for name, value in given.items():
         option = name.replace("_", "-")
-        if isinstance(value, dict):
-            words += _options(value, f"{prefix}{option}.")
+        inner = getattr(config, name)
+        if isinstance(inner, Config):
+            words += _options(inner, value, f"{prefix}{option}.")
         elif isinstance(value, bool):
             words.append(f"{prefix}{'' if value else 'no-'}{option}")
         elif value is not None:
-            text = _text(value)
+            text = text_of(value, type(config).model_fields[name])
             # What begins with a minus would be taken for an option.
             joined = [f"{prefix}{option}={text}"]
             words += joined if text.startswith("-") else [prefix + option, text]
     return words
-
-
-def _text(value: Any) -> str:
-    """Return a value as text: numbers by commas, rows by slashes."""
-    if not isinstance(value, tuple):
-        return str(value)
-    if value and isinstance(value[0], tuple):
-        return "/".join(map(_text, value))
-    # A comma tells one number from a list of one.
-    return ",".join(map(str, value)) + "," * (len(value) == 1)
 
 
 def _channel(channel: int | None) -> list[str]:
@@ -169,8 +162,7 @@ def _found(path: Path | None) -> list[tuple[Path | None, Path | None]]:
     if path is None:
         return []
     try:
-        found = find_pairs(path)
-        found = found.only(split="train") if found.has_split else found
+        found = find_pairs(path).for_training()
     except ValueError:  # nothing is there, or nothing that can be used
         return []
     return [] if found.problems else [(p.image, p.labels) for p in found.pairs]

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from napari.layers import Image
 from napari.utils import cancelable_progress
-from napari.utils.history import get_open_history, update_open_history
-from napari.utils.misc import in_ipython
 from napari.utils.notifications import show_info, show_warning
 from napari.viewer import Viewer  # napari looks at the annotations of commands
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import Event, Note, Progress
 
 from . import worker
+from .dialogs import ask_file, ask_folder
 from .docks import open_dock
 from .models import models
 from .reading import Found, PairRead, Source, given, read_pairs, unzipped
@@ -32,28 +31,23 @@ MODELS = f"Models (*.unetmodel {WEIGHTS})"
 
 def open_data_folder(viewer: Viewer) -> None:
     """Ask for a folder of images with labels and open it."""
-    options = _options()
-    folder = QFileDialog.getExistingDirectory(
-        QApplication.activeWindow(),
-        "Folder of images with labels",
-        get_open_history()[0],
-        QFileDialog.Option.ShowDirsOnly | options,
-    )
-    if folder:
-        update_open_history(folder)
-        open_pairs(viewer, Path(folder))
+    folder = ask_folder(QApplication.activeWindow(), "Folder of images with labels")
+    if folder is not None:
+        open_pairs(viewer, folder)
 
 
 def open_data_zip(viewer: Viewer) -> None:
     """Ask for a zip of images with labels and open it."""
-    file = _ask_file("Zip of images with labels", "Zip files (*.zip)")
+    file = ask_file(
+        QApplication.activeWindow(), "Zip of images with labels", "Zip files (*.zip)"
+    )
     if file is not None:
         open_pairs(viewer, file)
 
 
 def open_model(viewer: Viewer) -> None:
     """Ask for a model and choose it in the segment dock."""
-    file = _ask_file("Model", MODELS)
+    file = ask_file(QApplication.activeWindow(), "Model", MODELS)
     if file is not None:
         choose_model(viewer, file.parent if file.name == WEIGHTS else file)
 
@@ -218,23 +212,3 @@ class _Bar(cancelable_progress):
         """Say that the button was pressed."""
         super().cancel()
         self._cancel()
-
-
-def _ask_file(title: str, kinds: str) -> Path | None:
-    file, _ = QFileDialog.getOpenFileName(
-        QApplication.activeWindow(),
-        title,
-        get_open_history()[0],
-        kinds,
-        options=_options(),
-    )
-    if not file:
-        return None
-    update_open_history(file)
-    return Path(file)
-
-
-def _options() -> Any:
-    # A native dialog hangs IPython's event loop.
-    option = QFileDialog.Option
-    return option.DontUseNativeDialog if in_ipython() else option(0)

@@ -24,8 +24,6 @@ from .segment_work import WHAT, Settings, folder_work, image_work
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-KIND = "segmenting"
-TRAINING = "training"
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
 
@@ -135,7 +133,7 @@ class Runs(QObject):
         self._text = ""
         self._blocks, self._got_blocks, self._result = [], False, None
         self._job = worker.start(
-            KIND,
+            worker.SEGMENTING,
             work,
             event=self._on_event,
             returned=self._on_returned,
@@ -217,7 +215,7 @@ class Runs(QObject):
 
     def _hide_previews(self, target: Target) -> None:
         """Hide what a training that has ended made of this image: it is in the way."""
-        if worker.running(TRAINING):
+        if worker.running(worker.TRAINING):
             return
         for layer in self._viewer.layers:
             if is_preview(layer) and fits(layer, target.layer, target.press.axes):

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_unet.config import PredictConfig
 
 from . import worker
+from .clipboard import Clipboard
 from .dialogs import ask_folder
 from .docks import lie_on_the_other, open_dock
 from .drops import accept_folders
@@ -22,7 +23,7 @@ from .models import models
 from .open import open_path
 from .press import SegmentPress
 from .results import ResultLayer
-from .segment_copy import Copier
+from .segment_copy import WRITERS, with_file
 from .segment_form import SegmentForm
 from .segment_runs import Runs, Target
 from .segment_work import WHAT, Settings
@@ -64,7 +65,7 @@ class SegmentWidget(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(form)
         self.runs = Runs(viewer, self)
-        self.copier = Copier(self)
+        self.clipboard = Clipboard(self)
         self._slider = QTimer(self)
         self._slider.setSingleShot(True)
         self._slider.setInterval(SLIDER_MS)
@@ -162,11 +163,13 @@ class SegmentWidget(QWidget):
         )
 
     def correct_and_train(self) -> None:
-        """Open the Train dock with the image and its labels."""
+        """Open the Train dock with the image, its labels and the model."""
         result = self._result()
         if result is not None:
             dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
             dock.add_pair(result.image, result.layer)
+            if result.press is not None:
+                dock.start_from(result.press.model)
 
     def _train_first(self) -> None:
         open_dock(self._viewer, "Train")
@@ -290,7 +293,8 @@ class SegmentWidget(QWidget):
         if result is None or result.press is None:
             return
         config = result.press.config.replace(score=result.score)
-        self.copier.copy(kind, replace(result.press, config=config), result.image)
+        press = replace(result.press, config=config)
+        self.clipboard.copy(kind, WRITERS[kind], with_file(press, result.image))
 
     def _open(self, path: Path) -> None:
         open_path(self._viewer, path)

@@ -1,4 +1,4 @@
-"""Copying what reproduces a training to the clipboard."""
+"""What reproduces a training as code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QApplication
 
 from napari_unet.config import TrainConfig
 from napari_unet.events import Control, Event
 from napari_unet.readers import ImageFile, read_labels
 
-from . import worker
 from .code import train_python
 from .command import train_command
 from .layers import image_of, labels_of
 from .pair_row import Target
 from .press import ItemPress, TrainPress
 from .segment_work import same_file
+from .worker import Work
 
 WRITERS = {"Python": train_python, "command line": train_command}
 
@@ -36,56 +33,41 @@ class _Pair:
     labels_path: Path | None
 
 
-class TrainCopier(QObject):
-    """Writes the code of a press; whether files hold the layers is found in a job."""
+def with_files(press: TrainPress, targets: Sequence[Target]) -> Work[TrainPress]:
+    """Return the work that finds out which files hold the layers of a press.
 
-    def copy(self, kind: str, press: TrainPress, targets: Sequence[Target]) -> None:
-        """Copy the code of a press.
+    Parameters
+    ----------
+    press : TrainPress
+    targets : sequence of Target
+        The layers of the pairs in `press`, in their order.
 
-        Parameters
-        ----------
-        kind : str
-            "Python" or "command line".
-        press : TrainPress
-        targets : sequence of Target
-            The layers of the pairs in `press`, in their order.
+    Raises
+    ------
+    ValueError
+        If a layer holds other axes or another shape by now.
+    """
+    pairs = [
+        _Pair(
+            _whole(target),
+            _path(target.layer.source.path),
+            labels_of(target.labels, target.axes, target.image),
+            _path(target.labels.source.path),
+        )
+        for target in targets
+    ]
 
-        Raises
-        ------
-        ValueError
-            If a layer holds other axes or another shape by now.
-        """
-        pairs = [
-            _Pair(
-                _whole(target),
-                _path(target.layer.source.path),
-                labels_of(target.labels, target.axes, target.image),
-                _path(target.labels.source.path),
-            )
-            for target in targets
-        ]
+    def work(control: Control) -> Generator[Event, None, TrainPress]:
+        items = list(press.items)
+        for index, pair in enumerate(pairs):  # they come before the folders
+            path = yield from same_file(pair.path, pair.image)(control)
+            labels_path = _same_labels(pair.labels_path, pair.labels)
+            item = items[index]
+            if isinstance(item, ItemPress):
+                items[index] = replace(item, path=path, labels_path=labels_path)
+        return replace(press, items=tuple(items))
 
-        def work(control: Control) -> Generator[Event, None, tuple[str, TrainPress]]:
-            items = list(press.items)
-            for index, pair in enumerate(pairs):  # they come before the folders
-                path = yield from same_file(pair.path, pair.image)(control)
-                labels_path = _same_labels(pair.labels_path, pair.labels)
-                item = items[index]
-                if isinstance(item, ItemPress):
-                    items[index] = replace(item, path=path, labels_path=labels_path)
-            return kind, replace(press, items=tuple(items))
-
-        worker.start("reading", work, returned=self._write)
-
-    def _write(self, found: tuple[str, TrainPress]) -> None:
-        kind, press = found
-        try:
-            text = WRITERS[kind](press)
-        except ValueError as error:
-            worker.report(error)
-            return
-        QApplication.clipboard().setText(text)
-        show_info(f"copied as {kind}: {len(text.splitlines())} lines")
+    return work
 
 
 def in_steps(config: TrainConfig, steps: int) -> TrainConfig:

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
+from .clipboard import Clipboard
 from .docks import find_dock, lie_on_the_other
 from .drops import accept_folders
 from .models import models
@@ -30,7 +31,7 @@ from .pair_row import Target
 from .pairs import PairsTable
 from .press import TrainPress
 from .steady import Column
-from .train_copy import TrainCopier, in_steps
+from .train_copy import WRITERS, in_steps, with_files
 from .train_form import Settings, TrainForm
 from .train_monitor import Findings, RunButtons, TrainMonitor
 from .train_preview import LivePreview
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from napari_unet.model import Model
 
-KIND = "training"
 HERE = "this dock is training; stop it first"
 ELSEWHERE = "a training is running already; stop it, or wait for its end"
 
@@ -68,7 +68,7 @@ class TrainWidget(QWidget):
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
-        self.copier = TrainCopier(self)
+        self.clipboard = Clipboard(self)
         self._make_buttons()
         self._lay_out()
         self.table.changed.connect(self._data_changed)
@@ -91,6 +91,10 @@ class TrainWidget(QWidget):
         """Add a data set folder."""
         self.table.add_folder(path)
 
+    def start_from(self, model: str) -> None:
+        """Choose the model that training starts from."""
+        self.form.model_picker.set_path(model)
+
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layers; napari calls this when they come, go or are renamed."""
         del event
@@ -101,7 +105,7 @@ class TrainWidget(QWidget):
         """Return why training cannot start; "" if it can."""
         if self._job is not None:
             return HERE
-        if worker.running(KIND):
+        if worker.running(worker.TRAINING):
             return ELSEWHERE
         return self.table.why_not() or self.form.why_not(bool(self.table.folders))
 
@@ -121,7 +125,7 @@ class TrainWidget(QWidget):
         self.findings.clear()
         self.monitor.begin(settings.folder.name)
         self._job = worker.start(
-            KIND,
+            worker.TRAINING,
             settings.work(items),
             event=self._take,
             returned=self._returned,
@@ -268,7 +272,8 @@ class TrainWidget(QWidget):
                 press = self._pressed(self.form.settings())
                 self._targets = self.table.targets()
             config = in_steps(press.config, self._steps)
-            self.copier.copy(kind, replace(press, config=config), self._targets)
+            files = with_files(replace(press, config=config), self._targets)
+            self.clipboard.copy(kind, WRITERS[kind], files)
         except ValueError as error:
             worker.report(error)
 

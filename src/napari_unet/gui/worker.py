@@ -21,6 +21,8 @@ from napari_unet.events import Control, Event, Progress, StepDone, TileDone
 R = TypeVar("R")
 Work = Callable[[Control], Generator[Event, None, R]]
 
+# Kinds of jobs that others ask for by :func:`running`.
+TRAINING, SEGMENTING = "training", "segmenting"
 # Counts that the next one of their kind makes stale; a few a second are enough.
 PASSING = (Progress, StepDone, TileDone)
 SECONDS = 0.15

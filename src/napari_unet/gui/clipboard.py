@@ -1,0 +1,46 @@
+"""Code on the clipboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+
+from napari_unet.events import Control, Event
+
+from . import worker
+
+Press = TypeVar("Press")
+
+
+class Clipboard(QObject):
+    """Copies the code of presses; what files lie behind them is found in a job."""
+
+    def copy(
+        self, kind: str, write: Callable[[Press], str], files: worker.Work[Press]
+    ) -> None:
+        """Copy the code of a press.
+
+        Parameters
+        ----------
+        kind : str
+            What the user calls it: "Python" or "command line".
+        write : callable
+            Makes the code of a press.
+        files : callable
+            The work that returns the press with the files behind its layers.
+        """
+
+        def work(control: Control) -> Generator[Event, None, tuple[str, str]]:
+            press = yield from files(control)
+            return kind, write(press)
+
+        worker.start("reading", work, returned=self._fill)
+
+    def _fill(self, found: tuple[str, str]) -> None:
+        kind, text = found
+        QApplication.clipboard().setText(text)
+        show_info(f"copied as {kind}: {len(text.splitlines())} lines")
