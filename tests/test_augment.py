@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.augment import Batch, margin, turn, vary, warp
+from napari_unet.augment import Batch, margin, turn, warp
 from napari_unet.config import AugmentConfig
 from napari_unet.formulations import Map
+from napari_unet.intensities import vary
 
 MAPS = (Map("sharp", "nearest"), Map("smooth", "linear"))
 NONE = AugmentConfig(

@@ -1,4 +1,4 @@
-"""Augmentation for 2 and 3 dimensions at once, batched on the device.
+"""Augmentation in space, for 2 and 3 dimensions at once, batched on the device.
 
 Crops of the samples that are warped come with a margin; the others come at the size
 of the patch. Maps are warped each with its own interpolation.
@@ -21,6 +21,9 @@ from .formulations import Map
 
 # Elastic deformation: distance of the control points, as a part of the patch.
 ELASTIC_GRID = 8
+# Of the warped crops of a model of any size, so many are enlarged by up to so much.
+CLOSER = 0.25
+CLOSEST = 5.0
 
 
 @dataclass
@@ -89,13 +92,16 @@ def warp(
     maps: Sequence[Map],
     spacing: tuple[float, ...] | None,
     generator: torch.Generator,
+    any_size: bool = False,
 ) -> Batch:
     """Rotate, scale and deform crops that have a margin, and cut them to the patch.
 
     Scaling is isotropic, rotation turns the YX plane, the deformation is a smooth
     random field (Simard et al., ICDAR 2003; Ronneberger et al., MICCAI 2015).
+    With `any_size` a part is enlarged much more.
     """
-    grid = _grid(batch.image.shape, config, patch, spacing, generator)
+    zoom = _zoom(len(batch.image), config, any_size, generator)
+    grid = _grid(batch.image.shape, config, patch, spacing, zoom, generator)
     linear = [i for i, m in enumerate(maps) if m.interpolation == "linear"]
     nearest = [i for i, m in enumerate(maps) if m.interpolation == "nearest"]
     channels = batch.image.shape[1]
@@ -108,6 +114,11 @@ def warp(
     target = torch.empty((*batch.target.shape[:2], *patch), device=grid.device)
     target[:, linear] = smooth[:, channels:]
     target[:, nearest] = sharp[:, : len(nearest)]
+    for i, map_ in enumerate(maps):
+        if map_.octave:
+            shift = map_.octave * torch.log2(zoom)
+            target[:, i] += shift.reshape(-1, *(1,) * len(patch))
+            target[:, i].clamp_(0, 1)
     return Batch(smooth[:, :channels], target, sharp[:, len(nearest) :])
 
 
@@ -117,21 +128,32 @@ def _sample(tensor: Tensor, grid: Tensor, mode: str) -> Tensor:
     )
 
 
+def _zoom(
+    count: int, config: AugmentConfig, any_size: bool, generator: torch.Generator
+) -> Tensor:
+    """Return by how much each crop is enlarged, (count,)."""
+    reach = math.log(max(config.scaling, 1.0))
+    zoom = torch.exp(uniform(-1, 1, (count,), generator) * reach)
+    if not any_size:
+        return zoom
+    closer = torch.exp(uniform(0, math.log(CLOSEST), (count,), generator))
+    chosen = uniform(0, 1, (count,), generator) < CLOSER
+    return torch.where(chosen, closer, zoom)
+
+
 def _grid(
     shape: Sequence[int],
     config: AugmentConfig,
     patch: Sequence[int],
     spacing: tuple[float, ...] | None,
+    zoom: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
     """Return where each pixel of the patches comes from, as grid_sample wants it."""
     count, crop, ndim, device = shape[0], shape[2:], len(patch), generator.device
     axes = [torch.arange(n, device=device) - (n - 1) / 2 for n in patch]
     place = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)  # (*patch, ndim) px
-    zoom = torch.exp(
-        _uniform(-1, 1, (count,), generator) * math.log(max(config.scaling, 1.0))
-    )
-    angle = _uniform(-1, 1, (count,), generator) * math.radians(config.rotation)
+    angle = uniform(-1, 1, (count,), generator) * math.radians(config.rotation)
     matrix = torch.eye(ndim, device=device).repeat(count, 1, 1)
     # Rows: where to look in Y and X; the ratio keeps turned voxels' true shape.
     ratio = spacing[-1] / spacing[-2] if spacing else 1.0
@@ -159,65 +181,9 @@ def _displacement(
     return field.movedim(1, -1) * sigma
 
 
-def vary(
-    image: Tensor, config: AugmentConfig, shared: bool, generator: torch.Generator
-) -> Tensor:
-    """Vary intensities: gamma, contrast, brightness, inversion, blur, noise.
-
-    Parameters
-    ----------
-    image : (B, C, [Z,] Y, X) float32
-        Normalised: 0 is dark, 1 bright.
-    config : AugmentConfig
-    shared : bool
-        Whether channels change together (colours), or each by itself (stains).
-    generator : torch.Generator
-    """
-    count, channels = image.shape[:2]
-    size = (count, 1 if shared else channels) + (1,) * (image.ndim - 2)
-    if config.gamma > 1:
-        gamma = torch.exp(_uniform(-1, 1, size, generator) * math.log(config.gamma))
-        # Unclipped values may be negative; those stay as they are.
-        image = torch.where(image > 0, image.clamp(min=1e-6) ** gamma, image)
-    if config.contrast > 0:
-        image = image * _uniform(
-            1 - config.contrast, 1 + config.contrast, size, generator
-        )
-    if config.brightness > 0:
-        image = image + _uniform(-config.brightness, config.brightness, size, generator)
-    if config.inversion > 0:
-        chosen = _uniform(0, 1, (count, *size[1:]), generator) < config.inversion
-        image = torch.where(chosen, 1 - image, image)
-    if config.blur > 0:
-        chosen = _uniform(0, 1, (count,), generator) < config.part
-        if bool(chosen.any()):
-            sigma = float(_uniform(0, config.blur, (1,), generator))
-            image = image.clone()
-            image[chosen] = _blur(image[chosen], sigma)
-    if config.noise > 0:
-        sigma_map = _uniform(0, config.noise, size, generator)
-        noise = torch.randn(
-            (count, size[1], *image.shape[2:]), generator=generator, device=image.device
-        )
-        image = image + noise * sigma_map
-    return image
-
-
-def _blur(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur along Y and X."""
-    radius = max(1, math.ceil(3 * sigma))
-    x = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-0.5 * (x / max(sigma, 1e-3)) ** 2)
-    kernel = kernel / kernel.sum()
-    flat = image.reshape(-1, 1, *image.shape[-2:])
-    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):
-        pad = (0, 0, radius, radius) if shape[2] == -1 else (radius, radius, 0, 0)
-        flat = F.conv2d(F.pad(flat, pad, mode="replicate"), kernel.reshape(shape))
-    return flat.reshape(image.shape)
-
-
-def _uniform(
+def uniform(
     low: float, high: float, size: Sequence[int], generator: torch.Generator
 ) -> Tensor:
+    """Return uniform random numbers from `low` to `high`."""
     values = torch.rand(tuple(size), generator=generator, device=generator.device)
     return low + (high - low) * values

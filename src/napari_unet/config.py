@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from .augment_config import AugmentConfig
 from .options import Config, checked
 from .presets import PRESETS
 
@@ -78,7 +79,15 @@ class ModelConfig(Config):
         (1.0, 99.8), description="Percentiles of an image that become 0 and 1."
     )
     object_size: float | None = Field(
-        None, gt=0, description="Median diameter of the training objects, in px."
+        None,
+        gt=0,
+        description="Diameter of the objects that the network knows, in px: half of "
+        "all labelled pixels lie in smaller ones.",
+    )
+    any_size: bool = Field(
+        False,
+        description="Images of any magnification (2D instances): training images are "
+        "resampled to one object size, and the size in a new image is estimated.",
     )
     spacing: tuple[float, ...] | None = Field(
         None, description="µm per pixel of the training images, an axis."
@@ -105,6 +114,11 @@ class ModelConfig(Config):
                 f"dropout has {len(self.dropout)} rates but there are {self.depth + 1} "
                 "levels; give one rate, or one a level"
             )
+        if self.any_size and (self.ndim != 2 or self.formulation != "instances"):
+            raise ValueError(
+                f"any_size is given for {self.formulation} in {self.ndim}D; it needs "
+                "instances in 2D"
+            )
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(
@@ -124,48 +138,6 @@ class ModelConfig(Config):
         if isinstance(self.input, tuple):
             return len(self.input)
         return {"grey": 1, "rgb": 3}[self.input]
-
-
-class AugmentConfig(Config):
-    """How training images are varied. All at their neutral value: not at all."""
-
-    flips: bool = Field(True, description="Mirror images.")
-    turns: bool = Field(
-        True, description="Quarter turns (3D: in planes of equal spacing)."
-    )
-    rotation: float = Field(
-        0.0, ge=0, le=180, description="Rotation in the YX plane by up to ± degrees."
-    )
-    scaling: float = Field(
-        1.4, ge=1, le=4, description="Zoom between 1/scaling and scaling."
-    )
-    elastic: float = Field(
-        0.0, ge=0, le=20, description="Elastic deformation, standard deviation in px."
-    )
-    brightness: float = Field(
-        0.1, ge=0, le=1, description="Shift of the intensities by up to ±."
-    )
-    contrast: float = Field(
-        0.3, ge=0, le=0.9, description="Gain between 1 - contrast and 1 + contrast."
-    )
-    gamma: float = Field(
-        1.4, ge=1, le=4, description="Gamma between 1/gamma and gamma."
-    )
-    noise: float = Field(
-        0.05, ge=0, le=1, description="Gaussian noise, standard deviation up to."
-    )
-    blur: float = Field(
-        0.0, ge=0, le=5, description="Gaussian blur up to sigma, in px."
-    )
-    inversion: float = Field(
-        0.0, ge=0, le=1, description="Part of the images that are inverted."
-    )
-    part: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="Part of the crops that are rotated, scaled, deformed or blurred.",
-    )
 
 
 class TrainConfig(Config):
@@ -188,6 +160,13 @@ class TrainConfig(Config):
     rate: float = Field(2e-3, gt=0, le=1, description="Learning rate after warm-up.")
     warmup: int = Field(
         100, ge=0, le=100_000, description="Steps over which the rate rises."
+    )
+    decay: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Last part of the steps over which the rate falls to 0; needs "
+        "steps or epochs.",
     )
     optimizer: Literal["adamw", "adam"] = Field(
         "adamw", description="Adam with decoupled weight decay, or plain Adam."
@@ -227,6 +206,11 @@ class TrainConfig(Config):
         given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n)]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are given; choose one of them")
+        if self.decay and not (self.steps or self.epochs):
+            raise ValueError(
+                f"decay is {self.decay:g} but the number of steps is not known; give "
+                "steps or epochs"
+            )
         edges = self.patch if isinstance(self.patch, tuple) else (self.patch,)
         if any(e is not None and not 8 <= e <= 4096 for e in edges):
             raise ValueError(f"patch {self.patch} must lie within 8 to 4096 px")
@@ -253,8 +237,9 @@ class PredictConfig(Config):
     object_size: float | None = Field(
         None,
         gt=0,
-        description="Median diameter of the objects in px; the image is resampled to "
-        "the size that the model knows. None: it already has it.",
+        description="Diameter of the objects in px; the image is resampled to the size "
+        "that the model knows. None: it has it, or is estimated by a model that knows "
+        "any size.",
     )
     intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
         None,

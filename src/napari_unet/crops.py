@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-from .augment import Batch, margin, turn, vary, warp, warps
+from .augment import Batch, margin, turn, warp, warps
 from .config import AugmentConfig
 from .events import Progress
 from .formulations import Formulation
+from .intensities import vary
 from .model import Model
 from .samples import Sample, Stats, intensity_stats
+from .sizes import views
 
 # Half of the crops are centred on an object, so that sparse images teach too.
 ON_OBJECTS = 0.5
@@ -24,6 +26,8 @@ ON_OBJECTS = 0.5
 class Encoded:
     """A sample with its targets and statistics, made once.
 
+    share : how often it is drawn, relative to samples of its area
+    original : the sample as it was given; `sample` may be a resampled one
     target : (maps, [Z,] Y, X) float16
     weight : (maps, [Z,] Y, X) uint8
     centres : (N, ndim) centres of the objects, px
@@ -36,6 +40,13 @@ class Encoded:
     stats: Stats
     centres: np.ndarray
     annotated: tuple[slice, ...]
+    share: float = 1.0
+    original: Sample | None = None
+
+    @property
+    def given(self) -> Sample:
+        """The sample as it was given."""
+        return self.sample if self.original is None else self.original
 
 
 def encode(
@@ -57,15 +68,31 @@ def encode(
     )
 
 
+def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Encoded]:
+    """Encode a sample as the network is to see it: resampled, for models of any size.
+
+    Parameters
+    ----------
+    sample : Sample
+    model : Model
+    judges : bool
+        Whether it is for validation, which takes no smaller views.
+    """
+    shown = views(sample, model.config)
+    encoded = []
+    for view, share in shown[:1] if judges else shown:
+        one = encode(view, model.formulation, model.config.percentiles)
+        encoded.append(replace(one, share=share, original=sample))
+    return encoded
+
+
 def encode_all(
-    samples: Sequence[Sample],
-    formulation: Formulation,
-    percentiles: tuple[float, float],
+    samples: Sequence[Sample], model: Model, judges: bool = False
 ) -> Generator[Progress, None, list[Encoded]]:
-    """Encode samples one by one, telling the progress."""
+    """Encode samples one by one, telling the progress; see :func:`encode_views`."""
     encoded = []
     for done, sample in enumerate(samples, start=1):
-        encoded.append(encode(sample, formulation, percentiles))
+        encoded += encode_views(sample, model, judges)
         yield Progress("encoding", done, len(samples))
     return encoded
 
@@ -74,8 +101,10 @@ def image_weights(samples: Sequence[Encoded]) -> np.ndarray:
     """Return how often each sample is drawn: by the root of its area.
 
     By the area itself, few large images would drown many small ones of other kinds.
+    Views of one sample share its part.
     """
-    area = np.array([np.prod(e.sample.shape, dtype=float) for e in samples]) ** 0.5
+    area = np.array([np.prod(e.given.shape, dtype=float) for e in samples]) ** 0.5
+    area *= [e.share for e in samples]
     weights: np.ndarray = area / area.sum()
     return weights
 
@@ -110,7 +139,8 @@ def draw(
         part = _to_device(crops, generator.device)
         if shape != patch:
             maps, spacing = model.formulation.maps, model.config.spacing
-            part = warp(part, config, patch, maps, spacing, generator)
+            any_size = model.config.any_size
+            part = warp(part, config, patch, maps, spacing, generator, any_size)
         parts.append(part)
     whole = Batch(
         *(

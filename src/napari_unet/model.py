@@ -187,23 +187,29 @@ class Model:
             "card": self.card,
         }
 
-    def to_bytes(self) -> bytes:
-        """Return the content of the model file."""
+    def to_bytes(self, half: bool = False) -> bytes:
+        """Return the content of the model file; with `half` in 16 bits a weight."""
         tensors = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in self.network.state_dict().items()
         }
+        if half:
+            tensors = {
+                name: t.half() if t.is_floating_point() else t
+                for name, t in tensors.items()
+            }
         return safetensors.torch.save(tensors, {HEADER: json.dumps(self.header())})
 
     def hash(self) -> str:
         """Return the first 16 hexadecimal digits of the model file's SHA-256."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, half: bool = False) -> Path:
         """Write the model into a folder, made if need be; an older one is replaced.
 
         ``model.safetensors`` is the truth and is replaced in one step; ``config.json``
-        is a readable copy of its header.
+        is a readable copy of its header. With `half` weights take 16 bits: for a model
+        whose weights were rounded to them before it was validated.
 
         Raises
         ------
@@ -212,7 +218,7 @@ class Model:
         """
         folder = make_folder(folder)
         with atomic(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(self.to_bytes())
+            temporary.write_bytes(self.to_bytes(half))
         with atomic(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(self.header(), indent=2), encoding="utf-8")
         if self.thumbnail is not None:

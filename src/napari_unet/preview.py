@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from .events import Box, Control, Event, Preview
 from .model import Model
 from .prediction import Picture, predict_maps
+from .resampling import resize, zoomed
 from .run import Run
 from .samples import Sample, Stats, intensity_stats
+from .sizes import zoom_of
 from .tiling import grow, within
 
 
@@ -37,16 +40,23 @@ def preview(run: Run, control: Control) -> Generator[Event, None, None]:
 def labels_at(
     model: Model, sample: Sample, stats: Stats, box: Box
 ) -> Generator[Event, None, np.ndarray]:
-    """Segment one box of a sample; returns int32 labels."""
+    """Segment one box of a sample; returns int32 labels.
+
+    A model of any size takes the size of the objects from the sample's labels.
+    """
+    zoom = zoom_of(sample, model.config)
     # On the grid of the poolings, so that the place looks as it does in the whole.
+    around = grow(box, math.ceil(max(model.halo) / zoom), sample.shape)
     read = tuple(
         slice(b.start // d * d, b.stop)
-        for b, d in zip(
-            grow(box, max(model.halo), sample.shape), model.divisor, strict=True
-        )
+        for b, d in zip(around, model.divisor, strict=True)
     )
-    picture = Picture(sample.image[(slice(None), *read)], sample.rgb, sample.spacing)
-    maps = yield from predict_maps(model, picture, stats)
+    image = sample.image[(slice(None), *read)]
+    seen = zoomed(np.asarray(image), zoom)
+    maps = yield from predict_maps(
+        model, Picture(seen, sample.rgb, sample.spacing), stats
+    )
+    maps = resize(maps, image.shape[1:]) if seen is not image else maps
     found = model.formulation.decode(maps, model.thresholds, sample.spacing)
     labels = found.labels[within(box, read)]
     if not model.formulation.instances:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .config import ModelConfig, TrainConfig
 from .samples import Sample, split
+from .sizes import KNOWN_SIZE, typical_size
 
 # Pixels a step. Half as many and twice the steps learn faster: after the same pixels of
 # DSB2018, mean9 on held-back training images is .437 with 2**17 and .422 with 2**18.
@@ -20,6 +21,8 @@ VOXELS_A_STEP = 2**18
 LEAST_OBJECTS = 20
 # More label values than this are the numbers of objects.
 MOST_CLASSES = 20
+# Images whose objects differ by more than this are resampled to one object size.
+DIFFERENT_SIZES = 2.0
 # A patch should hold a few objects and their surroundings.
 PATCH_IN_OBJECTS = 4
 
@@ -44,8 +47,12 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         changes["input"] = _input_of(samples)
     if config.formulation == "semantic" and "classes" not in given:
         changes["classes"] = _classes_of(samples)
-    if config.object_size is None and config.formulation == "instances":
-        changes["object_size"] = object_size(samples)
+    if config.formulation == "instances":
+        if "any_size" not in given:
+            changes["any_size"] = ndim == 2 and _differ_in_size(samples)
+        if config.object_size is None:
+            any_size = changes.get("any_size", config.any_size)
+            changes["object_size"] = KNOWN_SIZE if any_size else typical_size(samples)
     if "border_width" not in given:
         size = changes.get("object_size") or config.object_size or 0
         changes["border_width"] = 1 if size < 12 else 2 if size < 80 else 3
@@ -97,19 +104,13 @@ def strides_for(spacing: tuple[float, ...], depth: int) -> tuple[tuple[int, ...]
     return tuple(strides)
 
 
-def object_size(samples: Sequence[Sample]) -> float | None:
-    """Return the median equivalent diameter of the labelled objects, in px."""
-    areas = []
-    for sample in samples:
-        _, counts = np.unique(sample.labels[sample.labels > 0], return_counts=True)
-        areas.append(counts)
-    area = np.concatenate(areas) if areas else np.zeros(0)
-    if not len(area):
-        return None
-    median = float(np.median(area))
-    if samples[0].ndim == 2:
-        return round(2 * math.sqrt(median / math.pi), 2)
-    return round(2 * math.pow(3 * median / (4 * math.pi), 1 / 3), 2)
+def _differ_in_size(samples: Sequence[Sample]) -> bool:
+    """Return whether images differ in magnification, or in anything that looks so."""
+    sizes = [size for s in samples if (size := typical_size([s])) is not None]
+    if len(sizes) < 2:
+        return False
+    low, high = np.percentile(sizes, (10, 90))
+    return bool(high >= DIFFERENT_SIZES * low)
 
 
 def patch_of(

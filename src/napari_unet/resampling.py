@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,12 +44,27 @@ def resampled(picture: Picture, model: Model, object_size: float | None) -> Pict
             f"{picture.name}: object_size is {object_size:g} but the model knows no "
             "object size; leave it out"
         )
-    zoom = known / object_size
+    array = zoomed(picture.array, known / object_size)
+    return picture if array is picture.array else replace(picture, array=array)
+
+
+def zoomed(image: Any, zoom: float) -> Any:
+    """Return an image at another magnification, or itself where that changes little.
+
+    Parameters
+    ----------
+    image : (C, [Z,] Y, X) array-like
+    zoom : float
+        2 doubles the number of pixels along each axis.
+
+    Returns
+    -------
+    (C, [Z,] Y, X) float32 array, or `image`
+    """
     if abs(zoom - 1) < LEAST_CHANGE:
-        return picture
-    shape = tuple(max(1, round(n * zoom)) for n in picture.shape)
-    array = np.asarray(picture.array).astype(np.float32)
-    return replace(picture, array=resize(array, shape))
+        return image
+    shape = tuple(max(1, round(n * zoom)) for n in image.shape[1:])
+    return resize(np.asarray(image).astype(np.float32), shape)
 
 
 def resize(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -171,8 +171,8 @@ def prepare(
             f"({len(start.header['data'])} images, now {len(data)} or changed); give "
             "the same, or train with --init into a new folder"
         )
-    encoded = yield from encode_all(training, model.formulation, wanted.percentiles)
-    judged = yield from encode_all(judges, model.formulation, wanted.percentiles)
+    encoded = yield from encode_all(training, model)
+    judged = yield from encode_all(judges, model, judges=True)
     run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
     if start.model and not start.header:
         run.card["init"] = start.model.hash()
@@ -211,7 +211,8 @@ def _new_run(
     averaged = Model(
         model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
     )
-    samples = [e.sample for e in encoded]
+    first = list({id(e.given): e for e in reversed(encoded)}.values())[::-1]
+    samples, given = [e.sample for e in first], [e.given for e in first]
     return Run(
         folder,
         config,
@@ -225,7 +226,7 @@ def _new_run(
         batch,
         epoch_steps(samples, patch, batch),
         data,
-        _card(config, samples, [e.sample for e in judged], data, patch, batch),
+        _card(config, given, [e.given for e in judged], data, patch, batch),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .blocks import Context, Numbering, decode_block
 from .checks import check_finite, check_out, check_stats, stats_of
 from .config import PredictConfig
+from .estimate import with_size
 from .events import Block, Box, Control, Event, Note, Progress, TileDone
 from .formulations import Objects
 from .model import Model
@@ -30,6 +31,7 @@ class Result:
     ids, score, area : one entry an object (or class); area in px
     stats : the intensities that became 0 and 1
     complete : False where the work was stopped; finished blocks are in `labels`
+    object_size : diameter of the objects in px, as given or estimated; None: neither
     """
 
     labels: Any
@@ -40,6 +42,7 @@ class Result:
     seconds: float
     complete: bool = True
     notes: tuple[str, ...] = ()
+    object_size: float | None = None
 
 
 def segment(
@@ -106,12 +109,23 @@ def segment(
     yield from check_finite(picture)
     stats = stats or stats_of(picture, model, config)
     check_stats(stats, picture)
+    config = yield from with_size(model, picture, stats, config)
     job = _Job(model, picture, config, control or Control(), stats, out)
     yield from job.run()
     ids, score, area = yield from job.finish()
     seconds = time.monotonic() - began
     notes = tuple(job.notes)
-    return Result(out, ids, score, area, stats, seconds, job.complete, notes)
+    return Result(
+        out,
+        ids,
+        score,
+        area,
+        stats,
+        seconds,
+        job.complete,
+        notes,
+        config.object_size,
+    )
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 from .blocks import Context
 from .checks import stats_of
 from .config import PredictConfig
+from .estimate import with_size
 from .events import Block, Box, Control, Event, Note, TileDone
 from .model import Model
 from .prediction import Picture
@@ -31,6 +32,7 @@ class Series:
     stats : the intensities that became 0 and 1, one entry a frame that was segmented
     complete : False where the work was stopped; what was done is in `labels`
     box : the part that was segmented; None: everything
+    object_size : diameter of the objects in px, as given or estimated; None: neither
     """
 
     labels: np.ndarray
@@ -43,6 +45,7 @@ class Series:
     complete: bool = True
     notes: tuple[str, ...] = ()
     box: Box | None = None
+    object_size: float | None = None
 
 
 def segment_series(
@@ -111,6 +114,7 @@ class _Frames:
         self.todo = every[self.box[0]] if self.box and self.timed else every
 
     def run(self) -> Iterator[Event]:
+        yield from self._find_size()
         for done, index in enumerate(self.todo):
             if self.control.stopped:
                 return
@@ -118,15 +122,20 @@ class _Frames:
             for event in self._frame(index, self.frames[index], out):
                 yield self._placed(event, index, done)
 
+    def _find_size(self) -> Iterator[Event]:
+        """Estimate the objects' size once, so that a view looks as in the whole."""
+        if not self.model.config.any_size or self.config.object_size is not None:
+            return
+        picture = self._picture(self.frames[len(self.frames) // 2])
+        self.model.check(
+            picture.array.shape, picture.rgb, picture.channels, picture.name
+        )
+        stats = stats_of(picture, self.model, self.config)
+        self.config = yield from with_size(self.model, picture, stats, self.config)
+
     def _frame(self, index: int, frame: Frame, out: np.ndarray) -> Iterator[Event]:
         """Segment one frame, or its part of the box, into `out`."""
-        picture = Picture(
-            frame.image,
-            self.image.rgb,
-            self.image.spacing,
-            self.image.channels,
-            frame.name,
-        )
+        picture = self._picture(frame)
         if self.box is None:
             result = yield from self._segment(picture, None, out)
         else:
@@ -139,6 +148,12 @@ class _Frames:
         if self.model.formulation.instances and len(result.ids):
             self.last = int(result.ids.max())
         self.results.append((index, result))
+
+    def _picture(self, frame: Frame) -> Picture:
+        about = self.image
+        return Picture(
+            frame.image, about.rgb, about.spacing, about.channels, frame.name
+        )
 
     def _part(
         self, picture: Picture, box: Box, out: np.ndarray
@@ -242,6 +257,7 @@ class _Frames:
             len(found) == len(self.todo) and all(r.complete for r in found),
             tuple(dict.fromkeys(self.notes)),
             self.box,
+            self.config.object_size,
         )
 
 

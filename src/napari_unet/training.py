@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .config import ModelConfig, TrainConfig
-from .crops import draw, encode
+from .crops import draw, encode_views
 from .device import free_memory, is_out_of_memory
 from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
@@ -122,9 +122,8 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
         rng,
         run.generator,
     )
-    warm = min(1.0, (counters.step + 1) / config.warmup) if config.warmup else 1.0
     for group in run.optimizer.param_groups:
-        group["lr"] = config.rate * warm
+        group["lr"] = config.rate * _rate(run)
     while True:
         try:
             loss = _backward(run, batch.image, batch.target, batch.weight)
@@ -148,6 +147,15 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
         return None  # reading the loss would make a GPU wait
     run.told = now
     return float(loss)
+
+
+def _rate(run: Run) -> float:
+    """Return the part of the learning rate that this step takes."""
+    config, step, total = run.config, run.counters.step, run.total_steps
+    part = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.decay and total:
+        part = min(part, (total - step) / (config.decay * total))
+    return part
 
 
 def _backward(
@@ -261,25 +269,24 @@ def _finish(run: Run) -> Generator[Event, None, None]:
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:
     """Put new labels into the samples that they belong to, and encode those again."""
     changed: dict[int, Sample] = {}
-    everything = [*run.training, *run.validation]
+    given = {id(e.given): e.given for e in [*run.training, *run.validation]}
     for update in control.take_updates():
-        for i, encoded in enumerate(everything):
-            if encoded.sample.name != update.name:
+        for key, first in given.items():
+            if first.name != update.name:
                 continue
-            sample = changed.get(i, encoded.sample)
+            sample = changed.get(key, first)
             labels = np.array(sample.labels)
             labels[update.box] = update.labels
             mask = sample.mask
             if update.mask is not None:
                 mask = np.ones(sample.shape, bool) if mask is None else np.array(mask)
                 mask[update.box] = update.mask
-            changed[i] = replace(sample, labels=labels, mask=mask)
-    for done, (i, sample) in enumerate(changed.items(), start=1):
-        percentiles = run.model.config.percentiles
-        fresh = encode(sample, run.model.formulation, percentiles)
-        if i < len(run.training):
-            run.training[i] = fresh
-        else:
-            run.validation[i - len(run.training)] = fresh
-            run.rescore = True
+            changed[key] = replace(sample, labels=labels, mask=mask)
+    for done, (key, sample) in enumerate(changed.items(), start=1):
+        for members, judges in ((run.training, False), (run.validation, True)):
+            where = [i for i, e in enumerate(members) if id(e.given) == key]
+            if where:
+                fresh = encode_views(sample, run.model, judges)
+                members[where[0] : where[-1] + 1] = fresh
+                run.rescore |= judges
         yield Progress("encoding", done, len(changed))

@@ -16,6 +16,7 @@ from .crops import Encoded
 from .events import Event, Progress
 from .model import Model
 from .prediction import Picture, predict_maps
+from .resampling import resize
 
 SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
 # Raising `smallest` must gain this much: on few objects a tiny gain is chance.
@@ -57,6 +58,8 @@ def validate(
 ) -> Generator[Event, None, Validation]:
     """Predict, search the thresholds from the model's own, and score.
 
+    A model of any size is told the true size of the objects in each image.
+
     Parameters
     ----------
     model : Model
@@ -77,6 +80,8 @@ def validate(
         picture = Picture(encoded.sample.image, encoded.sample.rgb)
         maps = yield from predict_maps(model, picture, encoded.stats, predict)
         losses.append(_loss(model, encoded, maps, config))
+        if encoded.given.shape != encoded.sample.shape:
+            maps = resize(maps, encoded.given.shape)
         cases.append(_Case(encoded, maps.astype(np.float16)))
         yield Progress("validating", done, len(samples))
     thresholds = dict(model.thresholds)
@@ -180,7 +185,7 @@ def _matchings(
     everything = {**thresholds, "smallest": 0.0}
     found = []
     for done, case in enumerate(cases, start=1):
-        sample = case.encoded.sample
+        sample = case.encoded.given
         objects = model.formulation.decode(
             case.maps.astype(np.float32), everything, sample.spacing
         )

@@ -22,10 +22,14 @@ Thresholds = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Map:
-    """One target map, and how augmentation interpolates it."""
+    """One target map, and how augmentation interpolates it.
+
+    octave : what is added to its values where the image is enlarged twofold.
+    """
 
     name: str
     interpolation: Literal["nearest", "linear"]
+    octave: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 # network does best by leaving it out.
 BORDER_WEIGHT = 3.0
 BORDER_POSITIVE = 3.0
+# The map of sizes reaches this far to either side of the known one: 1/8 to 8 times.
+OCTAVES = 3.0
+SIZE_WEIGHT = 2.0
 
 
 class Instances(Formulation):
-    """Three maps, from which touching objects are told apart.
+    """Maps from which touching objects are told apart.
 
     * foreground: inside any object,
     * border: near two objects at once, so only where they touch,
-    * distance: to the object's edge, divided by its largest value in the object.
+    * distance: to the object's edge, divided by its largest value in the object,
+    * size (models of any size): the object's diameter over the one that the model
+      knows, as a logarithm; decoding does not use it.
 
     Seeds are the components of (foreground > t1, border < t2, distance > t3); a
     watershed over border - distance regrows them inside the foreground. Objects of
@@ -43,15 +48,18 @@ class Instances(Formulation):
     """
 
     instances = True
-    channels = 3
-    maps = (
-        Map("foreground", "nearest"),
-        Map("border", "nearest"),
-        Map("distance", "linear"),
-    )
 
     def __init__(self, config: ModelConfig) -> None:
         self.border_width = config.border_width
+        self.known_size = config.object_size if config.any_size else None
+        self.maps = (
+            Map("foreground", "nearest"),
+            Map("border", "nearest"),
+            Map("distance", "linear"),
+        )
+        if config.any_size:
+            self.maps += (Map("size", "nearest", 1 / (2 * OCTAVES)),)
+        self.channels = len(self.maps)
         self.thresholds = {
             "foreground": 0.5,
             "border": 0.4,
@@ -70,19 +78,25 @@ class Instances(Formulation):
         mask: np.ndarray | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the three maps; see Formulation.encode."""
+        """Return the maps; see Formulation.encode."""
         inside = labels > 0
         border = touching_border(labels, self.border_width)
         distance = inner_distance(labels, spacing)
-        target = np.stack([inside, border, distance]).astype(np.float16)
         counts = np.ones(labels.shape, bool) if mask is None else mask
-        weight = np.stack([counts, counts, counts & inside]).astype(np.uint8)
-        return target, weight
+        target, weight = (
+            [inside, border, distance],
+            [counts, counts, counts & inside],
+        )
+        if self.known_size is not None:
+            size, whole = relative_size(labels, self.known_size)
+            target.append(size)
+            weight.append(counts & whole)
+        return np.stack(target).astype(np.float16), np.stack(weight).astype(np.uint8)
 
     def loss(
         self, logits: Tensor, target: Tensor, weight: Tensor, config: TrainConfig
     ) -> Tensor:
-        """Return the sum of the three maps' losses."""
+        """Return the sum of the maps' losses."""
         pixel_loss = known(config.loss, LOSSES, "loss")
         fg, border, distance = (slice(i, i + 1) for i in range(3))
         weights = class_weights(config, logits.device)
@@ -104,11 +118,16 @@ class Instances(Formulation):
             beta=0.1,
         )
         loss = loss + weighted_mean(error, weight[:, distance])
+        if self.known_size is not None:
+            error = F.smooth_l1_loss(
+                torch.sigmoid(logits[:, 3:]), target[:, 3:], reduction="none", beta=0.05
+            )
+            loss = loss + SIZE_WEIGHT * weighted_mean(error, weight[:, 3:])
         mean: Tensor = loss.mean()
         return mean
 
     def activate(self, logits: Tensor) -> Tensor:
-        """Return the three maps, each from 0 to 1."""
+        """Return the maps, each from 0 to 1."""
         return torch.sigmoid(logits)
 
     def decode(
@@ -121,7 +140,7 @@ class Instances(Formulation):
     ) -> Objects:
         """Return the objects, numbered by their seeds; see Formulation.decode."""
         del spacing
-        foreground, border, distance = maps
+        foreground, border, distance = maps[:3]
         inside = foreground > thresholds["foreground"]
         seeds = (
             inside
@@ -195,6 +214,33 @@ def inner_distance(
         distance = ndimage.distance_transform_edt(inside, sampling=spacing)
         result[grown][inside] = (distance / distance.max())[inside]
     return result
+
+
+def relative_size(
+    labels: np.ndarray, known_size: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pixel's object's diameter on the scale of the map of sizes.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+    known_size : float
+        Diameter in px that becomes 0.5; 8 times as much 1, an eighth 0.
+
+    Returns
+    -------
+    size : float32 array, 0 to 1
+    whole : bool array
+        Pixels of objects that the image's edge does not cut.
+    """
+    values, index, area = np.unique(labels, return_inverse=True, return_counts=True)
+    index = index.reshape(labels.shape)
+    octaves = np.log2(2 * np.sqrt(area / np.pi) / known_size)
+    size = np.clip(octaves / (2 * OCTAVES) + 0.5, 0, 1).astype(np.float32)
+    whole = values > 0
+    for edge in (index[0], index[-1], index[:, 0], index[:, -1]):
+        whole[edge] = False
+    return size[index], whole[index]
 
 
 def ridge(border: np.ndarray, width: int) -> np.ndarray:

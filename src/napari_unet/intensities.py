@@ -1,0 +1,161 @@
+"""Augmentation of intensities, batched on the device."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .augment import uniform
+from .augment_config import AugmentConfig
+
+# Uneven light: control points along each axis.
+LIGHT_GRID = 4
+MOST_SPECKS = 30
+# Crops brighter than this on the average show dark things on a bright ground.
+BRIGHT = 0.5
+LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+
+def vary(
+    image: Tensor, config: AugmentConfig, shared: bool, generator: torch.Generator
+) -> Tensor:
+    """Vary colours, gamma, contrast, brightness, background, debris, blur and noise.
+
+    Parameters
+    ----------
+    image : (B, C, [Z,] Y, X) float32
+        Normalised: 0 is dark, 1 bright.
+    config : AugmentConfig
+    shared : bool
+        Whether channels change together (colours), or each by itself (stains).
+    generator : torch.Generator
+    """
+    count, channels = image.shape[:2]
+    size = (count, 1 if shared else channels) + (1,) * (image.ndim - 2)
+    if config.colour > 0 and shared and channels == 3:
+        image = _recolour(image, config.colour, generator)
+    if config.gamma > 1:
+        gamma = torch.exp(uniform(-1, 1, size, generator) * math.log(config.gamma))
+        # Unclipped values may be negative; those stay as they are.
+        image = torch.where(image > 0, image.clamp(min=1e-6) ** gamma, image)
+    if config.contrast > 0:
+        image = image * uniform(
+            1 - config.contrast, 1 + config.contrast, size, generator
+        )
+    if config.brightness > 0:
+        image = image + uniform(-config.brightness, config.brightness, size, generator)
+    if config.background > 0:
+        image = _light(image, config, size, generator)
+    if config.debris > 0:
+        image = _specks(image, config.debris, size, generator)
+    if config.inversion > 0:
+        chosen = uniform(0, 1, (count, *size[1:]), generator) < config.inversion
+        image = torch.where(chosen, 1 - image, image)
+    if config.blur > 0:
+        chosen = uniform(0, 1, (count,), generator) < config.part
+        if bool(chosen.any()):
+            sigma = float(uniform(0, config.blur, (1,), generator))
+            image = image.clone()
+            image[chosen] = _blur(image[chosen], sigma)
+    if config.noise > 0:
+        sigma_map = uniform(0, config.noise, size, generator)
+        noise = torch.randn(
+            (count, size[1], *image.shape[2:]), generator=generator, device=image.device
+        )
+        image = image + noise * sigma_map
+    return image
+
+
+def _smooth_field(image: Tensor, channels: int, generator: torch.Generator) -> Tensor:
+    """Return a smooth random field (B, channels, ...) from 0 to 1."""
+    coarse = [max(2, min(LIGHT_GRID, n // 8)) for n in image.shape[2:]]
+    field = torch.rand(
+        (len(image), channels, *coarse), generator=generator, device=image.device
+    )
+    mode = "bicubic" if image.ndim == 4 else "trilinear"
+    field = F.interpolate(
+        field, size=tuple(image.shape[2:]), mode=mode, align_corners=False
+    )
+    return field.clamp(0, 1)
+
+
+def _light(
+    image: Tensor, config: AugmentConfig, size: tuple[int, ...], g: torch.Generator
+) -> Tensor:
+    """Add uneven light, and scale so that the brightest pixels stay about 1."""
+    chosen = uniform(0, 1, (len(image), *size[1:]), g) < config.part
+    added = uniform(0, config.background, size, g) * chosen
+    return (image + added * _smooth_field(image, size[1], g)) / (1 + added)
+
+
+def _specks(
+    image: Tensor, part: float, size: tuple[int, ...], g: torch.Generator
+) -> Tensor:
+    """Put small bright specks on dark crops, dark ones on bright crops."""
+    chosen = uniform(0, 1, (len(image), *size[1:]), g) < part
+    flat = image.new_zeros((len(image), size[1], math.prod(image.shape[2:])))
+    place = torch.randint(
+        flat.shape[2], (*flat.shape[:2], MOST_SPECKS), generator=g, device=image.device
+    )
+    strength = uniform(0.2, 1.2, tuple(place.shape), g)
+    # Few or many: specks above a random number are left out.
+    many = uniform(0, 1, (*flat.shape[:2], 1), g)
+    strength = strength * (uniform(0, 1, tuple(place.shape), g) < many)
+    flat.scatter_(2, place, strength)
+    sigma = float(uniform(0.5, 1.8, (1,), g))
+    specks = _blur(flat.reshape(len(image), size[1], *image.shape[2:]), sigma)
+    specks = specks * (2 * math.pi * sigma**2)
+    bright = image.flatten(1).mean(1) > BRIGHT
+    sign = torch.where(bright, -1.0, 1.0).reshape(-1, *(1,) * (image.ndim - 1))
+    return image + specks * chosen * sign
+
+
+def _recolour(image: Tensor, part: float, g: torch.Generator) -> Tensor:
+    """Change, or take away, the colours of colour crops; give some to grey ones."""
+    count = len(image)
+    one = (count,) + (1,) * (image.ndim - 1)
+    chosen = uniform(0, 1, one, g) < part
+    grey = (image[:, :1] == image[:, 1:]).flatten(1).all(1).reshape(one)
+    lose = uniform(0, 1, one, g) < 0.3
+    weights = torch.tensor(LUMINANCE, device=image.device).reshape(1, 3, *one[2:])
+    luminance = (image * weights).sum(1, keepdim=True).expand_as(image)
+    gains = uniform(0.7, 1.3, (count, 3, *one[2:]), g)
+    varied = torch.where(lose, luminance, image * gains)
+    dark = image.flatten(1).mean(1).reshape(one) < BRIGHT
+    changed = torch.where(grey & dark, _merge(image, g), varied)
+    # A grey crop that is bright all over is no fluorescence: it stays as it is.
+    return torch.where(chosen & ~(grey & ~dark), changed, image)
+
+
+def _merge(image: Tensor, g: torch.Generator) -> Tensor:
+    """Colour grey crops like a merge of fluorescence channels, nuclei mostly blue.
+
+    The other colours show the light of something that is no nucleus: another crop,
+    far out of focus, under uneven light.
+    """
+    count, one = len(image), (len(image),) + (1,) * (image.ndim - 1)
+    blue = torch.tensor([0.0, 0.0, 1.0], device=image.device)
+    colour = torch.where(
+        uniform(0, 1, (count, 1), g) < 0.6, blue, uniform(0, 1, (count, 3), g)
+    )
+    colour = colour / colour.amax(1, keepdim=True).clamp(min=1e-3)
+    colour = colour.reshape(count, 3, *one[2:])
+    other = _blur(image[:, :1].roll(1, 0), float(uniform(3, 10, (1,), g)))
+    strength = uniform(0, 0.8, (count, 3, *one[2:]), g) * (1 - colour)
+    return image * colour + other * _smooth_field(image, 3, g) * strength
+
+
+def _blur(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur along Y and X."""
+    radius = max(1, math.ceil(3 * sigma))
+    x = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (x / max(sigma, 1e-3)) ** 2)
+    kernel = kernel / kernel.sum()
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):
+        pad = (0, 0, radius, radius) if shape[2] == -1 else (radius, radius, 0, 0)
+        flat = F.conv2d(F.pad(flat, pad, mode="replicate"), kernel.reshape(shape))
+    return flat.reshape(image.shape)
