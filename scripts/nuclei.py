@@ -12,6 +12,8 @@ more.
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,21 +32,28 @@ from napari_unet.model import Model
 from napari_unet.model_file import BUILT_IN
 from napari_unet.validation import validate
 
-STEPS = 60_000
+sys.path.insert(0, str(Path(__file__).parent.parent / "sample_data"))
+
+from make import Style, nuclei_2d
+
+STEPS = 22_000
 SEED = 0
 EMPTY_FIELDS = 36
 EDGE = 256
+LARGE = ((40, 55), (50, 75), (65, 90), (80, 100))
+LARGE_SEED = 100
 DECAY = 0.4
 
-MODEL = ModelConfig(input="rgb", width=16, depth=4, any_size=True)
+MODEL = ModelConfig(input="rgb", width=24, depth=4, any_size=True)
 AUGMENT = AugmentConfig(
     rotation=45,
-    background=0.6,
-    debris=0.15,
+    gamma=1.6,
+    background=0.4,
+    debris=0.1,
     colour=0.25,
-    blur=1.5,
-    noise=0.08,
-    inversion=0.05,
+    blur=1.0,
+    noise=0.06,
+    inversion=0.08,
 )
 
 
@@ -61,13 +70,50 @@ def empty_fields(rng: np.random.Generator) -> list[Sample]:
         elif kind == "fibres":
             image += _fibres(rng)
         elif kind == "haze":
-            image += 6 * np.maximum(_smooth(rng, rng.uniform(20, 50)), 0)
+            image += 6 * _smooth(rng, rng.uniform(25, 60))
         elif kind == "grain":
             image = ndimage.gaussian_filter(image, rng.uniform(0.5, 1.5)) * 3
         image = 1000 + 60 * image
         labels = np.zeros((EDGE, EDGE), np.int32)
         name = f"generated {kind} {i}"
         samples.append(Sample(image[None].astype(np.float32), labels, name=name))
+    return samples
+
+
+def coloured_again(samples: list[Sample]) -> list[Sample]:
+    """Return the colour images once more: they are one in seven, and the hardest.
+
+    An image and its double make a series, which is never split.
+    """
+    for i, sample in enumerate(samples):
+        if sample.rgb:
+            samples[i] = replace(sample, series=sample.name)
+    return [s for s in samples if s.rgb]
+
+
+def large_fields(seed: int) -> list[Sample]:
+    """Return fields of 1,300 x 1,000 px with few nuclei of 40 to 100 px.
+
+    Uneven background, haze, blur and debris, as cameras of other laboratories show
+    them; see ``sample_data/make.py`` for the pictures.
+    """
+    samples = []
+    for i, diameter in enumerate(LARGE * 2):
+        style = Style(
+            (1000, 1300),
+            30,
+            diameter,
+            0.3,
+            "uint16",
+            defocus=0.25,
+            haze=0.3 + 0.1 * (i % 4),
+            photons=60,
+            background=25,
+            debris=40,
+        )
+        image, labels = nuclei_2d(np.random.default_rng(seed + i), style)
+        name = f"generated large nuclei {i}"
+        samples.append(Sample(image[None], labels.astype(np.int32), name=name))
     return samples
 
 
@@ -141,7 +187,9 @@ def main() -> None:
     with Show() as show:
         found = find((given.data,), selection, split="train")
         samples, _ = load(found, selection, show)
-        samples = [*samples, *empty_fields(np.random.default_rng(SEED))]
+        samples += coloured_again(samples)
+        samples += empty_fields(np.random.default_rng(SEED))
+        samples += large_fields(LARGE_SEED)
         if not given.install:
             run(samples, given.output, config, MODEL, None, given.resume, "auto", show)
             return

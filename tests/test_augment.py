@@ -125,49 +125,36 @@ def test_rotation_keeps_the_true_shape_of_deep_voxels():
     assert ((width - 40).abs() <= 4).all()
 
 
-def test_no_variation_changes_nothing():
-    image = torch.rand(3, 2, 8, 8)
-    torch.testing.assert_close(vary(image, NONE, True, generator()), image)
+def test_enlarging_adds_its_octaves_to_maps_that_want_it():
+    image = disc((40, 40), 6)
+    maps = (Map("sharp", "nearest"), Map("size", "nearest", 0.25))
+    batch = batch_of(image)
+    batch.target[:, 1] = 0.3
+    config = NONE.replace(scaling=4.0)
+    batch = Batch(
+        *(
+            x.repeat(16, *(1,) * (x.ndim - 1))
+            for x in (batch.image, batch.target, batch.weight)
+        )
+    )
+    out = warp(batch, config, (20, 20), maps, None, generator())
+    area = out.target[:, 0].flatten(1).sum(1)
+    told = 2 ** ((out.target[:, 1, 0, 0] - 0.3) / 0.25)  # how much it was enlarged
+    whole = (area < 300) & (told > 0.9)  # neither cut nor at the end of the scale
+    assert whole.sum() > 20
+    true = (area[whole] / (image[0] > 0.5).sum()).sqrt()
+    assert torch.allclose(told[whole], true, rtol=0.2)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (4, 16, 16)])
-def test_each_variation_does_what_its_name_says(shape):
-    image = torch.rand(64, 1, *shape) * 0.8 + 0.1
-
-    def varied(**change):
-        return vary(image, NONE.replace(**change), True, generator())
-
-    shift = (varied(brightness=0.2) - image).flatten(1)
-    assert (shift.std(1) < 1e-5).all()
-    assert 0.1 < shift[:, 0].abs().max() <= 0.2
-    gain = (varied(contrast=0.5) / image).flatten(1)
-    assert (gain.std(1) < 1e-4).all()
-    assert 0.5 <= gain.min() < 0.7 < 1.3 < gain.max() <= 1.5
-    power = (varied(gamma=2.0).log() / image.log()).flatten(1)
-    assert 0.49 < power.min() < 0.7 < 1.5 < power.max() < 2.01
-    torch.testing.assert_close(varied(inversion=1.0), 1 - image)
-    noise = (varied(noise=0.3) - image).flatten(1).std(1)
-    assert noise.max() > 0.15
-    assert noise.min() < 0.1
-    blurred = varied(blur=3.0, part=1.0)
-    assert blurred.flatten(1).std(1).mean() < 0.9 * image.flatten(1).std(1).mean()
-    torch.testing.assert_close(
-        blurred.mean(), image.mean(), atol=0.02, rtol=0
-    )  # light is spread, not lost
-
-
-def test_colours_change_together_and_stains_apart():
-    image = torch.rand(4, 3, 8, 8)[:, :1].repeat(1, 3, 1, 1)
-    colours = vary(image, AugmentConfig(), True, generator())
-    torch.testing.assert_close(colours[:, 0], colours[:, 1])
-    stains = vary(image, AugmentConfig(), False, generator())
-    assert not torch.allclose(stains[:, 0], stains[:, 1])
-
-
-def test_negative_values_survive_gamma():
-    image = torch.full((2, 1, 4, 4), -0.2)
-    varied = vary(image, NONE.replace(gamma=2.0), True, generator())
-    torch.testing.assert_close(varied, image)
+def test_any_size_enlarges_a_part_of_the_crops_much_more():
+    image = disc((60, 60), 8)[:1].repeat(200, 1, 1, 1)
+    plain, wide = (
+        warp(batch_of(image), NONE.replace(scaling=1.2), (50, 50), MAPS, None,
+             generator(), any_size).target[:, 0].flatten(1).mean(1)
+        for any_size in (False, True)
+    )  # fmt: skip
+    assert plain.max() < 1.6 * plain.min() * 1.44
+    assert 0.1 < (wide > 2 * plain.median()).float().mean() < 0.3
 
 
 def test_equal_seeds_give_equal_augmentations():

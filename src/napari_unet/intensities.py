@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -16,6 +18,8 @@ LIGHT_GRID = 4
 MOST_SPECKS = 30
 # Crops brighter than this on the average show dark things on a bright ground.
 BRIGHT = 0.5
+# Part of the changed colour crops that turn grey.
+LOST = 0.3
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 
 
@@ -36,7 +40,7 @@ def vary(
     count, channels = image.shape[:2]
     size = (count, 1 if shared else channels) + (1,) * (image.ndim - 2)
     if config.colour > 0 and shared and channels == 3:
-        image = _recolour(image, config.colour, generator)
+        image = _partly(image, config.colour, _recolour, generator)
     if config.gamma > 1:
         gamma = torch.exp(uniform(-1, 1, size, generator) * math.log(config.gamma))
         # Unclipped values may be negative; those stay as they are.
@@ -48,18 +52,17 @@ def vary(
     if config.brightness > 0:
         image = image + uniform(-config.brightness, config.brightness, size, generator)
     if config.background > 0:
-        image = _light(image, config, size, generator)
+        light = functools.partial(_light, most=config.background, shared=shared)
+        image = _partly(image, config.part, light, generator)
     if config.debris > 0:
-        image = _specks(image, config.debris, size, generator)
+        specks = functools.partial(_specks, shared=shared)
+        image = _partly(image, config.debris, specks, generator)
     if config.inversion > 0:
         chosen = uniform(0, 1, (count, *size[1:]), generator) < config.inversion
         image = torch.where(chosen, 1 - image, image)
     if config.blur > 0:
-        chosen = uniform(0, 1, (count,), generator) < config.part
-        if bool(chosen.any()):
-            sigma = float(uniform(0, config.blur, (1,), generator))
-            image = image.clone()
-            image[chosen] = _blur(image[chosen], sigma)
+        sigma = float(uniform(0, config.blur, (1,), generator))
+        image = _partly(image, config.part, lambda x, _: _blur(x, sigma), generator)
     if config.noise > 0:
         sigma_map = uniform(0, config.noise, size, generator)
         noise = torch.randn(
@@ -82,21 +85,33 @@ def _smooth_field(image: Tensor, channels: int, generator: torch.Generator) -> T
     return field.clamp(0, 1)
 
 
-def _light(
-    image: Tensor, config: AugmentConfig, size: tuple[int, ...], g: torch.Generator
+def _partly(
+    image: Tensor,
+    part: float,
+    change: Callable[[Tensor, torch.Generator], Tensor],
+    g: torch.Generator,
 ) -> Tensor:
+    """Change a random part of the crops."""
+    chosen = uniform(0, 1, (len(image),), g) < part
+    if not bool(chosen.any()):
+        return image
+    image = image.clone()
+    image[chosen] = change(image[chosen], g)
+    return image
+
+
+def _light(image: Tensor, g: torch.Generator, most: float, shared: bool) -> Tensor:
     """Add uneven light, and scale so that the brightest pixels stay about 1."""
-    chosen = uniform(0, 1, (len(image), *size[1:]), g) < config.part
-    added = uniform(0, config.background, size, g) * chosen
-    return (image + added * _smooth_field(image, size[1], g)) / (1 + added)
+    channels = 1 if shared else image.shape[1]
+    size = (len(image), channels) + (1,) * (image.ndim - 2)
+    added = uniform(0, most, size, g)
+    return (image + added * _smooth_field(image, channels, g)) / (1 + added)
 
 
-def _specks(
-    image: Tensor, part: float, size: tuple[int, ...], g: torch.Generator
-) -> Tensor:
+def _specks(image: Tensor, g: torch.Generator, shared: bool) -> Tensor:
     """Put small bright specks on dark crops, dark ones on bright crops."""
-    chosen = uniform(0, 1, (len(image), *size[1:]), g) < part
-    flat = image.new_zeros((len(image), size[1], math.prod(image.shape[2:])))
+    channels = 1 if shared else image.shape[1]
+    flat = image.new_zeros((len(image), channels, math.prod(image.shape[2:])))
     place = torch.randint(
         flat.shape[2], (*flat.shape[:2], MOST_SPECKS), generator=g, device=image.device
     )
@@ -106,28 +121,27 @@ def _specks(
     strength = strength * (uniform(0, 1, tuple(place.shape), g) < many)
     flat.scatter_(2, place, strength)
     sigma = float(uniform(0.5, 1.8, (1,), g))
-    specks = _blur(flat.reshape(len(image), size[1], *image.shape[2:]), sigma)
+    specks = _blur(flat.reshape(len(image), channels, *image.shape[2:]), sigma)
     specks = specks * (2 * math.pi * sigma**2)
     bright = image.flatten(1).mean(1) > BRIGHT
     sign = torch.where(bright, -1.0, 1.0).reshape(-1, *(1,) * (image.ndim - 1))
-    return image + specks * chosen * sign
+    return image + specks * sign
 
 
-def _recolour(image: Tensor, part: float, g: torch.Generator) -> Tensor:
-    """Change, or take away, the colours of colour crops; give some to grey ones."""
-    count = len(image)
-    one = (count,) + (1,) * (image.ndim - 1)
-    chosen = uniform(0, 1, one, g) < part
+def _recolour(image: Tensor, g: torch.Generator) -> Tensor:
+    """Change, or take away, the colours of colour crops; give some to grey ones.
+
+    A grey crop that is bright all over is no fluorescence: it stays as it is.
+    """
+    one = (len(image),) + (1,) * (image.ndim - 1)
     grey = (image[:, :1] == image[:, 1:]).flatten(1).all(1).reshape(one)
-    lose = uniform(0, 1, one, g) < 0.3
+    dark = image.flatten(1).mean(1).reshape(one) < BRIGHT
+    lose = uniform(0, 1, one, g) < LOST
     weights = torch.tensor(LUMINANCE, device=image.device).reshape(1, 3, *one[2:])
     luminance = (image * weights).sum(1, keepdim=True).expand_as(image)
-    gains = uniform(0.7, 1.3, (count, 3, *one[2:]), g)
+    gains = uniform(0.7, 1.3, (len(image), 3, *one[2:]), g)
     varied = torch.where(lose, luminance, image * gains)
-    dark = image.flatten(1).mean(1).reshape(one) < BRIGHT
-    changed = torch.where(grey & dark, _merge(image, g), varied)
-    # A grey crop that is bright all over is no fluorescence: it stays as it is.
-    return torch.where(chosen & ~(grey & ~dark), changed, image)
+    return torch.where(grey, torch.where(dark, _merge(image, g), image), varied)
 
 
 def _merge(image: Tensor, g: torch.Generator) -> Tensor:

@@ -201,6 +201,7 @@ def told_of(model: Model, series: Series) -> dict[str, Any]:
             {"low": list(s.low), "high": list(s.high)} for s in series.stats
         ],
         **found(model, series),
+        "object_size": series.object_size and round(series.object_size, 2),
         "seconds": round(series.seconds, 3),
         "notes": list(series.notes),
     }

@@ -57,7 +57,10 @@ def labels_at(
         model, Picture(seen, sample.rgb, sample.spacing), stats
     )
     maps = resize(maps, image.shape[1:]) if seen is not image else maps
-    found = model.formulation.decode(maps, model.thresholds, sample.spacing)
+    thresholds = dict(model.thresholds)
+    if "smallest" in thresholds:  # of the pixels that the network sees
+        thresholds["smallest"] /= zoom**sample.ndim
+    found = model.formulation.decode(maps, thresholds, sample.spacing)
     labels = found.labels[within(box, read)]
     if not model.formulation.instances:
         return labels.astype(np.int32)

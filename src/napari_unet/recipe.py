@@ -19,6 +19,7 @@ VOXELS_A_STEP = 2**18
 # Below this many annotated objects a held-back part would be too small to judge by,
 # and too dear to lose.
 LEAST_OBJECTS = 20
+MOST_EPOCH_STEPS = 200
 # More label values than this are the numbers of objects.
 MOST_CLASSES = 20
 # Images whose objects differ by more than this are resampled to one object size.
@@ -173,12 +174,21 @@ def batch_of(config: TrainConfig, patch: Sequence[int]) -> int:
     return max(2, min(64, budget // math.prod(patch)))
 
 
-def epoch_steps(samples: Sequence[Sample], patch: Sequence[int], batch: int) -> int:
-    """Return the steps between two validations: one pass over what is annotated."""
+def epoch_steps(
+    samples: Sequence[Sample],
+    patch: Sequence[int],
+    batch: int,
+    steps: int | None = None,
+) -> int:
+    """Return the steps between two validations: one pass over what is annotated.
+
+    At most 200, or a fiftieth of the steps of a long run: validating takes time.
+    """
     pixels = sum(
         s.labels.size if s.mask is None else int(s.mask.sum()) for s in samples
     )
-    return int(np.clip(pixels // (batch * np.prod(patch)), 20, 200))
+    most = max(MOST_EPOCH_STEPS, (steps or 0) // 50)
+    return int(np.clip(pixels // (batch * np.prod(patch)), 20, most))
 
 
 def hold_back(

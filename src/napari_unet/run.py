@@ -224,7 +224,7 @@ def _new_run(
         given,
         patch,
         batch,
-        epoch_steps(samples, patch, batch),
+        epoch_steps(samples, patch, batch, config.steps),
         data,
         _card(config, given, [e.given for e in judged], data, patch, batch),
     )

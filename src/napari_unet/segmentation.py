@@ -149,6 +149,11 @@ class _Job:
         self.thresholds = dict(self.model.thresholds)
         if self.config.threshold is not None:
             self.thresholds["foreground"] = self.config.threshold
+        model, size = self.model.config, self.config.object_size
+        if model.any_size and model.object_size and size:
+            # Of the model's own pixels, as its threshold was found.
+            zoom = size / model.object_size
+            self.thresholds["smallest"] *= zoom**model.ndim
         if self.config.smallest is not None:
             self.thresholds["smallest"] = self.config.smallest
         ndim = self.model.config.ndim

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,12 @@ class Validation:
 class _Case:
     encoded: Encoded
     maps: np.ndarray
+
+    @property
+    def pixel(self) -> float:
+        """Pixels of the image for each that the network sees."""
+        given, seen = self.encoded.given.shape, self.encoded.sample.shape
+        return math.prod(given) / math.prod(seen)
 
 
 def validate(
@@ -148,7 +155,7 @@ def _quick(
         table = yield from _confusion(model, cases, thresholds)
         return _mean_dice(model, table)
     found = yield from _matchings(model, cases, thresholds)
-    found = _without_small(found, thresholds["smallest"])
+    found = _without_small(found, cases, thresholds["smallest"])
     return metrics.score(found).pooled.mean9
 
 
@@ -165,8 +172,8 @@ def _score(
         return figures["dice"], figures, thresholds, objects
     found = yield from _matchings(model, cases, thresholds)
     if config.thresholds:
-        thresholds = {**thresholds, "smallest": _best_smallest(found)}
-    scores = metrics.score(_without_small(found, thresholds["smallest"]))
+        thresholds = {**thresholds, "smallest": _best_smallest(found, cases)}
+    scores = metrics.score(_without_small(found, cases, thresholds["smallest"]))
     pooled = scores.pooled
     figures = {
         "ap50": pooled.ap["0.50"],
@@ -195,15 +202,19 @@ def _matchings(
 
 
 def _without_small(
-    found: Sequence[metrics.Matching], smallest: float
+    found: Sequence[metrics.Matching], cases: Sequence[_Case], smallest: float
 ) -> list[metrics.Matching]:
-    return [m.drop(m.pred_sizes >= smallest) for m in found]
+    """Drop objects of fewer px, as the network sees them."""
+    return [
+        m.drop(m.pred_sizes >= smallest * c.pixel)
+        for m, c in zip(found, cases, strict=True)
+    ]
 
 
-def _best_smallest(found: Sequence[metrics.Matching]) -> float:
+def _best_smallest(found: Sequence[metrics.Matching], cases: Sequence[_Case]) -> float:
     best, best_score = 0.0, metrics.score(found).pooled.mean9
     for size in SMALLEST:
-        score = metrics.score(_without_small(found, size)).pooled.mean9
+        score = metrics.score(_without_small(found, cases, size)).pooled.mean9
         if score > best_score + LEAST_GAIN:
             best, best_score = float(size), score
     return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 FIGURES = {
     "ap50": "AP50",
@@ -23,6 +24,26 @@ def counted(number: int, noun: str) -> str:
     ('1 image', '1,204 objects')
     """
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def width(told: Mapping[str, Any]) -> str:
+    """Return the size of objects where it was estimated; else nothing.
+
+    Parameters
+    ----------
+    told : mapping
+        `objects`, `object_size` and `options` of a result.
+
+    Examples
+    --------
+    >>> options = {"object_size": None}
+    >>> width({"objects": 9, "object_size": 43.21, "options": options})
+    'about 43 px wide'
+    """
+    size = told.get("object_size")
+    if not size or not told.get("objects") or told["options"]["object_size"]:
+        return ""
+    return f"about {size:.3g} px wide"
 
 
 def sentence(reason: str) -> str:

@@ -10,7 +10,7 @@ from napari_unet import outputs
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress, drain
 from napari_unet.files import make_folder
-from napari_unet.words import clock, counted
+from napari_unet.words import clock, counted, width
 
 from .bars import Show
 from .data import check_writable
@@ -21,8 +21,8 @@ def segment(
     image: tuple[str, ...],
     /,
     *,
-    model: str,
     output: Path,
+    model: str = "nuclei",
     config: PredictConfig,
     channel: Channel = None,
     device: Device = "auto",
@@ -34,7 +34,7 @@ def segment(
     image
         Images, folders of images, or patterns such as "day1/*.tif".
     model
-        A model: the folder that training wrote, a file, or a built-in name.
+        The folder that training wrote, a file, or a built-in name.
     output
         Folder of the results; older ones of the same name are replaced.
     """
@@ -58,7 +58,10 @@ def segment(
                 )
                 written = drain(events, show)
                 if written is not None:
-                    what, took = _text(written.told), clock(written.seconds)
+                    what, took = (
+                        _text({**about, **written.told}),
+                        clock(written.seconds),
+                    )
                     print(f"{path}: {what}, {took} -> {written.file}")
             except ValueError as error:
                 failed += 1
@@ -70,5 +73,6 @@ def segment(
 
 def _text(told: dict[str, Any]) -> str:
     if "objects" in told:
-        return counted(told["objects"], "object")
+        found = [counted(told["objects"], "object"), width(told)]
+        return ", ".join(filter(None, found))
     return ", ".join(f"class {c} {part:.1%}" for c, part in told["classes"].items())

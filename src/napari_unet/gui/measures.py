@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.words import clock, counted
+from napari_unet.words import clock, counted, width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,7 @@ class Outcome:
             return [what]
         return [
             what,
+            *filter(None, [width(self.about)]),
             f"median {_figure(float(np.median(self.area[keep])))} {self.unit}",
         ]
 

@@ -1,0 +1,99 @@
+"""What a model makes of other magnifications, other microscopes and empty fields.
+
+    python benchmarks/robustness.py $NAPARI_UNET_DATA/dsb2018 [--model nuclei]
+
+prints AP50 of the `val` images resampled by 0.5, 1, 2 and 4, the error of the size that
+is estimated, AP50 of generated fields of few, large nuclei with uneven background, blur
+and debris, and the objects found where there are none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet import Sample, drain, metrics, segment
+from napari_unet.datasets import find_pairs, load_samples
+from napari_unet.model import Model
+from napari_unet.sizes import resample, typical_size
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from nuclei import empty_fields, large_fields  # noqa: E402
+
+ZOOMS = (0.5, 1.0, 2.0, 4.0)
+SEED = 7_000  # of no generated image that was trained on
+
+
+def magnified(sample: Sample, zoom: float) -> Sample:
+    """Return a sample as a camera with other pixels would have given it."""
+    if zoom == 1:
+        return sample
+    near = resample(sample, zoom)
+    if sample.image.dtype.kind == "u":  # cameras give integers
+        top = np.iinfo(sample.image.dtype).max
+        near = replace(
+            near,
+            image=np.clip(np.round(near.image), 0, top).astype(sample.image.dtype),
+        )
+    return near
+
+
+def ap50(model: Model, samples: list[Sample]) -> tuple[float, int, np.ndarray]:
+    """Return pooled AP50, the number of objects, and the errors of size in octaves."""
+    found, errors = [], []
+    for sample in samples:
+        result = drain(segment(model, sample.image, rgb=sample.rgb, name=sample.name))
+        found.append(metrics.match(sample.labels, result.labels))
+        true = typical_size([sample])
+        if true and result.object_size:
+            errors.append(np.log2(result.object_size / true))
+    scores = metrics.score(found)
+    return scores.pooled.ap["0.50"], scores.objects, np.array(errors)
+
+
+def show(what: str, found: tuple[float, int, np.ndarray], base: float | None) -> None:
+    """Print one row."""
+    value, objects, errors = found
+    low, middle, high = np.percentile(errors, (5, 50, 95)) if len(errors) else [0] * 3
+    change = "" if base is None else f"{value - base:+.3f}"
+    print(
+        f"{what:<28} AP50 {value:.3f} {change:>7} {objects:>6,} objects; size "
+        f"{2**low:.2f} {2**middle:.2f} {2**high:.2f} of the true one (5, 50, 95 %)",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print all rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--images", type=int, default=None, help="the first so many")
+    given = parser.parse_args()
+    model = Model.load(given.model)
+    where = {"modality": "fluorescence"}
+    samples = drain(load_samples(find_pairs(given.data, split="val", where=where)))
+    samples = samples[: given.images]
+    base = ap50(model, samples)
+    for zoom in ZOOMS:
+        found = (
+            base if zoom == 1 else ap50(model, [magnified(s, zoom) for s in samples])
+        )
+        show(f"val x {zoom:g}", found, base[0])
+    show("generated large nuclei", ap50(model, large_fields(SEED)), None)
+    fields = empty_fields(np.random.default_rng(SEED))
+    count = sum(len(drain(segment(model, s.image, name=s.name)).ids) for s in fields)
+    pixels = sum(s.labels.size for s in fields) / 4e6
+    print(
+        f"empty fields: {count} objects in {len(fields)}, {count / pixels:.2f} a 4 Mpx"
+    )
+
+
+if __name__ == "__main__":
+    main()
