@@ -117,6 +117,22 @@ def large_fields(seed: int) -> list[Sample]:
     return samples
 
 
+def generated() -> list[Sample]:
+    """Return all generated fields that are trained on."""
+    return empty_fields(np.random.default_rng(SEED)) + large_fields(LARGE_SEED)
+
+
+def config_of(steps: int) -> TrainConfig:
+    """Return the options of the training."""
+    return TrainConfig(
+        steps=steps,
+        decay=DECAY,
+        augment=AUGMENT,
+        licence="CC0 (BBBC038)",
+        seed=SEED,
+    )
+
+
 def _smooth(rng: np.random.Generator, sigma: float) -> np.ndarray:
     field = ndimage.gaussian_filter(rng.standard_normal((EDGE, EDGE)), sigma)
     return (field - field.mean()) / field.std()
@@ -176,21 +192,12 @@ def main() -> None:
     parser.add_argument("--where", default=None, help="as of napari-unet train")
     given = parser.parse_args()
     selection = Selection(where=(given.where,) if given.where else ())
-    config = TrainConfig(
-        steps=given.steps,
-        decay=DECAY,
-        augment=AUGMENT,
-        validation=0.1,
-        licence="CC0 (BBBC038)",
-        seed=SEED,
-    )
     with Show() as show:
         found = find((given.data,), selection, split="train")
         samples, _ = load(found, selection, show)
-        samples += coloured_again(samples)
-        samples += empty_fields(np.random.default_rng(SEED))
-        samples += large_fields(LARGE_SEED)
+        samples += coloured_again(samples) + generated()
         if not given.install:
+            config = config_of(given.steps)
             run(samples, given.output, config, MODEL, None, given.resume, "auto", show)
             return
     model = halved(given.output, samples)

@@ -219,7 +219,7 @@ def test_bad_options_are_one_sentence(capsys, data, tmp_path, line, sentence):
         ("train", "DATA"),
         ("train data", "--output"),
         ("train nowhere --output m", "nowhere: does not exist"),
-        ("segment a.tif --output o", "--model"),
+        ("segment a.tif", "--output"),
         ("segment nowhere.tif --model m --output o", "m: there is no such model"),
         ("evaluate nowhere", "give either --model or --predictions"),
         ("info nowhere", "nowhere: there is no such model"),
@@ -482,6 +482,40 @@ def test_evaluate_writes_the_figures(capsys, data, trained, tmp_path):
     assert 0 < found["dice"] <= 1 and found["megapixels_per_second"] > 0
     assert f"all: 2 images, {truth} objects" in out
     assert "used in training" not in err
+
+
+def test_evaluate_draws_pictures(capsys, data, trained, tmp_path):
+    folder = tmp_path / "new" / "pictures"
+    line = ["evaluate", data, "--model", trained, "--split", "val", "--output", folder]
+    assert run(*line) == 0
+    names = ["ap_over_iou.png", "figures.json", "gallery.png"]
+    assert sorted(f.name for f in folder.iterdir()) == names
+    found = json.loads((folder / "figures.json").read_text())
+    kinds = ["missed", "false", "merged", "split"]
+    assert list(found["errors"]) == kinds
+    assert size_of(folder / "ap_over_iou.png") == (800, 500)
+    out = capsys.readouterr().out
+    assert all(f"written: {folder / name}" in out for name in names)
+    told = ", ".join(f"{found['errors'][kind]} {kind}" for kind in kinds)
+    assert f"errors     {told}" in out
+
+
+def test_figures_are_written_once(data, trained, tmp_path):
+    line = ["evaluate", data, "--model", trained, "--where", "modality=odd"]
+    file = tmp_path / "mine.json"
+    assert run(*line, "--output", tmp_path / "out", "--json", file) == 0
+    assert file.exists() and not (tmp_path / "out" / "figures.json").exists()
+
+
+def test_pictures_of_classes_are_refused_at_once(capsys, data, tmp_path):
+    config = ModelConfig(formulation="semantic", depth=1, width=2)
+    folder = Model.create(config, device="cpu").save(tmp_path / "classes")
+    line = ["evaluate", data, "--model", folder, "--output", tmp_path / "out"]
+    assert "tells no objects apart" in error_of(capsys, *line)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    line = ["evaluate", data, "--model", folder, "--output", tmp_path / "file"]
+    assert "cannot write into" in error_of(capsys, *line)
 
 
 def test_evaluate_says_when_it_looks_at_training_images(capsys, data, trained):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import (
+    ball,
     blobs,
     boxes_in,
     echo,
@@ -240,11 +241,12 @@ def test_a_stack_on_a_2d_model_is_segmented_plane_by_plane():
     model = echo()
     planes = [blobs(s, (80, 90), 20).labels for s in range(3)]
     images = [maps_of(model, p) for p in planes]
+    config = SMALL.replace(link=0)
     result, events = segmented(
-        model, np.stack(images, 1), SMALL, spacing=(2.0, 0.5, 0.5)
+        model, np.stack(images, 1), config, spacing=(2.0, 0.5, 0.5)
     )
     (note,) = notes(events)
-    assert "a stack on a 2D model is segmented plane by plane (3 planes)" in note
+    assert note.endswith("a stack on a 2D model is segmented plane by plane (3 planes)")
     assert result.complete and result.labels.shape == (3, 80, 90)
     numbers = [set(np.unique(plane)) - {0} for plane in result.labels]
     assert sum(len(n) for n in numbers) == len(set.union(*numbers)) == len(result.ids)
@@ -281,6 +283,104 @@ def test_a_stopped_stack_keeps_its_planes():
     result = drain(segment(model, image, control=control), stop)
     assert not result.complete
     assert result.labels[0].any() and not result.labels[1:].any()
+
+
+def columns():
+    """Four columns in six planes, two of which touch; the labels."""
+    labels = np.zeros((6, 70, 90), np.int32)
+    labels[:5, 10:30, 10:30], labels[:5, 10:30, 30:52] = 1, 2
+    labels[1:, 40:60, 20:40], labels[2:, 40:60, 50:80] = 3, 4
+    return labels
+
+
+def stack_of(model, labels):
+    return np.stack([maps_of(model, plane) for plane in labels], 1)
+
+
+def test_objects_of_neighbouring_planes_are_joined():
+    model, labels = echo(), columns()
+    image = stack_of(model, labels)
+    result, events = segmented(model, image, SMALL)
+    np.testing.assert_array_equal(result.labels, labels)
+    assert result.labels.dtype == np.int32 and result.complete
+    assert result.ids.tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(result.area, np.bincount(labels.ravel())[1:])
+    np.testing.assert_allclose(result.score, 1)
+    (note,) = notes(events)
+    assert "plane by plane (6 planes), and objects that overlap" in note
+    assert note.endswith("are joined: 4 objects of 19")
+    assert result.notes == (note,)
+    apart, _ = segmented(model, image, SMALL.replace(link=0))
+    assert apart.labels.max() == len(apart.ids) == 19
+    assert [e for e in events if e == Progress("linking planes", 6, 6)]
+
+
+def test_balls_of_a_stack_come_back_from_their_planes():
+    model = echo()
+    labels = np.zeros((24, 64, 64), np.int32)
+    for number, centre in enumerate([(8, 16, 16), (10, 20, 46), (14, 46, 30)], 1):
+        labels[ball(labels.shape, centre, 5 + number)] = number
+    labels = numbered(labels)
+    config = SMALL.replace(smallest=0)
+    for order in (None, (slice(12, 13), slice(0, 64), slice(0, 64))):
+        control = Control()
+        control.focus(order)
+        result, _ = segmented(model, stack_of(model, labels), config, control=control)
+        # A formulation may leave out the tips, a few px wide.
+        seen = result.labels > 0
+        assert seen[labels > 0].mean() > 0.98 and result.labels.max() == 3
+        np.testing.assert_array_equal(result.labels[seen], labels[seen])
+
+
+def test_scores_of_joined_objects_are_weighted_by_area():
+    model, labels = echo(), np.zeros((2, 40, 40), np.int32)
+    labels[0, 10:30, 10:30], labels[1, 10:30, 10:20] = 1, 1
+    image = stack_of(model, labels)
+    image[0, 0] *= 0.9
+    image[0, 1] *= 0.7
+    stats = Stats((0, 0, 0), (1, 1, 1))
+    result, _ = segmented(model, image, stats=stats)
+    assert result.area.tolist() == [600]
+    np.testing.assert_allclose(result.score, (400 * 0.9 + 200 * 0.7) / 600, rtol=1e-3)
+    # The score of the whole object decides, not that of its outlines.
+    kept, _ = segmented(model, image, PredictConfig(score=0.8), stats=stats)
+    np.testing.assert_array_equal(kept.labels, labels)
+    gone, events = segmented(model, image, PredictConfig(score=0.85), stats=stats)
+    assert not gone.labels.any() and not len(gone.ids)
+    assert "0 objects of 2" in notes(events)[0]
+    apart, _ = segmented(model, image, PredictConfig(score=0.8, link=0), stats=stats)
+    assert apart.labels[0].any() and not apart.labels[1].any()
+
+
+def test_a_stopped_stack_joins_what_is_done():
+    model, labels, control = echo(), columns(), Control()
+    out = np.full(labels.shape, 7, np.int32)  # not ours, where nothing was written
+
+    def stop(event):
+        if isinstance(event, Block) and event.done == 3:
+            control.stop()
+
+    work = segment(model, stack_of(model, labels), out=out, control=control)
+    result = drain(work, stop)
+    assert not result.complete and result.labels is out
+    np.testing.assert_array_equal(out[:3], labels[:3])
+    assert (out[3:] == 7).all()
+    np.testing.assert_array_equal(result.area, np.bincount(labels[:3].ravel())[1:])
+
+
+def test_nothing_is_linked_without_planes_or_objects(crowd):
+    model, image, _ = crowd
+    _, events = segmented(model, image)
+    assert not [e for e in events if isinstance(e, Progress) and "link" in e.what]
+    _, events = segmented(model, np.stack([image * 0] * 2, 1))
+    assert "constant" in notes(events)[0] and len(notes(events)) == 1
+    _, events = segmented(model, image[:, None])
+    assert notes(events)[0].endswith("plane by plane (1 plane)")
+    semantic = echo(formulation="semantic", classes=(5,), input=("p",))
+    stack = (columns()[None] > 0).astype(float)
+    result, events = segmented(semantic, stack)
+    np.testing.assert_array_equal(result.labels, 5 * stack[0])
+    assert notes(events)[0].endswith("plane by plane (6 planes)")
 
 
 # Options

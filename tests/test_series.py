@@ -116,6 +116,54 @@ def test_a_view_of_a_stack_on_a_2d_model_is_one_plane():
     assert not view.labels[[0, 1, 3]].any()
 
 
+def leaning(frames=1):
+    """Stacks of columns that lean, two of which touch, as an image file with time."""
+    model = echo()
+    labels = np.zeros((frames, 6, 90, 110), np.int32)
+    for z in range(6):
+        for number, (y, x) in enumerate([(5, 5), (5, 25), (50, 40), (60, 85)], 1):
+            labels[:, z, y + z : y + z + 22, x + z : x + z + 20] = number
+    maps = [[maps_of(model, plane) for plane in frame] for frame in labels]
+    array = np.moveaxis(np.array(maps), 2, 1)
+    return model, ImageFile(array, "TCZYX", name="leaning"), labels
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        (slice(0, 6), slice(0, 90), slice(0, 110)),
+        (slice(0, 6), slice(0, 60), slice(20, 70)),
+        (slice(2, 5), slice(0, 90), slice(0, 60)),
+    ],
+)
+def test_a_view_of_planes_is_joined_as_the_whole_is(view):
+    model, image, labels = leaning()
+    image = ImageFile(image.array[0], "CZYX", name="leaning")
+    whole, _ = run(model, image)
+    np.testing.assert_array_equal(whole.labels, labels[0])
+    part, events = run(model, image, box=view)
+    np.testing.assert_array_equal(
+        numbered(part.labels[view]), numbered(whole.labels[view])
+    )
+    assert part.ids.tolist() == list(range(1, part.labels.max() + 1))
+    assert len(part.score) == len(part.area) == len(part.ids)
+    shown = np.zeros_like(part.labels)
+    for event in events:
+        if isinstance(event, Block):
+            shown[event.box] = event.labels
+    np.testing.assert_array_equal(shown > 0, part.labels > 0)
+
+
+def test_objects_are_joined_over_planes_and_not_over_time():
+    model, image, labels = leaning(frames=2)
+    series, _ = run(model, image)
+    np.testing.assert_array_equal(series.labels[0], labels[0])
+    np.testing.assert_array_equal(series.labels[1], labels[1] + 4 * (labels[1] > 0))
+    np.testing.assert_array_equal(series.area, np.bincount(series.labels.ravel())[1:])
+    assert series.frame.tolist() == [0] * 4 + [1] * 4
+    assert [n.count("are joined: 4 objects of 24") for n in series.notes] == [1, 1]
+
+
 def test_classes_of_a_view_count_only_what_lies_in_it():
     config = ModelConfig(formulation="semantic", depth=2, width=2)
     model = Model.create(config, device="cpu")

@@ -453,6 +453,7 @@ def test_rgb_and_grey_train_together(tmp_path, data):
         ({"patch": 256}, r"discs 0: patch 256 is larger than the image \(64, 64\)"),
         ({"precision": "float16"}, "float16 lets small gradients vanish in training"),
         ({"loss": "hinge"}, "loss 'hinge' is not known; choose one of ce"),
+        ({"steps": None, "minutes": 1, "decay": 0.5}, "decay is 0.5 but the number"),
     ],
 )
 def test_bad_options_are_one_sentence(tmp_path, data, change, message):
@@ -480,3 +481,73 @@ def test_the_guide_preset_is_the_guides_training():
     widths = [b[0].out_channels for b in network.encoder]
     assert widths == [16, 32, 64, 128, 256]
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+
+
+def test_the_rate_rises_stays_and_falls(tmp_path, data, monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+
+    def told(optimizer, *args, **kwargs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(optimizer, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", told)
+    config = options(steps=20, warmup=4, decay=0.5, rate=0.01)
+    drain(train(data, [], tmp_path / "m", config, model=SMALL))
+    assert rates[:5] == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01])
+    assert rates[9:12] == pytest.approx([0.01, 0.01, 0.009])
+    assert rates[-1] == pytest.approx(0.001)
+
+
+def two_sizes():
+    """Images of small discs, and the same three times as large."""
+    small = [discs(i, 96, 20) for i in range(4)]
+    large = [
+        replace(
+            s,
+            image=np.kron(s.image, np.ones((1, 3, 3), np.float32)),
+            labels=np.kron(s.labels, np.ones((3, 3), np.int32)),
+            name=f"large {s.name}",
+        )
+        for s in small
+    ]
+    return [*small[:3], *large[:3]], [small[3], large[3]]
+
+
+def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
+    samples, judges = two_sizes()
+    control = Control()
+    control.look(View("large discs 0", (slice(30, 120), slice(30, 150))))
+    box = (slice(0, 20), slice(0, 20))
+    control.update("large discs 0", box, np.zeros((20, 20), np.int32), None)
+    events = []
+    config = options(steps=60, rate=5e-3, batch=8)
+    model = SMALL.replace(width=8)
+    trained = drain(
+        train(samples, judges, tmp_path / "a", config, model=model, control=control),
+        events.append,
+    )
+    assert trained.config.any_size
+    assert trained.config.object_size == 24
+    previews = [e for e in events if isinstance(e, Preview)]
+    assert previews
+    assert previews[0].labels.shape == (90, 120)
+    ends = [e for e in events if isinstance(e, EpochEnd)]
+    assert ends[-1].objects == sum(len(np.unique(s.labels)) - 1 for s in judges)
+    for judge in judges:
+        result = drain(segment(trained, judge.image))
+        assert result.labels.shape == judge.shape
+        assert result.object_size is not None
+    for steps in (30, 60):
+        again = drain(
+            train(
+                samples,
+                judges,
+                tmp_path / "b",
+                config.replace(steps=steps),
+                model=model,
+                resume=steps == 60,
+            )
+        )
+    plain = drain(train(samples, judges, tmp_path / "c", config, model=model))
+    assert_equal_weights(again, plain)

@@ -39,7 +39,12 @@ def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     for threshold, value in thresholds.items():
         lines.append(f"threshold {threshold}: {value:g}")
     if config.object_size:
-        lines.append(f"objects: about {config.object_size:g} px wide")
+        known = f"{config.object_size:g} px wide"
+        lines.append(
+            f"objects: of any size; images are resampled until they are {known}"
+            if config.any_size
+            else f"objects: about {known}"
+        )
     if config.spacing:
         lines.append(f"spacing: {' x '.join(f'{s:g}' for s in config.spacing)} µm")
     data = card.get("data", [])

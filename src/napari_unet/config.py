@@ -206,11 +206,6 @@ class TrainConfig(Config):
         given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n)]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are given; choose one of them")
-        if self.decay and not (self.steps or self.epochs):
-            raise ValueError(
-                f"decay is {self.decay:g} but the number of steps is not known; give "
-                "steps or epochs"
-            )
         edges = self.patch if isinstance(self.patch, tuple) else (self.patch,)
         if any(e is not None and not 8 <= e <= 4096 for e in edges):
             raise ValueError(f"patch {self.patch} must lie within 8 to 4096 px")
@@ -240,6 +235,13 @@ class PredictConfig(Config):
         description="Diameter of the objects in px; the image is resampled to the size "
         "that the model knows. None: it has it, or is estimated by a model that knows "
         "any size.",
+    )
+    link: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A stack on a 2D model: objects of neighbouring planes are joined "
+        "where they share this part of the smaller one; 0: not.",
     )
     intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
         None,

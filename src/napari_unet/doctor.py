@@ -216,5 +216,6 @@ def _check_together(
                 large,
                 f"objects are {diameters[large]:.0f} px wide, but "
                 f"{diameters[small]:.0f} px in {small}",
-                "train one model a size, or expect less of both",
+                "let the model resample them to one size (any_size, in 2D), or train "
+                "one model a size",
             )

@@ -1,12 +1,14 @@
 """The size of the objects in an image, estimated before it is segmented.
 
 A model of any size predicts, beside the objects, how large each one is relative to
-those that it knows. A quick look at a few magnifications finds the one at which they
-have the known size; the image is then segmented at that one.
+those that it knows. At the right magnification, the objects that are found are as large
+as that map says; a quick look at a few of them finds the right one, and the image is
+segmented at that.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -21,17 +23,28 @@ from .prediction import Picture
 from .resampling import zoomed
 from .samples import Stats
 
-# What is looked at, in pixels of the network: a part of a large image.
+# What is looked at, in pixels of the network: the middle of a large image.
 LOOK_PIXELS = 640 * 640
-# Magnifications to start from, in octaves. At one of them objects from 5 to 250 px are
-# within what the network's map of sizes tells well.
-LOOKS = (0.0, -1.0, -2.0)
-# An estimate so close to the known size needs no second look, octaves.
-CLOSE = 0.5
-MOST_LOOKS = 3
-# Fewer pixels of objects than this, at the known size, are no evidence.
+# Magnifications to look at, in octaves. Objects of 5 to 250 px are at one of them near
+# enough to the known size to be told.
+LOOKS = (0.0, -1.0, -2.0, -3.0)
+LEAST_EDGE = 24
+# Objects of less than 8 px are seen at none of them; they are looked for where the best
+# look is worth less than this.
+LITTLE = 0.4
+ENLARGED = 1.0
+# A look that is worth so much, so near to the known size in octaves, needs no check.
+SURE = 0.7
+CLOSE = 0.8
+NEAR = 0.2
+MOST_CHECKS = 2
+# An object whose map of sizes and whose own size differ by less, in octaves, agrees.
+AGREES = 0.5
+# Fewer pixels of objects than this, in objects of the known size, are no evidence.
 LEAST_OBJECTS = 0.5
-# Nor is it worth resampling for less, octaves.
+# What a look is worth in which no object agrees: its map of sizes is all there is.
+WITHOUT_AGREEMENT = 0.1
+# It is not worth resampling for less, octaves.
 TOLERATED = 0.1
 
 
@@ -40,13 +53,13 @@ class _Look:
     """What one magnification showed.
 
     zoom : octaves by which the image was enlarged
-    size : octaves by which the objects are larger than known, there
-    evidence : pixels of objects there, in objects of the known size
+    size : octaves by which the objects are larger there than those known
+    worth : how well the map of sizes and the objects agree, 0 to 1; 0: nothing to see
     """
 
     zoom: float
-    size: float
-    evidence: float
+    size: float = 0.0
+    worth: float = 0.0
 
     @property
     def wanted(self) -> float:
@@ -96,32 +109,27 @@ def estimate_size(
     array = picture.array
     if len(picture.shape) == 3:
         array = array[:, picture.shape[0] // 2]
+    look = functools.partial(_look, model, array, picture.rgb, stats, config)
+    zooms = [z for z in LOOKS if not z or min(array.shape[1:]) * 2**z >= LEAST_EDGE]
     looks: list[_Look] = []
-    for zoom in LOOKS:
-        looks.append(_look(model, array, picture.rgb, stats, config, zoom))
-        yield Progress("estimating the size", len(looks), len(LOOKS) + 1)
-    for _ in range(MOST_LOOKS):
-        best = _best(looks)
-        if best is None:
-            return None
-        if abs(best.size) < CLOSE:
+    for zoom in zooms:
+        looks.append(look(zoom))
+        yield Progress("estimating the size", len(looks), len(zooms) + 1)
+    if max(seen.worth for seen in looks) < LITTLE:
+        looks.append(look(ENLARGED))
+    best = max(looks, key=lambda seen: seen.worth)
+    for _ in range(MOST_CHECKS):
+        close = CLOSE if best.worth > SURE else NEAR
+        if not best.worth or abs(best.size) < close:
             break
-        looks.append(_look(model, array, picture.rgb, stats, config, best.wanted))
+        looks.append(look(best.wanted))
         yield Progress("estimating the size", len(looks), len(looks) + 1)
-    best = _best(looks)
-    if best is None or abs(best.wanted) < TOLERATED:
-        return known if best else None
-    return float(known * 2.0**-best.wanted)
-
-
-def _best(looks: list[_Look]) -> _Look | None:
-    """Return the look to believe: much to see, of about the known size."""
-    seen = [look for look in looks if look.evidence >= LEAST_OBJECTS]
-    if not seen:
+        best = max(looks, key=lambda seen: seen.worth)
+    if not best.worth:
         return None
-    # Evidence counts objects, of which smaller magnifications show more; what is far
-    # from the known size is told badly.
-    return max(seen, key=lambda s: math.log2(s.evidence) - 3 * abs(s.size))
+    if abs(best.wanted) < TOLERATED:
+        return known
+    return float(known * 2.0**-best.wanted)
 
 
 def _look(
@@ -132,19 +140,44 @@ def _look(
     config: PredictConfig,
     zoom: float,
 ) -> _Look:
-    """See how large objects are at one magnification."""
+    """See how large objects are at one magnification.
+
+    At the right one, objects are found whose own size is what the map of sizes says.
+    At a wrong one, they fall into pieces or into one, and the two disagree.
+    """
     known = model.config.object_size
     assert known is not None
     part = np.asarray(array[(slice(None), *_middle(array.shape[1:], zoom))])
     seen = model.prepare(zoomed(part, 2.0**zoom), rgb, stats)
     maps = model.maps(seen[None], config.precision)[0]
-    threshold = config.threshold or model.thresholds["foreground"]
-    inside = maps[0] > threshold
-    evidence = inside.sum() / (math.pi / 4 * known**2)
-    if not inside.any():
-        return _Look(zoom, 0.0, 0.0)
-    size = (float(np.median(maps[3][inside])) - 0.5) * 2 * OCTAVES
-    return _Look(zoom, size, float(evidence))
+    thresholds = dict(model.thresholds)
+    if config.threshold is not None:
+        thresholds["foreground"] = config.threshold
+    inside = maps[0] > thresholds["foreground"]
+    one = math.pi / 4 * known**2
+    if inside.sum() < LEAST_OBJECTS * one:
+        return _Look(zoom)
+    certain = float(maps[0][inside].mean())
+    told = float(np.median(_octaves(maps[3][inside])))
+    found = model.formulation.decode(maps, thresholds)
+    if not len(found.ids):
+        return _Look(zoom, told, WITHOUT_AGREEMENT * certain)
+    index = np.searchsorted(found.ids, found.labels[found.labels > 0])
+    own = np.log2(np.sqrt(found.area / one))
+    mean = np.bincount(index, maps[3][found.labels > 0]) / found.area
+    agrees = np.abs(own - _octaves(mean)) < AGREES
+    agreeing = float(found.area[agrees].sum() / inside.sum())
+    if agreeing < WITHOUT_AGREEMENT:
+        return _Look(zoom, told, WITHOUT_AGREEMENT * certain)
+    order = np.argsort(found.area)
+    total = np.cumsum(found.area[order])
+    typical = own[order][np.searchsorted(total, total[-1] / 2)]
+    return _Look(zoom, float(typical), agreeing * certain)
+
+
+def _octaves(size: np.ndarray) -> np.ndarray:
+    """Return the map of sizes as octaves from the known size."""
+    return (size - 0.5) * 2 * OCTAVES
 
 
 def _middle(shape: tuple[int, ...], zoom: float) -> Box:

@@ -97,6 +97,9 @@ class TileDone(Event):
 class Block(Event):
     """Labels of one block of the result, final but for their numbering.
 
+    Planes of a stack on a 2D model are linked at the end: then numbers of several
+    objects become one.
+
     box : the block's place in the image's spatial axes.
     labels : int32, the block's labels; one object has one number in all blocks.
     """

@@ -192,6 +192,11 @@ def _check(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None
             )
         model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
     model.formulation.check(config)
+    if config.decay and not (config.steps or config.epochs):
+        raise ValueError(
+            f"decay is {config.decay:g} but the number of steps is not known; give "
+            "steps or epochs"
+        )
 
 
 def _new_run(
@@ -212,7 +217,7 @@ def _new_run(
         model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
     )
     first = list({id(e.given): e for e in reversed(encoded)}.values())[::-1]
-    samples, given = [e.sample for e in first], [e.given for e in first]
+    seen, parts = [e.sample for e in first], [e.given for e in first]
     return Run(
         folder,
         config,
@@ -224,9 +229,9 @@ def _new_run(
         given,
         patch,
         batch,
-        epoch_steps(samples, patch, batch, config.steps),
+        epoch_steps(seen, patch, batch, config.steps),
         data,
-        _card(config, given, [e.given for e in judged], data, patch, batch),
+        _card(config, parts, [e.given for e in judged], data, patch, batch),
     )
 
 

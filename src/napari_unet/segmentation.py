@@ -16,6 +16,7 @@ from .config import PredictConfig
 from .estimate import with_size
 from .events import Block, Box, Control, Event, Note, Progress, TileDone
 from .formulations import Objects
+from .linking import by_planes, joined, link
 from .model import Model
 from .prediction import Memory, Picture, Prediction
 from .resampling import resampled, resize
@@ -28,7 +29,7 @@ class Result:
     """What segmenting gave.
 
     labels : ([Z,] Y, X) int32; objects are numbered 1..n in raster order
-    ids, score, area : one entry an object (or class); area in px
+    ids, score, area : one entry an object (or class); area in px (3D: voxels)
     stats : the intensities that became 0 and 1
     complete : False where the work was stopped; finished blocks are in `labels`
     object_size : diameter of the objects in px, as given or estimated; None: neither
@@ -64,7 +65,8 @@ def segment(
     ----------
     model : Model
     image : (C, [Z,] Y, X) array-like with shape, dtype and slicing
-        A stack on a 2D model is segmented plane by plane.
+        A stack on a 2D model is segmented plane by plane, and objects that overlap
+        in neighbouring planes are joined.
     config : PredictConfig, optional
     rgb : bool
         Whether three channels are colours.
@@ -116,15 +118,7 @@ def segment(
     seconds = time.monotonic() - began
     notes = tuple(job.notes)
     return Result(
-        out,
-        ids,
-        score,
-        area,
-        stats,
-        seconds,
-        job.complete,
-        notes,
-        config.object_size,
+        out, ids, score, area, stats, seconds, job.complete, notes, config.object_size
     )
 
 
@@ -160,6 +154,8 @@ class _Job:
         shape = self.picture.shape
         self.planes = 1 if ndim == len(shape) else shape[0]
         self.blocks = len(blocks(shape[-ndim:], self.config.block)) * self.planes
+        instances = self.model.formulation.instances
+        self.linked = instances and self.planes > 1 and self.config.link > 0
 
     @property
     def complete(self) -> bool:
@@ -171,14 +167,12 @@ class _Job:
             yield self._note(f"{name}: the image is constant, so it holds no objects")
             for box in blocks(shape, self.config.block):
                 self.out[box] = 0
-            self.blocks = 0
+            self.blocks, self.linked = 0, False
         elif self.model.config.ndim == len(shape):
             yield from self._run_picture(self.picture, None)
         else:
-            yield self._note(
-                f"{name}: a stack on a 2D model is segmented plane by plane "
-                f"({self.planes} planes)"
-            )
+            if not self.linked:  # else told when it is known what was joined
+                yield self._note(by_planes(name, self.planes))
             yield from self._run_planes()
         if self.unsure:
             yield self._note(
@@ -273,7 +267,8 @@ class _Job:
         where = box if z is None else (slice(z, z + 1), *box)
         if self.model.formulation.instances:
             offset = 0 if z is None else z * math.prod(self.picture.shape[1:])
-            keep = objects.score >= self.config.score
+            # A weak outline may belong to a good object.
+            keep = objects.score >= (0 if self.linked else self.config.score)
             labels = self.numbering.add(objects, offset, keep)
         else:
             self.numbering.count(objects)
@@ -290,6 +285,11 @@ class _Job:
         if not self.model.formulation.instances:
             return self.numbering.classes()
         lookup, score, area = self.numbering.final()
+        if self.linked:
+            name, config, found = self.picture.name, self.config, len(score)
+            first = yield from link(self.out, self.written, found, config.link)
+            lookup, score, area = joined(first, lookup, score, area, config.score)
+            yield self._note(by_planes(name, self.planes, (len(score), found)))
         for done, box in enumerate(self.written, start=1):
             self.out[box] = lookup[np.asarray(self.out[box])]
             yield Progress("numbering", done, len(self.written))

@@ -21,7 +21,7 @@ from .resampling import resize
 
 SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
 # Raising `smallest` must gain this much: on few objects a tiny gain is chance.
-LEAST_GAIN = 1e-4
+LEAST_GAIN = 5e-4
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,21 @@ def _modules_are_no_garbage():
 
 
 @pytest.fixture(autouse=True)
+def _no_built_in_model(request, monkeypatch, tmp_path):
+    """Hide the model of the package from tests that do not ask for it: it is large."""
+    if "built_in_model" not in request.fixturenames:
+        monkeypatch.setattr("napari_unet.gui.models.BUILT_IN", tmp_path / "none")
+
+
+@pytest.fixture
+def built_in_model():
+    """Ask for the model of the package; its path."""
+    from napari_unet.model_file import BUILT_IN
+
+    return str(BUILT_IN / "nuclei")
+
+
+@pytest.fixture(autouse=True)
 def _no_job_outlives_its_test():
     from napari_unet.gui import worker
 

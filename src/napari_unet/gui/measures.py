@@ -30,7 +30,8 @@ class Outcome:
     instances : bool
         Whether it holds objects; else classes.
     ndim : int
-        Axes of an object: 2 where a stack was segmented plane by plane.
+        Axes of an object: 2 where a stack was segmented plane by plane and
+        its planes were not linked.
     spacing : tuple of float, optional
         µm per pixel of the image, one number for each of ``[Z]YX``.
     """

@@ -50,8 +50,7 @@ class Models(QObject):
 
     def entries(self) -> list[Entry]:
         """Return the models that are there now: trained ones newest first."""
-        built_in = sorted(p.parent for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
-        found = [Entry(f"{p.name} (built in)", str(p), "built in") for p in built_in]
+        found = _built_in()
         found += [Entry(p.name, str(p), "trained") for p in _trained()]
         listed = {entry.path for entry in found}
         for path in self._added:
@@ -87,6 +86,16 @@ class Models(QObject):
         self.chosen_path = self.add(path)
         self.changed.emit()  # one that was trained just now was not in the menus
         self.chosen.emit(self.chosen_path)
+
+
+def built_in() -> str | None:
+    """Return the path of the first model that comes with the package, if any."""
+    return next((e.path for e in _built_in()), None)
+
+
+def _built_in() -> list[Entry]:
+    folders = sorted(p.parent for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
+    return [Entry(f"{p.name} (built in)", str(p), "built in") for p in folders]
 
 
 def _trained() -> list[Path]:
@@ -132,6 +141,7 @@ class ModelPicker(QWidget):
         super().__init__(parent)
         self._scratch = scratch
         self._told: str | None = None  # what `changed` was last sent for
+        self.touched = False  # whether somebody chose
         self.combo = _Menu()
         self.combo.setToolTip(
             "The model that training starts from."
@@ -165,6 +175,7 @@ class ModelPicker(QWidget):
         column.addWidget(self.card)
         self.combo.opened.connect(self.refresh)
         self.combo.currentIndexChanged.connect(self._tell)
+        self.combo.activated.connect(self._touch)
         self.card_button.toggled.connect(self._show_card)
         models().changed.connect(self.refresh)
         self.refresh()
@@ -183,6 +194,15 @@ class ModelPicker(QWidget):
         ValueError
             If it is no model.
         """
+        self.touched = True
+        self._set(path)
+
+    def propose(self, path: str | None) -> None:
+        """Choose a model for somebody who has not chosen."""
+        if path != self.path:
+            self._set(path)
+
+    def _set(self, path: str | Path | None) -> None:
         if path is not None:
             path = models().add(path)
             self.refresh()
@@ -206,6 +226,9 @@ class ModelPicker(QWidget):
             self.combo.setCurrentIndex(max(0, self.combo.findData(before)))
         self.combo.setEnabled(self._scratch or self.path is not None)
         self._tell()
+
+    def _touch(self) -> None:
+        self.touched = True
 
     def _tell(self) -> None:
         self.card_button.setEnabled(self.path is not None)

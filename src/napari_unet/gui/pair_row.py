@@ -93,6 +93,15 @@ class PairRow(Row):
         return cast("Labels | None", self.labels_box.value)
 
     @property
+    def planar(self) -> bool:
+        """Whether the image is a plane, or a film of planes, of one channel or RGB."""
+        if self.image is None or self.picker.axes is None:
+            return False
+        image = self.picker.image()
+        channels = dict(zip(image.axes, image.array.shape, strict=True)).get("C", 1)
+        return "Z" not in image.axes and (image.rgb or channels == 1)
+
+    @property
     def touched(self) -> bool:
         """Whether the user, or the code of a user, chose something here."""
         return self._image_touched or self._labels_touched

@@ -103,6 +103,11 @@ class PairsTable(QWidget):
         """Return the labels layers that are chosen."""
         return [row.labels for row in self.pairs if row.labels is not None]
 
+    @property
+    def planar(self) -> bool:
+        """Whether all pairs are planes of one channel or RGB, as far as one can see."""
+        return not self.folders and all(row.planar for row in self.pairs)
+
     def set_background(self, background: int | None) -> None:
         """Say which label is background and no object."""
         for row in self.pairs:

@@ -56,9 +56,21 @@ def image_work(
         about["axes"] = image.axes.replace("C", "")
         about["box"] = box and [[s.start, s.stop] for s in box]
         instances = model.formulation.instances
-        return Outcome(series, about, instances, model.config.ndim, image.spacing)
+        linked = settings.config.link > 0 and _planes(image, box) > 1
+        ndim = 3 if linked else model.config.ndim
+        return Outcome(series, about, instances, ndim, image.spacing)
 
     return work
+
+
+def _planes(image: ImageFile, box: Box | None) -> int:
+    """Return how many planes of a stack are segmented."""
+    if "Z" not in image.axes:
+        return 1
+    if box is None:
+        return int(image.array.shape[image.axes.index("Z")])
+    z = box[image.axes.replace("C", "").index("Z")]
+    return int(z.stop - z.start)
 
 
 def folder_work(

@@ -28,7 +28,7 @@ from .annotated import Annotated, Folder, Zero, train_on
 from .form import ConfigForm, fold
 from .matching import usual_zero
 from .model_name import ModelName
-from .models import ModelPicker
+from .models import ModelPicker, built_in
 from .preferences import preferences
 from .steady import form_rows, steady
 from .worker import Work
@@ -135,6 +135,12 @@ class TrainForm(QWidget):
             self._zero_group.setExclusive(True)
         self._arrange()
 
+    def propose_built_in(self, fits: bool) -> None:
+        """Start from the built-in model where it fits, unless the user chose."""
+        if self.model_picker.touched or self.classes_button.isChecked():
+            return
+        self.model_picker.propose(built_in() if fits else None)
+
     def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
         """Fill the menus whose entries only torch knows."""
         for box, kind in ((self.network_box, "network"), (self.device_box, "device")):
@@ -217,7 +223,7 @@ class TrainForm(QWidget):
         group = QButtonGroup(self)
         for button in (self.instances_button, self.classes_button):
             group.addButton(button)
-        self.classes_button.toggled.connect(self._tell)
+        self.classes_button.toggled.connect(self._learn_classes)
 
     def _make_start(self) -> None:
         self.model_picker = ModelPicker(scratch=True)
@@ -261,9 +267,11 @@ class TrainForm(QWidget):
         """Grey and hide what does not apply now."""
         unknown = self.zero == "unknown"
         self._rows.setRowVisible(self._background_line, unknown)
-        scratch = self.model_picker.path is None
-        for part in (self._learn, self.network_box):  # a model has decided them
-            self._rows.setRowVisible(part, scratch)
+        path = self.model_picker.path
+        scratch = path is None
+        # A model has decided them; but the built-in one was nobody's decision.
+        self._rows.setRowVisible(self._learn, scratch or path == built_in())
+        self._rows.setRowVisible(self.network_box, scratch)
         self.model_fold.setVisible(scratch)
         self._arrange_budget()
         self.changed.emit()
@@ -280,6 +288,12 @@ class TrainForm(QWidget):
             if timed
             else "The options name steps or epochs instead."
         )
+
+    def _learn_classes(self, classes: bool) -> None:
+        """Leave the built-in model, which knows objects, to learn classes."""
+        if classes and self.model_picker.path == built_in():
+            self.model_picker.propose(None)
+        self.changed.emit()
 
     def _touch_zero(self) -> None:
         self._zero_touched = True

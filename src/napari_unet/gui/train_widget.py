@@ -205,6 +205,7 @@ class TrainWidget(QWidget):
         names = [row.image.name for row in pairs if row.image is not None]
         names += [row.path.name for row in folders]
         self.form.set_data(self.table.labels_layers(), (names or ["model"])[0])
+        self.form.propose_built_in(self.table.planar)
 
     def _update(self) -> None:
         """Grey what cannot be done now, and say why."""
