@@ -154,7 +154,7 @@ def test_any_size_enlarges_a_part_of_the_crops_much_more():
         for any_size in (False, True)
     )  # fmt: skip
     assert plain.max() < 1.6 * plain.min() * 1.44
-    assert 0.1 < (wide > 2 * plain.median()).float().mean() < 0.3
+    assert 0.15 < (wide > 2 * plain.median()).float().mean() < 0.4
 
 
 def test_equal_seeds_give_equal_augmentations():

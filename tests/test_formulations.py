@@ -8,11 +8,13 @@ import torch
 from conftest import ball, blobs, numbered
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from skimage.segmentation import watershed
 
 from napari_unet import metrics
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.formulations import FORMULATIONS, formulation_of
-from napari_unet.formulations.instances import inner_distance
+from napari_unet.formulations.targets import inner_distance
 from napari_unet.losses import LOSSES
 
 SHAPES = {2: (48, 60), 3: (12, 24, 30)}
@@ -310,6 +312,68 @@ def test_without_a_border_the_valley_of_the_distance_divides():
     # They overlap by 3 px; the middle of that is the lowest place.
     assert (found.labels[:, :30][first[:, :30]] == left).all()
     assert (found.labels[:, 31:][second[:, 31:]] == right).all()
+
+
+def by_watershed(maps, thresholds, width):
+    """Decode by scikit-image's watershed over the whole image, as simply as can be."""
+    foreground, border, distance = maps
+    inside = foreground > thresholds["foreground"]
+    seeds = inside & (border < thresholds["border"])
+    seeds &= distance > thresholds["distance"]
+    size = 2 * width - 1
+    for axis in range(border.ndim) if width > 1 else ():
+        border = ndimage.correlate1d(
+            border, np.full(size, 1 / size), axis, mode="nearest"
+        )
+    height = (width * border - distance).astype(np.float64)
+    # No two pixels tie: those of one level are taken in raster order.
+    order = np.argsort(np.rint((height.ravel() + 1) * 2**20), kind="stable")
+    rank = np.empty(inside.size)
+    rank[order] = np.arange(inside.size)
+    neighbours = np.ones((3,) * inside.ndim)
+    index, _ = ndimage.label(seeds, neighbours)
+    numbers, first = np.unique(index, return_index=True)
+    ids = np.where(numbers > 0, first + 1, 0)
+    grown = watershed(rank.reshape(inside.shape), index, neighbours, mask=inside)
+    return ids[grown - numbers[0]]
+
+
+def assert_as_watershed(maps, width=1, **thresholds):
+    made = formulation(ndim=maps.ndim - 1, border_width=width)
+    thresholds = {**made.thresholds, **thresholds}
+    found = made.decode(maps, thresholds)
+    expected = by_watershed(maps, thresholds, width)
+    np.testing.assert_array_equal(found.labels, expected)
+    return found
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([(60, 70), (1, 90), (90, 1), (12, 20, 24)]),
+    st.sampled_from([0, 0.7, 1.5, 3]),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([0, 4, 8]),
+)
+def test_objects_are_those_of_a_watershed(seed, shape, smooth, width, levels):
+    """On noise: lakes within lakes, foreground without seeds, with levels many ties."""
+    noise = np.random.default_rng(seed).normal(size=(3, *shape))
+    maps = np.stack([ndimage.gaussian_filter(n, smooth) for n in noise])
+    maps = np.clip(0.5 + 0.3 * maps / maps.std(), 0, 1).astype(np.float32)
+    if levels:
+        maps = np.round(maps * levels) / levels
+    assert_as_watershed(maps, width, foreground=0.3)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(400, 400), (20, 60, 60)])
+def test_crowds_are_divided_as_by_a_watershed(shape, width):
+    labels = blobs(0, shape, 300, (6, 9)).labels
+    maps = encoded(formulation(ndim=len(shape), border_width=width), labels)
+    maps = np.stack([ndimage.gaussian_filter(m, 1) for m in maps])
+    maps += np.random.default_rng(0).normal(0, 0.05, maps.shape).astype(np.float32)
+    found = assert_as_watershed(np.clip(maps, 0, 1), width)
+    assert len(found.ids) > 20
 
 
 # Instances: real labels

@@ -10,7 +10,7 @@ from napari_unet.crops import encode_all, encode_views, image_weights
 from napari_unet.estimate import estimate_size
 from napari_unet.events import drain
 from napari_unet.formulations import formulation_of
-from napari_unet.formulations.instances import OCTAVES, relative_size
+from napari_unet.formulations.targets import OCTAVES, relative_size
 from napari_unet.model import Model
 from napari_unet.prediction import Picture
 from napari_unet.readers import ImageFile

@@ -22,7 +22,7 @@ from .formulations import Map
 # Elastic deformation: distance of the control points, as a part of the patch.
 ELASTIC_GRID = 8
 # Of the warped crops of a model of any size, so many are enlarged by up to so much.
-CLOSER = 0.2
+CLOSER = 0.35
 CLOSEST = 5.0
 
 

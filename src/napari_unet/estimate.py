@@ -17,7 +17,7 @@ import numpy as np
 
 from .config import PredictConfig
 from .events import Box, Event, Progress
-from .formulations.instances import OCTAVES
+from .formulations.targets import OCTAVES
 from .model import Model
 from .prediction import Picture
 from .resampling import zoomed

@@ -165,7 +165,10 @@ def table(
     probability: np.ndarray,
     unsure: np.ndarray | None = None,
 ) -> Objects:
-    """Make Objects of `index`, 0..N into ``[0, *ids]``, and the probability map."""
+    """Make Objects of `index`, 0..N into ``[0, *ids]``, and the probabilities there.
+
+    Both may leave out pixels of no object.
+    """
     flat = index.ravel()
     area = np.bincount(flat, minlength=len(ids) + 1)[1:]
     total = np.bincount(flat, probability.ravel(), minlength=len(ids) + 1)[1:]

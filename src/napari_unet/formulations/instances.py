@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -14,7 +13,8 @@ from napari_unet.losses import LOSSES, dice, weighted_mean
 from napari_unet.networks import known
 
 from .base import Formulation, Map, Objects, Thresholds, class_weights, table
-from .regrow import global_ids, open_frame, regrow
+from .regrow import global_ids, open_frame, padded_places, piecewise, regrow
+from .targets import OCTAVES, inner_distance, relative_size, touching_border
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 # network does best by leaving it out.
 BORDER_WEIGHT = 3.0
 BORDER_POSITIVE = 3.0
-# The map of sizes reaches this far to either side of the known one: 1/8 to 8 times.
-OCTAVES = 3.0
-SIZE_WEIGHT = 2.0
+BORDER_DICE = 1.0
+# Sizes that are far off are rare in crops, and hard: without weight, all are told to be
+# nearly the known one.
+SIZE_WEIGHT = 5.0
 
 
 class Instances(Formulation):
@@ -110,7 +111,7 @@ class Instances(Formulation):
         # would drown the few that teach where objects do.
         touching = (target[:, border] * weight[:, border]).flatten(1).amax(1) > 0
         overlap = dice(logits[:, border], target[:, border], weight[:, border])
-        loss = loss + overlap * touching
+        loss = loss + BORDER_DICE * overlap * touching
         error = F.smooth_l1_loss(
             torch.sigmoid(logits[:, distance]),
             target[:, distance],
@@ -148,113 +149,71 @@ class Instances(Formulation):
             & (distance > thresholds["distance"])
         )
         frame = open_frame(inside.shape, origin, shape, self.border_width)
-        elevation = ridge(border, self.border_width) - distance
-        index, first, unsure = regrow(seeds, inside, elevation, frame)
+
+        def elevation(where: np.ndarray) -> np.ndarray:
+            raised = ridge(border, self.border_width, where)
+            raised -= distance.ravel()[where]
+            return raised
+
+        where, index, first, unsure = regrow(seeds, inside, elevation, frame)
         ids = global_ids(first, inside.shape, origin, shape)
-        area = np.bincount(index.ravel(), minlength=len(ids) + 1)[1:]
-        keep = area >= max(1, thresholds["smallest"])
-        order = np.argsort(ids[keep])
+        area = np.bincount(index, minlength=len(ids) + 1)[1:]
+        keep = np.flatnonzero(area >= max(1, thresholds["smallest"]))
+        keep = keep[np.argsort(ids[keep])]
         renumber = np.zeros(len(ids) + 1, np.int64)
-        renumber[1:][np.flatnonzero(keep)[order]] = np.arange(1, keep.sum() + 1)
-        ids, index = ids[keep][order], renumber[index]
-        labels = np.concatenate([[0], ids])[index]
-        return table(labels, index, ids, foreground, unsure)
+        renumber[1 + keep] = np.arange(1, len(keep) + 1)
+        ids, index = ids[keep], renumber[index]
+        labels = np.zeros(inside.shape, np.int64)
+        labels.ravel()[where] = np.concatenate([[0], ids])[index]
+        return table(labels, index, ids, foreground.ravel()[where], unsure)
 
 
-def touching_border(labels: np.ndarray, width: int) -> np.ndarray:
-    """Return True where two different objects lie within `width` px (a square window).
-
-    Parameters
-    ----------
-    labels : integer array of any number of axes
-    width : int
-
-    Returns
-    -------
-    bool array of the same shape
-    """
-    # Neighbouring numbers may be far apart or beyond int32; filters need neither.
-    values, index = np.unique(labels, return_inverse=True)
-    compact = index.reshape(labels.shape).astype(np.int32) + np.int32(values[0] > 0)
-    size = 2 * width + 1
-    highest = ndimage.maximum_filter(compact, size)
-    lowest = ndimage.minimum_filter(
-        np.where(compact > 0, compact, np.iinfo(np.int32).max), size
-    )
-    near: np.ndarray = (highest > 0) & (lowest != highest)
-    return near
-
-
-def inner_distance(
-    labels: np.ndarray, spacing: tuple[float, ...] | None = None
-) -> np.ndarray:
-    """Return each pixel's distance to its object's edge, over the object's largest.
-
-    The image's own edge is no edge of an object, which may go on outside.
-
-    Parameters
-    ----------
-    labels : integer array of any number of axes
-    spacing : tuple of float, optional
-        µm per pixel an axis.
-
-    Returns
-    -------
-    float32 array of the same shape, 0 to 1
-    """
-    result = np.zeros(labels.shape, np.float32)
-    values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(labels.shape) + int(values[0] > 0)
-    for number, box in enumerate(ndimage.find_objects(compact), start=1):
-        grown = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
-        inside = compact[grown] == number
-        if inside.all():
-            result[grown] = 1
-            continue
-        distance = ndimage.distance_transform_edt(inside, sampling=spacing)
-        result[grown][inside] = (distance / distance.max())[inside]
-    return result
-
-
-def relative_size(
-    labels: np.ndarray, known_size: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pixel's object's diameter on the scale of the map of sizes.
-
-    Parameters
-    ----------
-    labels : (Y, X) integer array
-    known_size : float
-        Diameter in px that becomes 0.5; 8 times as much 1, an eighth 0.
-
-    Returns
-    -------
-    size : float32 array, 0 to 1
-    whole : bool array
-        Pixels of objects that the image's edge does not cut.
-    """
-    values, index, area = np.unique(labels, return_inverse=True, return_counts=True)
-    index = index.reshape(labels.shape)
-    octaves = np.log2(2 * np.sqrt(area / np.pi) / known_size)
-    size = np.clip(octaves / (2 * OCTAVES) + 0.5, 0, 1).astype(np.float32)
-    whole = values > 0
-    for edge in (index[0], index[-1], index[:, 0], index[:, -1]):
-        whole[edge] = False
-    return size[index], whole[index]
-
-
-def ridge(border: np.ndarray, width: int) -> np.ndarray:
+def ridge(border: np.ndarray, width: int, where: np.ndarray) -> np.ndarray:
     """Return the border as a ridge, highest in the middle, where objects touch.
 
     A border wider than 1 px is a plateau, over which the object with the steeper
     distance would win. Its mean over a window as wide as its half is none.
+
+    Parameters
+    ----------
+    border : ([Z,] Y, X) float array
+    width : int
+    where : (P,) int array
+        Flat indices of the pixels wanted.
+
+    Returns
+    -------
+    (P,) float array
     """
-    size = 2 * width - 1
-    if size == 1:
-        return border
-    # Not uniform_filter: its running sums depend on where the array begins.
-    for axis in range(border.ndim):
-        border = ndimage.correlate1d(
-            border, np.full(size, 1 / size), axis, mode="nearest"
-        )
-    return width * border
+    if width == 1:
+        itself: np.ndarray = border.ravel()[where]
+        return itself
+    padded = np.pad(border, width - 1, mode="edge")
+    flat, strides = padded.ravel(), [s // padded.itemsize for s in padded.strides]
+    place = padded_places(where, border.shape, width - 1)
+    mean = piecewise(lambda p: _window_mean(flat, p, strides, width), place)
+    return width * mean
+
+
+def _window_mean(
+    flat: np.ndarray, place: np.ndarray, strides: list[int], width: int
+) -> np.ndarray:
+    """Return means over 2 * width - 1 px along all axes, summed as by correlate1d.
+
+    The running sums of uniform_filter depend on where the array begins.
+    """
+    if not strides:
+        itself: np.ndarray = flat[place]
+        return itself
+    *others, stride = strides
+    weight = 1 / (2 * width - 1)
+
+    def along(step: int) -> np.ndarray:
+        found = _window_mean(flat, place + step * stride, others, width)
+        return found.astype(np.float64)
+
+    total = along(0) * weight
+    for step in range(width - 1, 0, -1):
+        total += (along(-step) + along(step)) * weight
+    mean: np.ndarray = total.astype(flat.dtype)
+    return mean
