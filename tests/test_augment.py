@@ -141,7 +141,7 @@ def test_enlarging_adds_its_octaves_to_maps_that_want_it():
     area = out.target[:, 0].flatten(1).sum(1)
     told = 2 ** ((out.target[:, 1, 0, 0] - 0.3) / 0.25)  # how much it was enlarged
     whole = (area < 300) & (told > 0.9)  # neither cut nor at the end of the scale
-    assert whole.sum() > 20
+    assert whole.sum() > 8
     true = (area[whole] / (image[0] > 0.5).sum()).sqrt()
     assert torch.allclose(told[whole], true, rtol=0.2)
 

@@ -137,8 +137,25 @@ def test_the_map_of_sizes_tells_sizes_of_whole_objects():
     np.testing.assert_array_equal(weight[3] > 0, (labels == 1) | (labels == 2))
 
 
-@pytest.mark.parametrize("diameter", [5, 9, 15, 24, 40, 70, 120, 180, 250])
-def test_sizes_from_5_to_250_px_are_estimated(diameter):
+@pytest.mark.parametrize(("diameter", "edge"), [(4, 300), (120, 200)])
+def test_specks_and_what_fills_the_image_are_no_magnification(diameter, edge):
+    image, _ = discs(diameter, (edge, edge), 3 if diameter > 9 else 40)
+    stats = Stats((0.0,), (1.0,))
+    events = estimate_size(ruler(), Picture(image), stats, PredictConfig())
+    assert drain(events) is None
+
+
+@pytest.mark.parametrize("diameter", [5, 24, 100, 250])
+def test_sizes_from_5_to_250_px_can_be_given(diameter):
+    edge = max(200, 3 * diameter)
+    image, labels = discs(diameter, (edge, edge + 50), 4)
+    config = PredictConfig(object_size=float(diameter))
+    result, _ = segmented(ruler(), image, config)
+    assert len(result.ids) == labels.max()
+
+
+@pytest.mark.parametrize("diameter", [7, 9, 15, 24, 40, 70, 120, 180, 250])
+def test_sizes_from_7_to_250_px_are_estimated(diameter):
     edge = max(300, 4 * diameter)
     image, _ = discs(diameter, (edge, edge + 50))
     model = ruler()

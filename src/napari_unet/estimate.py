@@ -29,10 +29,15 @@ LOOK_PIXELS = 640 * 640
 # enough to the known size to be told.
 LOOKS = (0.0, -1.0, -2.0, -3.0)
 LEAST_EDGE = 24
-# Objects of less than 8 px are seen at none of them; they are looked for where the best
-# look is worth less than this.
+# Objects of less than 8 px are told at none of them; they are looked for where
+# something is seen that no look tells well.
 LITTLE = 0.4
 ENLARGED = 1.0
+# What seems smaller or larger is not believed, nor what is wider than a part of the
+# image: noise and specks look like nuclei if only they are enlarged enough, and uneven
+# light if it is shrunk enough. The user can say such sizes.
+BELIEVED = (6.0, 260.0)
+WIDEST = 1 / 3
 # A look that is worth so much, so near to the known size in octaves, needs no check.
 SURE = 0.7
 CLOSE = 0.8
@@ -41,7 +46,7 @@ MOST_CHECKS = 2
 # An object whose map of sizes and whose own size differ by less, in octaves, agrees.
 AGREES = 0.5
 # Fewer pixels of objects than this, in objects of the known size, are no evidence.
-LEAST_OBJECTS = 0.5
+LEAST_OBJECTS = 0.2
 # What a look is worth in which no object agrees: its map of sizes is all there is.
 WITHOUT_AGREEMENT = 0.1
 # It is not worth resampling for less, octaves.
@@ -102,7 +107,7 @@ def estimate_size(
     Returns
     -------
     float or None
-        None where no objects are found.
+        None where no objects are found whose size is believed.
     """
     known = model.config.object_size
     assert known is not None
@@ -115,7 +120,7 @@ def estimate_size(
     for zoom in zooms:
         looks.append(look(zoom))
         yield Progress("estimating the size", len(looks), len(zooms) + 1)
-    if max(seen.worth for seen in looks) < LITTLE:
+    if looks[0].worth and max(seen.worth for seen in looks) < LITTLE:
         looks.append(look(ENLARGED))
     best = max(looks, key=lambda seen: seen.worth)
     for _ in range(MOST_CHECKS):
@@ -125,11 +130,11 @@ def estimate_size(
         looks.append(look(best.wanted))
         yield Progress("estimating the size", len(looks), len(looks) + 1)
         best = max(looks, key=lambda seen: seen.worth)
-    if not best.worth:
+    size = float(known * 2.0**-best.wanted)
+    most = min(BELIEVED[1], WIDEST * min(array.shape[1:]))
+    if best.worth <= WITHOUT_AGREEMENT or not BELIEVED[0] <= size <= most:
         return None
-    if abs(best.wanted) < TOLERATED:
-        return known
-    return float(known * 2.0**-best.wanted)
+    return known if abs(best.wanted) < TOLERATED else size
 
 
 def _look(
