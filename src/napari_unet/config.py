@@ -87,7 +87,8 @@ class ModelConfig(Config):
     any_size: bool = Field(
         False,
         description="Images of any magnification (2D instances): training images are "
-        "resampled to one object size, and the size in a new image is estimated.",
+        "resampled to one object size, and the size in a new image is estimated. Left "
+        "out: where the objects of the images differ twofold.",
     )
     spacing: tuple[float, ...] | None = Field(
         None, description="µm per pixel of the training images, an axis."

@@ -48,6 +48,7 @@ get_plugin_settings()["napari-unet-live"].unet.model_folder = sys.argv[1]
 viewer = napari.Viewer()
 viewer.open_sample("napari-unet-live", "nuclei_2d")
 dock = open_dock(viewer, "Train")
+dock.form.model_picker.set_path(None)  # from scratch
 dock.form.train_form.set_value(TrainConfig(patch=64, batch=4))
 dock.form.model_form.set_value(ModelConfig(depth=2, width=8))
 dock.buttons.start.click()
@@ -90,7 +91,9 @@ def test_from_a_sample_to_corrected_objects(viewer, qtbot, notices):
     )
     train.buttons.stop.click()
     qtbot.waitUntil(lambda: not worker.running(), timeout=30_000)
-    assert "chosen in the Segment dock" in train.monitor.progress.text
+    # The job's last words come through the event loop, a moment after it ended.
+    text = train.monitor.progress
+    qtbot.waitUntil(lambda: "chosen in the Segment dock" in text.text, timeout=10_000)
     assert train.preview._shown[image].layer.visible
 
     open_dock(viewer, "Segment")
