@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unet import figures
+from napari_unet import figures, gallery
 from napari_unet.config import ModelConfig
+from napari_unet.errors import COLOURS, Kind
 from napari_unet.evaluation import evaluate
 from napari_unet.events import Control, Note, drain
 from napari_unet.model import Model
@@ -58,6 +59,24 @@ def test_a_missing_object_costs_what_it_should(samples, tmp_path):
     assert found["pooled"]["ap"]["0.50"] == pytest.approx(11 / 12)
     assert found["per_image"]["ap"]["0.50"] == pytest.approx((1 + 3 / 4 + 1) / 3)
     assert found["by_modality"] == {}
+
+
+def test_errors_are_counted_over_all_images_and_by_group(samples, tmp_path):
+    folder = write_predictions(tmp_path / "out", samples)
+    labels = samples[0].labels.copy()
+    labels[labels == 1] = 0  # missed
+    labels[labels == 3] = 4  # merged
+    labels[:5, 30:34] = 9  # false
+    write_labels(folder / "disc0_labels.tif", labels)
+    halves = samples[1].labels.copy()
+    halves[(halves == 2) & (np.arange(64) % 2 == 0)] = 7  # split
+    write_labels(folder / "disc1_labels.tif", halves)
+    events = evaluate(samples, predictions=folder, groups=["a", "b", "a"])
+    found = drain(events).to_dict()
+    assert found["errors"] == {"missed": 1, "false": 1, "merged": 1, "split": 1}
+    errors = {g: s["errors"] for g, s in found["by_modality"].items()}
+    assert errors["a"] == {"missed": 1, "false": 1, "merged": 1, "split": 0}
+    assert errors["b"] == {"missed": 0, "false": 0, "merged": 0, "split": 1}
 
 
 @pytest.mark.parametrize("name", ["{}.png", "{}_cp_masks.png", "{}_seg.png"])
@@ -237,3 +256,115 @@ def test_look_draws_a_row_an_image(samples, tmp_path):
 def test_pictures_that_cannot_be_written_are_errors(tmp_path):
     with pytest.raises(ValueError, match="cannot write"):
         figures.save(b"", tmp_path / "no" / "a.png")
+
+
+def spoilt(samples, tmp_path, groups=None):
+    """A report where image n lacks n objects."""
+    folder = write_predictions(tmp_path / "out", samples)
+    for number, sample in enumerate(samples):
+        fewer = np.where(sample.labels <= number, 0, sample.labels)
+        write_labels(folder / f"{sample.name}_labels.tif", fewer)
+    return drain(evaluate(samples, predictions=folder, groups=groups))
+
+
+def test_the_gallery_chooses_best_median_and_worst(tmp_path):
+    samples = [discs(i) for i in range(5)]
+    groups = ["many", "one", "many", "many", "two"]
+    report = spoilt(samples, tmp_path, groups)
+    assert gallery.choose(report) == {
+        "many": {"best": 0, "median": 2, "worst": 3},
+        "one": {"the only image": 1},
+        "two": {"the only image": 4},
+    }
+    report.groups = ["two", "two", "", "", ""]
+    assert gallery.choose(report)["two"] == {"best": 0, "worst": 1}
+    report.groups = []
+    assert gallery.choose(report) == {"": {"best": 0, "median": 2, "worst": 4}}
+    assert gallery.own_figure(report, 1) == pytest.approx(3 / 4)
+
+
+def test_the_gallery_draws_each_kind_in_its_colour(tmp_path):
+    sample = discs(0)
+    labels = sample.labels.copy()
+    labels[labels == 1] = 0  # missed
+    labels[40:46, 26:32] = 9  # false
+    labels[(labels == 2) & (np.arange(64)[:, None] < 14)] = 7  # split
+    write_labels(tmp_path / "disc0_labels.tif", labels)
+    report = drain(evaluate([sample], predictions=tmp_path))
+    events = []
+    drain(gallery.gallery([sample], report, tmp_path / "a.png"), events.append)
+    assert [(e.done, e.total) for e in events] == [(0, 1)]
+    picture = np.array(Image.open(tmp_path / "a.png"))
+    shown = picture[60:750, :750]  # neither title nor legend
+    for kind in (Kind.MATCHED, Kind.MISSED, Kind.FALSE, Kind.SPLIT):
+        assert near(shown, COLOURS[kind]) > 100, kind
+    assert near(shown, COLOURS[Kind.MERGED]) == 0
+    merged = np.where(sample.labels > 2, 3, sample.labels)
+    write_labels(tmp_path / "disc0_labels.tif", merged)
+    report = drain(evaluate([sample], predictions=tmp_path))
+    drain(gallery.gallery([sample], report, tmp_path / "b.png"))
+    shown = np.array(Image.open(tmp_path / "b.png"))[60:750, :750]
+    assert near(shown, COLOURS[Kind.MERGED]) > 500
+
+
+@pytest.mark.parametrize("kind", ["stack", "masked", "colours", "nothing", "binary"])
+def test_the_gallery_of_images_of_every_kind(tmp_path, kind):
+    image, labels, options = discs(0).image, discs(0).labels, {"name": "one"}
+    if kind == "stack":
+        image, labels = np.stack([image] * 3, axis=1), np.stack([labels] * 3)
+    elif kind == "masked":
+        options["mask"] = np.arange(64)[:, None] + np.zeros(64, int) > 20
+    elif kind == "colours":
+        image, options["rgb"] = np.repeat(image, 3, axis=0), True
+    elif kind == "binary":
+        labels = labels == 1
+    else:
+        labels = np.zeros_like(labels)
+    sample = Sample(image, labels, **options)
+    write_labels(tmp_path / "one_labels.tif", labels.astype(np.uint16))
+    report = drain(evaluate([sample], predictions=tmp_path))
+    drain(gallery.gallery([sample], report, tmp_path / "a.png"))
+    assert size_of((tmp_path / "a.png").read_bytes())[0] == 1500
+
+
+def test_a_large_gallery_leaves_groups_out_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "MOST_GROUPS", 1)
+    samples = [discs(i) for i in range(3)]
+    report = spoilt(samples, tmp_path, ["a", "b", "b"])
+    events = []
+    drain(gallery.gallery(samples, report, tmp_path / "a.png"), events.append)
+    (note,) = [e.text for e in events if isinstance(e, Note)]
+    assert "the 1 groups with most images, of 2" in note
+
+
+def test_a_large_image_shows_where_most_errors_are():
+    errors = np.zeros((900, 1000), bool)
+    errors[850:, 950:] = errors[:10, :10] = True
+    assert gallery.window(errors) == (slice(180, 900), slice(280, 1000))
+    assert gallery.window(errors[:30, :40]) == (slice(0, 30), slice(0, 40))
+
+
+def test_ap_over_iou_has_a_line_for_each_group_and_for_all(
+    samples, tmp_path, monkeypatch
+):
+    from matplotlib.axes import Axes
+
+    drawn = []
+    plot = Axes.plot
+
+    def note(self, x, y, **options):
+        drawn.append((options["label"], list(x), list(y)))
+        return plot(self, x, y, **options)
+
+    monkeypatch.setattr(Axes, "plot", note)
+    for groups in (["a", "b", "a"], ["a"] * 3, None):
+        found = spoilt(samples, tmp_path, groups).to_dict()
+        gallery.ap_over_iou(found, tmp_path / "ap.png")
+    assert [label for label, _, _ in drawn] == [
+        *("a (2 images, 8 objects)", "b (1 image, 4 objects)"),
+        *("all (3 images, 12 objects)", "a (3 images, 12 objects)"),
+        "all (3 images, 12 objects)",
+    ]
+    assert drawn[1][1][0] == 0.5 and drawn[1][1][-1] == 0.95
+    assert drawn[1][2] == [0.75] * 10
+    assert size_of((tmp_path / "ap.png").read_bytes()) == (800, 500)

@@ -14,6 +14,7 @@ import numpy as np
 from . import doctor, metrics
 from .class_metrics import confusion, dice_iou
 from .config import PredictConfig
+from .errors import classify, total
 from .events import Control, Event, Note, Progress
 from .layouts import IMAGE_SUFFIX, LABEL_SUFFIX, image_files
 from .readers import read_labels, stem
@@ -53,9 +54,10 @@ class Report:
         Returns
         -------
         dict
-            For objects `images`, `objects`, `pooled`, `per_image`, `dice`, `iou`; for
-            classes `images`, `classes`, `dice`, `iou`; then `by_modality`, with the
-            same for each group, `seconds` and `megapixels_per_second`.
+            For objects `images`, `objects`, `pooled`, `per_image`, `dice`, `iou` and
+            `errors`, see :mod:`napari_unet.errors`; for classes `images`, `classes`,
+            `dice`, `iou`; then `by_modality`, with the same for each group, `seconds`
+            and `megapixels_per_second`.
         """
         members: dict[str, list[int]] = {
             group: [] for group in sorted(set(self.groups))
@@ -72,7 +74,12 @@ class Report:
 
     def _scores(self, which: Sequence[int]) -> dict[str, Any]:
         if not self.classes:
-            return metrics.score([self.matchings[i] for i in which]).to_dict()
+            matchings = [self.matchings[i] for i in which]
+            counts = total([classify(matching).counts() for matching in matchings])
+            errors = {
+                name: count for name, count in counts.items() if name != "matched"
+            }
+            return {**metrics.score(matchings).to_dict(), "errors": errors}
         table = np.sum([self.tables[i] for i in which], axis=0)
         found = dice_iou(table, self.classes)
         return {

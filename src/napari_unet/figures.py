@@ -48,7 +48,7 @@ def overlay(
     """
     from matplotlib.figure import Figure
 
-    picture = _picture(image, rgb)
+    picture = stretched(image, rgb)
     height, width = picture.shape[:2]
     scale = max(LEAST_EDGE / max(height, width), 1.0)
     scale = min(scale, MOST_EDGE / max(height, width))
@@ -57,13 +57,13 @@ def overlay(
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    _outline(axes, _plane(labels), ORANGE, "solid", "segmented")
+    _outline(axes, middle(labels), ORANGE, "solid", "segmented")
     if truth is not None:
-        _outline(axes, _plane(truth), BLUE, "dashed", "truth")
+        _outline(axes, middle(truth), BLUE, "dashed", "truth")
         axes.legend(loc="lower right", framealpha=0.8)
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
-    return _png(figure)
+    return png(figure)
 
 
 def loss_curve(
@@ -109,7 +109,7 @@ def loss_curve(
         behind = f" ({objects:,} objects)" if objects else ""
         title = f"best at step {steps[best]:,.0f}: {name} {scores[best]:.3f}{behind}"
     axes.set_title(title)
-    save(_png(figure), path)
+    save(png(figure), path)
 
 
 def look(
@@ -141,9 +141,9 @@ def look(
     grid = figure.subplots(len(rows), 3, squeeze=False)
     for axes, (title, sample, labels) in zip(grid, rows, strict=True):
         pictures = (
-            _picture(sample.image, sample.rgb),
-            _coloured(_plane(sample.labels)),
-            _coloured(_plane(labels)),
+            stretched(sample.image, sample.rgb),
+            _coloured(middle(sample.labels)),
+            _coloured(middle(labels)),
         )
         counts = ("", _count(sample.labels), _count(labels))
         for one, picture, name, count in zip(
@@ -152,7 +152,7 @@ def look(
             one.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             one.set_title(name + (count if instances else ""), fontsize="small")
             one.set_axis_off()
-    save(_png(figure), path)
+    save(png(figure), path)
 
 
 def save(content: bytes, path: str | Path) -> None:
@@ -167,29 +167,49 @@ def save(content: bytes, path: str | Path) -> None:
         temporary.write_bytes(content)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
 
 
-def _picture(image: np.ndarray, rgb: bool) -> np.ndarray:
-    """Return the stretched image, (Y, X) or (Y, X, 3) float from 0 to 1."""
+def stretched(image: np.ndarray, rgb: bool) -> np.ndarray:
+    """Return an image for a picture, of a stack the middle plane.
+
+    Parameters
+    ----------
+    image : (C, [Z,] Y, X) array
+    rgb : bool
+
+    Returns
+    -------
+    (Y, X) or (Y, X, 3) float array
+        From 0 to 1.
+    """
     if image.ndim == 4:
         image = image[:, image.shape[1] // 2]
-    stretched = np.clip(normalise(image, intensity_stats(image, rgb)), 0, 1)
-    return np.moveaxis(stretched, 0, -1) if rgb else stretched.mean(axis=0)
+    between = np.clip(normalise(image, intensity_stats(image, rgb)), 0, 1)
+    return np.moveaxis(between, 0, -1) if rgb else between.mean(axis=0)
 
 
-def _plane(labels: np.ndarray) -> np.ndarray:
+def middle(labels: np.ndarray) -> np.ndarray:
+    """Return the plane that :func:`stretched` shows."""
     return labels[len(labels) // 2] if labels.ndim == 3 else labels
 
 
-def _outline(
-    axes: Axes, labels: np.ndarray, colour: str, style: str, name: str
-) -> None:
-    """Draw the outline of every object as a line, so that it can be dashed."""
-    from matplotlib.collections import LineCollection
+def outlines(labels: np.ndarray) -> list[np.ndarray]:
+    """Return the outline of every object, holes too, as lines that can be dashed.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+
+    Returns
+    -------
+    list of (n, 2) array
+        Points x, y in px.
+    """
     from scipy import ndimage
     from skimage.measure import find_contours
 
@@ -203,9 +223,21 @@ def _outline(
         corner = np.array([box[0].start - 1, box[1].start - 1])
         contours = find_contours(part, 0.5)  # type: ignore[no-untyped-call]
         lines += [(line + corner)[:, ::-1] for line in contours]
+    return lines
+
+
+def _outline(
+    axes: Axes, labels: np.ndarray, colour: str, style: str, name: str
+) -> None:
+    from matplotlib.collections import LineCollection
+
     axes.add_collection(
         LineCollection(
-            lines, colors=colour, linestyles=style, linewidths=1.2, label=name
+            outlines(labels),
+            colors=colour,
+            linestyles=style,
+            linewidths=1.2,
+            label=name,
         )
     )
 

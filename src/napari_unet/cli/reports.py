@@ -12,6 +12,7 @@ from napari_unet.card import describe
 from napari_unet.config import PredictConfig
 from napari_unet.datasets import Dataset
 from napari_unet.events import Note, Progress, drain
+from napari_unet.files import make_folder
 from napari_unet.samples import Sample, data_hash
 from napari_unet.words import clock, counted
 from napari_unet.writers import write_json
@@ -21,8 +22,13 @@ from .data import check_writable, find, keep_pairs, load
 from .options import Device, Selection
 
 if TYPE_CHECKING:
+    from napari_unet.evaluation import Report
     from napari_unet.model import Model
 
+NO_OBJECTS = (
+    "tells no objects apart, which the pictures of --output show; leave it out: --json "
+    "writes the figures, and napari-unet look draws images"
+)
 LOOK_AT = 3  # images of each kind
 
 
@@ -34,6 +40,7 @@ def evaluate(
     model: str | None = None,
     predictions: Path | None = None,
     json: Path | None = None,
+    output: Path | None = None,
     selection: Selection = Selection(),  # noqa: B008
     device: Device = "auto",
 ) -> None:
@@ -49,14 +56,22 @@ def evaluate(
         Instead of a model: a folder with NAME_labels.tif for every image.
     json
         Write the figures into this file.
+    output
+        Write pictures into this folder: AP over IoU, and the best, median and worst
+        images with their errors; and the figures, unless --json says where.
     """
     from napari_unet.evaluation import evaluate as evaluating
 
     if (model is None) == (predictions is None):
         raise ValueError("give either --model or --predictions")
+    if output is not None:
+        check_writable(output)
+        json = json or output / "figures.json"
     if json is not None:
         check_writable(json.absolute().parent)
     loaded = None if model is None else _load_model(model, device)
+    if output is not None and loaded is not None and not loaded.formulation.instances:
+        raise ValueError(f"{model} {NO_OBJECTS}")
     with Show() as show:
         samples, groups = load(find(data, selection), selection, show)
         if loaded is not None:
@@ -68,11 +83,26 @@ def evaluate(
             config=config,
             groups=groups if any(groups) else None,
         )
-        report = drain(events, show).to_dict()
-    print_scores(report)
+        report = drain(events, show)
+    figures = report.to_dict()
+    print_scores(figures)
+    if output is not None:
+        make_folder(output)
     if json is not None:
-        write_json(json, report)
+        write_json(json, figures)
         print(f"written: {json}")
+    if output is not None:
+        _draw(samples, report, output)
+
+
+def _draw(samples: Sequence[Sample], report: Report, folder: Path) -> None:
+    from napari_unet.gallery import ap_over_iou, gallery
+
+    lines, pictures = folder / "ap_over_iou.png", folder / "gallery.png"
+    ap_over_iou(report.to_dict(), lines)
+    with Show() as show:
+        drain(gallery(samples, report, pictures), show)
+    print(f"written: {lines}\nwritten: {pictures}")
 
 
 def print_scores(report: Mapping[str, Any]) -> None:
@@ -103,6 +133,9 @@ def _table(scores: Mapping[str, Any]) -> str:
             )
             rest = f"mean9 {row['mean9']:.3f}  F1 {row['f1']:.3f}  PQ {row['pq']:.3f}"
             lines.append(f"  {name.replace('_', ' '):<10} {ap}  {rest}")
+    if "errors" in scores:
+        errors = (f"{number:,} {kind}" for kind, number in scores["errors"].items())
+        lines.append(f"  {'errors':<10} {', '.join(errors)}")
     for value, row in scores.get("classes", {}).items():
         lines.append(f"  class {value:<4} Dice {row['dice']:.3f}  IoU {row['iou']:.3f}")
     name = "mean" if "classes" in scores else "foreground"

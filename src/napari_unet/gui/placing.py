@@ -141,6 +141,34 @@ def as_layer(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
     return view[tuple(slice(None) if a in there else None for a in letters)]
 
 
+def point_on(point: Sequence[int], layer: Image, axes: str) -> tuple[int, ...]:
+    """Return a place in labels as one in the layer that :func:`place_on` places.
+
+    Parameters
+    ----------
+    point : sequence of int
+        In ([T,] [Z,] Y, X), without axes of length 1.
+    layer : Image layer
+    axes : str
+        Of `layer`.
+    """
+    there = long_axes(axes, shape_of(layer))
+    canonical = [a for a in "TZYX" if a in there]
+    at = dict(zip(canonical, point, strict=True))
+    return tuple(at.get(axes[i], 0) for i in _kept(axes))
+
+
+def go_to(viewer: Viewer, layer: Layer, pixel: Sequence[int] | np.ndarray) -> None:
+    """Bring a pixel of a layer into the middle of the view."""
+    dims = viewer.dims
+    world = np.zeros(dims.ndim)
+    world[dims.ndim - layer.ndim :] = layer.data_to_world(pixel)
+    for axis in dims.not_displayed:
+        if axis >= dims.ndim - layer.ndim:
+            dims.set_point(axis, world[axis])
+    viewer.scene.camera.center = tuple(world[list(dims.displayed)])
+
+
 def visible_box(viewer: Viewer, layer: Image, axes: str) -> Box:
     """Return what is in sight of an image: one frame and plane, all planes in 3D.
 

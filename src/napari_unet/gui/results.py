@@ -17,6 +17,7 @@ from napari_unet.events import Block, Box
 from .connections import Connections
 from .layers import KEY, as_layer, place_on
 from .measures import Outcome
+from .placing import go_to
 from .press import SegmentPress
 
 if TYPE_CHECKING:
@@ -159,19 +160,14 @@ class ResultLayer(QObject):
         if self.layer is None or not self.there:
             return
         self.layer.selected_label = label
-        data, dims = self.layer.data, self._viewer.dims
+        data = self.layer.data
         found = np.array(np.unravel_index(np.flatnonzero(data == label), data.shape))
         if not found.size:
             return
         # The pixel of the object that is nearest to its centre: it may be a crescent.
         away = found - found.mean(axis=1, keepdims=True)
         pixel = found[:, np.argmin((away**2).sum(axis=0))]
-        world = np.zeros(dims.ndim)
-        world[dims.ndim - self.layer.ndim :] = self.layer.data_to_world(pixel)
-        for axis in dims.not_displayed:
-            if axis >= dims.ndim - self.layer.ndim:
-                dims.set_point(axis, world[axis])
-        self._viewer.scene.camera.center = tuple(world[list(dims.displayed)])
+        go_to(self._viewer, self.layer, pixel)
 
     def _show(self, score: float) -> None:
         assert self.layer is not None

@@ -21,6 +21,7 @@ from superqt import QLabeledDoubleSlider
 from napari_unet.config import PredictConfig
 from napari_unet.words import sentence
 
+from .compare import CompareForm
 from .form import ConfigForm, fold
 from .models import ModelPicker
 from .objects_table import ObjectsTable
@@ -48,6 +49,7 @@ class SegmentForm(Column):
         self.reason, self.summary, self.notes = QLabel(), QLabel(), QLabel()
         self.reason.setToolTip("Why nothing can be segmented now.")
         self.table = ObjectsTable()
+        self.compare = CompareForm(viewer)
         self._make_options()
         self._make_buttons()
         self._make_score()
@@ -108,6 +110,8 @@ class SegmentForm(Column):
         options.setToolTip("How images are segmented; empty: as training found.")
         objects = fold("Objects", self.table)
         objects.setToolTip("What was found, as a table.")
+        compare = fold("Compare with", self.compare)
+        compare.setToolTip("How well the result agrees with true objects.")
         content = QWidget()
         column = QVBoxLayout(content)
         column.addLayout(head)
@@ -122,6 +126,7 @@ class SegmentForm(Column):
         column.addWidget(self.notes)
         column.addLayout(score)
         column.addWidget(objects)
+        column.addWidget(compare)
         column.addLayout(_line(self.train_button, self.copy_button))
         column.addStretch(1)
         return content

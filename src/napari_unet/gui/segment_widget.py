@@ -253,8 +253,7 @@ class SegmentWidget(QWidget):
         not_now = RUNNING if self.runs.running else ""
         not_now = not_now or ("" if form.model.path else NO_MODEL)
         why_not = not_now or form.picker.why_not()
-        no_model = not form.model.path
-        form.show_reason("" if self.runs.running else why_not, no_model)
+        form.show_reason("" if self.runs.running else why_not, not form.model.path)
         form.enable(form.view_button, why_not, VIEW_HELP)
         form.enable(form.image_button, why_not, IMAGE_HELP)
         # A folder needs no image.
@@ -263,6 +262,7 @@ class SegmentWidget(QWidget):
         form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
         form.image_action.setEnabled(not why_not)
         form.enable(form.score, self._no_scores(result), SCORE_HELP)
+        form.compare.follow(result)
 
     def _no_scores(self, result: ResultLayer | None) -> str:
         if result is None or result.outcome is None:
