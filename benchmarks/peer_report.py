@@ -15,6 +15,7 @@ STYLES = {
     "stardist": ("#D55E00", "s", "--"),
     "cellpose": ("#009E73", "^", "-."),
 }
+SPEEDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # Mpx/s, marked
 SCORES = ("AP50", "AP75", "AP90", "mean9")
 
 
@@ -46,13 +47,18 @@ def figures(stages: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def cores(settings: dict[str, Any]) -> str:
+    """Return how many cores there were."""
+    return f"{settings['cores']} core" + "s" * (settings["cores"] != 1)
+
+
 def markdown(table: dict[str, dict[str, Any]], settings: dict[str, Any]) -> str:
     """Return the tables of accuracy and of cost."""
     some = next(iter(table.values()))
     heads = [f"{s} {way}" for way in ("pooled", "per image") for s in SCORES]
     lines = [
         f"{settings['minutes']:g} minutes of training from scratch on "
-        f"{settings['cores']} cores; {some['images']} images with {some['objects']} "
+        f"{cores(settings)}; {some['images']} images with {some['objects']} "
         "objects scored.",
         "",
         "| method | " + " | ".join(heads) + " |",
@@ -104,15 +110,19 @@ def plot(table: dict[str, dict[str, Any]], title: str, file: Path) -> None:
             textcoords="offset points",
             ha="center",
         )
-    left.set(xlabel="IoU threshold", ylabel="average precision, pooled", ylim=(0, 1))
+    left.set(xlabel="IoU threshold", ylabel="average precision, pooled")
+    left.set_ylim(-0.02, 1)
     left.legend(frameon=False)
     right.set(
         xlabel="speed from file to file, Mpx/s",
         ylabel="mean AP at IoU .50 to .90, pooled",
         xscale="log",
-        ylim=(0, 1),
+        ylim=(-0.02, 1),
     )
-    right.margins(x=0.3)
+    right.set_xticks(SPEEDS, [f"{speed:g}" for speed in SPEEDS])
+    right.minorticks_off()
+    speeds = [row["megapixels_per_second"] for row in table.values()]
+    right.set_xlim(min(speeds) / 2.5, max(speeds) * 2.5)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
@@ -126,6 +136,6 @@ def report(results: dict[str, Any], settings: dict[str, Any], output: Path) -> s
     write_json(output / "table.json", {"settings": settings, "methods": table})
     text = markdown(table, settings)
     (output / "table.md").write_text(text, "utf-8")
-    title = f"{settings['minutes']:g} minutes from scratch on {settings['cores']} cores"
+    title = f"Trained from scratch for {settings['minutes']:g} min on {cores(settings)}"
     plot(table, title, output / "peers.png")
     return text

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import distributions
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ import tifffile
 
 HELD_BACK = 10  # one in so many training images picks weights and thresholds
 SEED = 0
-SHOWN = (
-    *("napari-unet-live", "stardist", "csbdeep", "tensorflow", "keras"),
-    *("cellpose", "torch", "numpy"),
-)
+# By what is imported.
+PACKAGES = {
+    "napari_unet": "napari-unet-live",
+    **{n: n for n in ("stardist", "tensorflow", "keras", "cellpose", "torch", "numpy")},
+}
 
 Images = list[np.ndarray]
 Train = Callable[[Path, Path, float], dict[str, Any]]
@@ -51,7 +53,11 @@ def work(train: Train, load: Callable[[Path], Segment]) -> None:
         told = train(given.data, given.model, given.minutes)
     else:
         told = predict(load, given.model, given.data, given.labels)
-    told["versions"] = {d.name: d.version for d in distributions() if d.name in SHOWN}
+    told["versions"] = {
+        package: version(package)
+        for module, package in PACKAGES.items()
+        if module in sys.modules
+    }
     given.told.write_text(json.dumps(told), "utf-8")
 
 

@@ -174,7 +174,8 @@ def test_one_training_at_a_time(dock, qtbot):
     assert not dock.buttons.start.isEnabled()
     dock.press("stop")
     dock.wait()
-    assert other.buttons.start.isEnabled()
+    # The other dock hears of it through the event loop.
+    qtbot.waitUntil(other.buttons.start.isEnabled, timeout=10_000)
 
 
 def test_pause_stops_the_steps_until_resume(dock, qtbot):
