@@ -2,9 +2,10 @@
 
     python benchmarks/robustness.py $NAPARI_UNET_DATA/dsb2018 [--model nuclei]
 
-prints AP50 of the `val` images resampled by 0.5, 1, 2 and 4, the error of the size that
-is estimated, AP50 of generated fields of few, large nuclei with uneven background, blur
-and debris, and the objects found where there are none.
+prints AP50 of the fluorescence `val` images resampled by 0.5, 1, 2 and 4, inverted, and
+as the blue of an RGB merge, the error of the size that is estimated, AP50 of generated
+fields of few, large nuclei with uneven background, blur and debris, and the objects
+found where there are none.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from napari_unet import Sample, drain, metrics, segment
 from napari_unet.datasets import find_pairs, load_samples
 from napari_unet.model import Model
+from napari_unet.samples import intensity_stats, normalise
 from napari_unet.sizes import resample, typical_size
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +45,28 @@ def magnified(sample: Sample, zoom: float) -> Sample:
             image=np.clip(np.round(near.image), 0, top).astype(sample.image.dtype),
         )
     return near
+
+
+def stretched(sample: Sample) -> np.ndarray:
+    """Return the grey image (Y, X) from 0 to 1."""
+    stats = intensity_stats(sample.image)
+    return np.clip(normalise(sample.image, stats)[0], 0, 1)
+
+
+def inverted(sample: Sample) -> Sample:
+    """Return a fluorescence sample dark on bright."""
+    image = 255 * (1 - stretched(sample))
+    return replace(sample, image=image.astype(np.uint8)[None])
+
+
+def merged(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Return a sample as blue nuclei among red and green light of the cells around."""
+    blue = stretched(sample)
+    cells = ndimage.gaussian_filter(blue, 6)
+    cells = 0.6 * cells / max(cells.max(), 0.1)
+    texture = 0.09 * ndimage.gaussian_filter(rng.random(blue.shape), 4)
+    image = np.stack([0.5 * cells, cells + texture, blue]) * 255
+    return replace(sample, image=image.clip(0, 255).astype(np.uint8), rgb=True)
 
 
 def ap50(model: Model, samples: list[Sample]) -> tuple[float, int, np.ndarray]:
@@ -86,6 +111,9 @@ def main() -> None:
             base if zoom == 1 else ap50(model, [magnified(s, zoom) for s in samples])
         )
         show(f"val x {zoom:g}", found, base[0])
+    show("inverted", ap50(model, [inverted(s) for s in samples]), base[0])
+    rng = np.random.default_rng(SEED)
+    show("RGB merge", ap50(model, [merged(s, rng) for s in samples]), base[0])
     show("generated large nuclei", ap50(model, large_fields(SEED)), None)
     fields = empty_fields(np.random.default_rng(SEED))
     count = sum(len(drain(segment(model, s.image, name=s.name)).ids) for s in fields)

@@ -9,13 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.config import ModelConfig
+from napari_unet.config import AugmentConfig, ModelConfig
 from napari_unet.events import Block, Note, drain
 from napari_unet.model import Model
 from napari_unet.samples import Sample
 from napari_unet.segmentation import segment
 
 torch.set_num_threads(1)
+
+# Crops as they are.
+UNVARIED = AugmentConfig(
+    flips=False,
+    turns=False,
+    scaling=1.0,
+    brightness=0.0,
+    contrast=0.0,
+    gamma=1.0,
+    noise=0.0,
+)
 
 
 def ball(shape, centre, radius, spacing=None):

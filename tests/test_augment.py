@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from conftest import UNVARIED
 
 from napari_unet.augment import Batch, margin, turn, warp
 from napari_unet.config import AugmentConfig
@@ -12,15 +13,6 @@ from napari_unet.formulations import Map
 from napari_unet.intensities import vary
 
 MAPS = (Map("sharp", "nearest"), Map("smooth", "linear"))
-NONE = AugmentConfig(
-    flips=False,
-    turns=False,
-    scaling=1.0,
-    brightness=0.0,
-    contrast=0.0,
-    gamma=1.0,
-    noise=0.0,
-)
 
 
 def generator(seed=0):
@@ -56,7 +48,7 @@ def test_turning_changes_all_arrays_alike_and_keeps_their_values(shape):
 @pytest.mark.parametrize(("spacing", "mixes"), [((2, 1, 1), False), (None, True)])
 def test_quarter_turns_stay_in_planes_of_equal_spacing(spacing, mixes):
     rng = np.random.default_rng(0)
-    config = NONE.replace(turns=True)
+    config = UNVARIED.replace(turns=True)
     depth = np.broadcast_to(np.arange(8)[:, None, None], (1, 8, 8, 8))
     turned = [turn([depth], config, spacing, rng)[0][0] for _ in range(20)]
     by_plane = [(t == t[:, :1, :1]).all() for t in turned]
@@ -67,7 +59,7 @@ def test_turns_alone_never_mirror():
     rng = np.random.default_rng(0)
     image = np.arange(9).reshape(1, 3, 3)
     rotations = {np.rot90(image[0], k).tobytes() for k in range(4)}
-    config = NONE.replace(turns=True)
+    config = UNVARIED.replace(turns=True)
     found = {turn([image], config, None, rng)[0][0].tobytes() for _ in range(40)}
     assert found == rotations
 
@@ -75,7 +67,7 @@ def test_turns_alone_never_mirror():
 @pytest.mark.parametrize("patch", [(16, 16), (8, 16, 16)])
 def test_a_neutral_warp_is_the_identity(patch):
     image = torch.rand(4, 1, *patch)
-    out = warp(batch_of(image), NONE, patch, MAPS, None, generator())
+    out = warp(batch_of(image), UNVARIED, patch, MAPS, None, generator())
     torch.testing.assert_close(out.image, image, atol=1e-5, rtol=0)
     torch.testing.assert_close(out.target, batch_of(image).target, atol=1e-5, rtol=0)
 
@@ -85,7 +77,7 @@ def test_a_neutral_warp_is_the_identity(patch):
     "change", [{"scaling": 1.5}, {"rotation": 90}, {"elastic": 2.0}]
 )
 def test_image_and_maps_are_warped_alike_each_by_its_interpolation(patch, change):
-    config = NONE.replace(**change)
+    config = UNVARIED.replace(**change)
     crop = margin(config, patch)
     image = torch.rand(4, 1, *crop)
     out = warp(batch_of(image), config, patch, MAPS, None, generator())
@@ -97,7 +89,7 @@ def test_image_and_maps_are_warped_alike_each_by_its_interpolation(patch, change
 
 
 def test_scaling_stays_within_its_bounds_and_uses_them():
-    config = NONE.replace(scaling=2.0)
+    config = UNVARIED.replace(scaling=2.0)
     radius, patch = 8, (64, 64)
     ratios = []
     for seed in range(20):
@@ -111,7 +103,7 @@ def test_scaling_stays_within_its_bounds_and_uses_them():
 
 def test_rotation_keeps_the_true_shape_of_deep_voxels():
     """A disc in µm stays one where Y pixels are twice as long as X pixels."""
-    config = NONE.replace(rotation=90)
+    config = UNVARIED.replace(rotation=90)
     patch, spacing = (32, 64), (2.0, 1.0)
     crop = margin(config, patch)
     y = (torch.arange(crop[0]) - (crop[0] - 1) / 2) * 2
@@ -130,7 +122,7 @@ def test_enlarging_adds_its_octaves_to_maps_that_want_it():
     maps = (Map("sharp", "nearest"), Map("size", "nearest", 0.25))
     batch = batch_of(image)
     batch.target[:, 1] = 0.3
-    config = NONE.replace(scaling=4.0)
+    config = UNVARIED.replace(scaling=4.0)
     batch = Batch(
         *(
             x.repeat(16, *(1,) * (x.ndim - 1))
@@ -149,7 +141,7 @@ def test_enlarging_adds_its_octaves_to_maps_that_want_it():
 def test_any_size_enlarges_a_part_of_the_crops_much_more():
     image = disc((60, 60), 8)[:1].repeat(200, 1, 1, 1)
     plain, wide = (
-        warp(batch_of(image), NONE.replace(scaling=1.2), (50, 50), MAPS, None,
+        warp(batch_of(image), UNVARIED.replace(scaling=1.2), (50, 50), MAPS, None,
              generator(), any_size).target[:, 0].flatten(1).mean(1)
         for any_size in (False, True)
     )  # fmt: skip

@@ -3,22 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from conftest import UNVARIED
 
 from napari_unet.config import AugmentConfig, ModelConfig, TrainConfig
 from napari_unet.crops import draw, encode, image_weights
 from napari_unet.model import Model
 from napari_unet.recipe import batch_of, epoch_steps, fit, patch_of, strides_for
 from napari_unet.samples import Sample
-
-PLAIN = AugmentConfig(
-    flips=False,
-    turns=False,
-    scaling=1.0,
-    brightness=0.0,
-    contrast=0.0,
-    gamma=1.0,
-    noise=0.0,
-)
 
 
 def sample(shape=(40, 50), objects=5, seed=0, mask=None, name="a"):
@@ -32,7 +23,7 @@ def sample(shape=(40, 50), objects=5, seed=0, mask=None, name="a"):
     return Sample(image, labels, mask=mask, name=name)
 
 
-def drawn(samples, patch, batch=8, seed=0, augment=PLAIN):
+def drawn(samples, patch, batch=8, seed=0, augment=UNVARIED):
     config = ModelConfig(ndim=samples[0].ndim, depth=1, width=2)
     model = Model.create(config, device="cpu")
     encoded = [encode(s, model.formulation, (1, 99.8)) for s in samples]
@@ -107,7 +98,7 @@ def test_images_weigh_by_the_root_of_their_area():
     np.testing.assert_allclose(image_weights(encoded), [1 / 3, 2 / 3])
 
 
-@pytest.mark.parametrize("augment", [PLAIN, AugmentConfig(rotation=20, elastic=1)])
+@pytest.mark.parametrize("augment", [UNVARIED, AugmentConfig(rotation=20, elastic=1)])
 def test_equal_seeds_give_equal_crops_of_the_asked_shape(augment):
     samples = [sample(), sample(seed=1, name="b")]
     batches = [drawn(samples, (24, 24), seed=s, augment=augment)[2] for s in (5, 5, 6)]

@@ -2,19 +2,10 @@
 
 import pytest
 import torch
+from conftest import UNVARIED
 
 from napari_unet.config import AugmentConfig
 from napari_unet.intensities import vary
-
-NONE = AugmentConfig(
-    flips=False,
-    turns=False,
-    scaling=1.0,
-    brightness=0.0,
-    contrast=0.0,
-    gamma=1.0,
-    noise=0.0,
-)
 
 
 def generator(seed=0):
@@ -23,7 +14,7 @@ def generator(seed=0):
 
 def test_no_variation_changes_nothing():
     image = torch.rand(3, 2, 8, 8)
-    torch.testing.assert_close(vary(image, NONE, True, generator()), image)
+    torch.testing.assert_close(vary(image, UNVARIED, True, generator()), image)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (4, 16, 16)])
@@ -31,7 +22,7 @@ def test_each_variation_does_what_its_name_says(shape):
     image = torch.rand(64, 1, *shape) * 0.8 + 0.1
 
     def varied(**change):
-        return vary(image, NONE.replace(**change), True, generator())
+        return vary(image, UNVARIED.replace(**change), True, generator())
 
     shift = (varied(brightness=0.2) - image).flatten(1)
     assert (shift.std(1) < 1e-5).all()
@@ -62,26 +53,28 @@ def test_colours_change_together_and_stains_apart():
 
 def test_negative_values_survive_gamma():
     image = torch.full((2, 1, 4, 4), -0.2)
-    varied = vary(image, NONE.replace(gamma=2.0), True, generator())
+    varied = vary(image, UNVARIED.replace(gamma=2.0), True, generator())
     torch.testing.assert_close(varied, image)
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (4, 32, 32)])
 def test_uneven_light_is_smooth_and_keeps_the_range(shape):
     image = torch.zeros(32, 1, *shape)
-    lit = vary(image, NONE.replace(background=1.0, part=1.0), True, generator())
+    lit = vary(image, UNVARIED.replace(background=1.0, part=1.0), True, generator())
     assert (lit >= 0).all()
     assert (lit <= 1).all()
     assert lit.flatten(1).amax(1).max() > 0.3
     assert (lit[..., 1:] - lit[..., :-1]).abs().max() < 0.12
-    untouched = vary(image, NONE.replace(background=1.0, part=0.0), True, generator())
+    untouched = vary(
+        image, UNVARIED.replace(background=1.0, part=0.0), True, generator()
+    )
     torch.testing.assert_close(untouched, image)
 
 
 @pytest.mark.parametrize("ground", [0.1, 0.9])
 def test_specks_are_small_and_stand_out_from_their_ground(ground):
     image = torch.full((16, 3, 64, 64), ground)
-    specked = vary(image, NONE.replace(debris=1.0), True, generator())
+    specked = vary(image, UNVARIED.replace(debris=1.0), True, generator())
     change = specked - image
     assert (change.amin() < -0.2) == (ground > 0.5)
     assert (change.amax() > 0.2) == (ground < 0.5)
@@ -91,17 +84,17 @@ def test_specks_are_small_and_stand_out_from_their_ground(ground):
 
 def test_grey_crops_become_merges_and_colours_change_or_go():
     grey = torch.rand(64, 1, 16, 16).repeat(1, 3, 1, 1) * 0.4
-    merged = vary(grey, NONE.replace(colour=1.0), True, generator())
+    merged = vary(grey, UNVARIED.replace(colour=1.0), True, generator())
     assert (merged[:, 0] != merged[:, 2]).flatten(1).any(1).float().mean() > 0.9
     # What was bright in the crop is bright in one of the colours still.
     strongest = (merged - grey).flatten(2).abs().mean(2).amin(1)
     assert (strongest < 0.25).all()
     colours = torch.rand(64, 3, 16, 16)
-    changed = vary(colours, NONE.replace(colour=1.0), True, generator())
+    changed = vary(colours, UNVARIED.replace(colour=1.0), True, generator())
     lost = (changed[:, 0] == changed[:, 1]).flatten(1).all(1).float().mean()
     assert 0.1 < lost < 0.5
     bright = 0.7 + torch.rand(8, 1, 16, 16).repeat(1, 3, 1, 1) * 0.3
-    kept = vary(bright, NONE.replace(colour=1.0), True, generator())
+    kept = vary(bright, UNVARIED.replace(colour=1.0), True, generator())
     torch.testing.assert_close(kept, bright)
-    stains = vary(colours, NONE.replace(colour=1.0), False, generator())
+    stains = vary(colours, UNVARIED.replace(colour=1.0), False, generator())
     torch.testing.assert_close(stains, colours)

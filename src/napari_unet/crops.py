@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -78,9 +79,9 @@ def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Enc
     judges : bool
         Whether it is for validation, which takes no smaller views.
     """
-    shown = views(sample, model.config)
     encoded = []
-    for view, share in shown[:1] if judges else shown:
+    shown = views(sample, model.config)
+    for view, share in itertools.islice(shown, 1) if judges else shown:
         one = encode(view, model.formulation, model.config.percentiles)
         encoded.append(replace(one, share=share, original=sample))
     return encoded

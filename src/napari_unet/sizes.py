@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from .samples import Sample
 
 KNOWN_SIZE = 24.0
-"""Diameter in px to which a model of any size has its images resampled. Half of the
-nuclei of DSB2018 fluorescence are smaller; of 16, 24 and 32 px see docs/accuracy.md."""
+"""Diameter in px to which a model of any size has its images resampled; 32 px were
+worse on DSB2018, see docs/accuracy.md."""
 
-# Objects this much smaller than the rest are taught too, each in this part of the
-# draws: the map of sizes must know what it is to be far off.
+# Views of a sample by how much smaller its objects are in them, and how often each is
+# drawn: the map of sizes must know what it is to be far off.
 SMALLER = ((1.0, 0.86), (0.5, 0.08), (0.25, 0.06))
 # A sample is not resampled by more than this: a single speck is no magnification.
 MOST_ZOOM = 8.0
@@ -99,13 +99,15 @@ def resample(sample: Sample, zoom: float) -> Sample:
     )
 
 
-def views(sample: Sample, config: ModelConfig) -> list[tuple[Sample, float]]:
-    """Return what is trained on for a sample, and how often each is drawn.
+def views(sample: Sample, config: ModelConfig) -> Iterator[tuple[Sample, float]]:
+    """Yield what is trained on for a sample, and how often each is drawn.
 
     For a model of any size: with objects of the known size and, less often, smaller
     (larger ones come of augmentation). Otherwise the sample itself.
     """
     if not config.any_size:
-        return [(sample, 1.0)]
+        yield sample, 1.0
+        return
     zoom = zoom_of(sample, config)
-    return [(resample(sample, zoom * smaller), share) for smaller, share in SMALLER]
+    for smaller, share in SMALLER:
+        yield resample(sample, zoom * smaller), share

@@ -34,7 +34,7 @@ def segment(
     image
         Images, folders of images, or patterns such as "day1/*.tif".
     model
-        The folder that training wrote, a file, or a built-in name.
+        A model: the folder that training wrote, a file, or a built-in name.
     output
         Folder of the results; older ones of the same name are replaced.
     """
@@ -58,10 +58,8 @@ def segment(
                 )
                 written = drain(events, show)
                 if written is not None:
-                    what, took = (
-                        _text({**about, **written.told}),
-                        clock(written.seconds),
-                    )
+                    what = _text({**about, **written.told})
+                    took = clock(written.seconds)
                     print(f"{path}: {what}, {took} -> {written.file}")
             except ValueError as error:
                 failed += 1

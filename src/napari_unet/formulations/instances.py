@@ -13,7 +13,8 @@ from napari_unet.losses import LOSSES, dice, weighted_mean
 from napari_unet.networks import known
 
 from .base import Formulation, Map, Objects, Thresholds, class_weights, table
-from .regrow import global_ids, open_frame, padded_places, piecewise, regrow
+from .flood import padded_places, piecewise
+from .regrow import global_ids, open_frame, regrow
 from .targets import OCTAVES, inner_distance, relative_size, touching_border
 
 if TYPE_CHECKING:

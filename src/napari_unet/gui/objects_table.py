@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QModelIndex, Signal
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -22,13 +21,12 @@ from napari_unet.files import atomic
 
 from . import worker
 from .dialogs import ask_new_file
+from .sorted_table import SortedModel, set_up
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 8  # that are in sight
 NOTHING = "segment an image first"
-NO_INDEX = QModelIndex()
 HELP = {
     "id": "Number of the object in the labels layer.",
     "area": "Size of the object.",
@@ -40,80 +38,41 @@ HELP = {
 FORMATS = {"id": "d", "class": "d", "frame": "d", "share": ".1%", "score": ".3f"}
 
 
-class TableModel(QAbstractTableModel):
+class TableModel(SortedModel):
     """Shows the columns of a features table, sorted by any of them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ids = np.zeros(0, np.int64)
-        self._names: list[str] = []
-        self._columns: list[np.ndarray] = []
+        self._index = np.zeros(0, np.int64)
         self._formats: list[str] = []
-        self._sorting = (0, False)  # column, descending
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The label of each row, in the order in which they are shown."""
+        return self._index[self.order]
 
     def set_features(self, features: pd.DataFrame | None) -> None:
         """Show another table, sorted as the one before; None: nothing."""
         self.beginResetModel()
-        self._names, self._columns, self.ids = [], [], np.zeros(0, np.int64)
+        names: list[str] = []
+        columns: list[np.ndarray] = []
         if features is not None:
             table = printed(features)
-            self._names = list(table.columns)
-            self._columns = [table[name].to_numpy() for name in self._names]
-            pairs = zip(self._names, self._columns, strict=True)
+            names = list(table.columns)
+            columns = [table[name].to_numpy() for name in names]
+            pairs = zip(names, columns, strict=True)
             self._formats = [FORMATS.get(n) or _format(values) for n, values in pairs]
-            self.ids = features["index"].to_numpy()
-            self._arrange()
+            self._index = features["index"].to_numpy()
+        self.set_keys(names, columns)
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex = NO_INDEX) -> int:
-        """Return the number of objects."""
-        return 0 if parent.isValid() else len(self.ids)
-
-    def columnCount(self, parent: QModelIndex = NO_INDEX) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(self._names)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def text(self, column: int, row: int) -> str:
         """Return the text of a cell."""
-        if role == Qt.ItemDataRole.DisplayRole:
-            value = self._columns[index.column()][index.row()]
-            return format(value, self._formats[index.column()])
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return format(self._keys[column][row], self._formats[column])
 
-    def headerData(
-        self,
-        section: int,
-        orientation: Qt.Orientation,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
-        """Return the name of a column, or what it means."""
-        if orientation != Qt.Orientation.Horizontal or section >= len(self._names):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._names[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{HELP[self._names[section].split()[0]]} A click sorts."
-        return None
-
-    def sort(
-        self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
-    ) -> None:
-        """Sort by a column."""
-        self.layoutAboutToBeChanged.emit()
-        self._sorting = (column, order == Qt.SortOrder.DescendingOrder)
-        self._arrange()
-        self.layoutChanged.emit()
-
-    def _arrange(self) -> None:
-        column, descending = self._sorting
-        if not 0 <= column < len(self._columns):
-            return
-        values = self._columns[column]
-        order = np.argsort(-values if descending else values, kind="stable")
-        self._columns = [c[order] for c in self._columns]
-        self.ids = self.ids[order]
+    def help(self, name: str) -> str:
+        """Return what a column means; its name may end in a unit."""
+        return HELP[name.split()[0]]
 
 
 def _format(values: np.ndarray) -> str:
@@ -148,22 +107,11 @@ class ObjectsTable(QWidget):
         self._name = ""
         self.model = TableModel()
         self.view = QTableView()
-        self.view.setModel(self.model)
+        set_up(self.view, self.model, self._pick)
         self.view.setToolTip("A click on a row shows the object in the image.")
-        self.view.setSortingEnabled(True)
-        self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        behaviour = QAbstractItemView.SelectionBehavior.SelectRows
-        self.view.setSelectionBehavior(behaviour)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.setTabKeyNavigation(False)  # Tab leaves the table
-        self.view.verticalHeader().hide()
         self.view.horizontalHeader().setSectionResizeMode(
             QHeaderView.ResizeMode.Stretch
         )
-        row = self.view.verticalHeader().defaultSectionSize()
-        self.view.setFixedHeight((ROWS + 1) * row)
-        self.view.selectionModel().currentRowChanged.connect(self._pick)
-        self.view.clicked.connect(self._pick)
         self.text = QLabel(NOTHING)
         self.save_button = QPushButton("CSV")
         self.save_button.clicked.connect(self._save)

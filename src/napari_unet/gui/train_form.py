@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from napari.layers import Labels
@@ -22,19 +20,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.events import Control, Event
 
-from .annotated import Annotated, Folder, Zero, train_on
+from .annotated import Zero
 from .form import ConfigForm, fold
 from .matching import usual_zero
 from .model_name import ModelName
 from .models import ModelPicker, built_in
 from .preferences import preferences
 from .steady import form_rows, steady
-from .worker import Work
+from .train_settings import Settings
 
 if TYPE_CHECKING:
-    from napari_unet.model import Model
+    pass
 
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
@@ -48,35 +45,6 @@ NO_BACKGROUND = (
     "nothing is background now: paint some background with a label of its own and "
     'choose it as background label, or choose "background" if all objects are annotated'
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the form says: all that training needs beside images and labels."""
-
-    config: TrainConfig
-    model: ModelConfig | None
-    init: str | None
-    folder: Path
-    device: str
-    zero: Zero
-    background: int | None
-
-    def work(self, items: Sequence[Annotated | Folder]) -> Work[Model]:
-        """Return the work of a job that trains on these items."""
-
-        def train(control: Control) -> Generator[Event, None, Model]:
-            return train_on(
-                items,
-                self.folder,
-                self.config,
-                model=self.model,
-                init=self.init,
-                device=self.device,
-                control=control,
-            )
-
-        return train
 
 
 class TrainForm(QWidget):

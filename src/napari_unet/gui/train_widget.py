@@ -32,9 +32,10 @@ from .pairs import PairsTable
 from .press import TrainPress
 from .steady import Column
 from .train_copy import WRITERS, in_steps, with_files
-from .train_form import Settings, TrainForm
+from .train_form import TrainForm
 from .train_monitor import Findings, RunButtons, TrainMonitor
 from .train_preview import LivePreview
+from .train_settings import Settings
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -1,0 +1,46 @@
+"""What the Train dock trains with, and the work that does it; no Qt, no layers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.events import Control, Event
+
+from .annotated import Annotated, Folder, Zero, train_on
+from .worker import Work
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the form says: all that training needs beside images and labels."""
+
+    config: TrainConfig
+    model: ModelConfig | None
+    init: str | None
+    folder: Path
+    device: str
+    zero: Zero
+    background: int | None
+
+    def work(self, items: Sequence[Annotated | Folder]) -> Work[Model]:
+        """Return the work of a job that trains on these items."""
+
+        def train(control: Control) -> Generator[Event, None, Model]:
+            return train_on(
+                items,
+                self.folder,
+                self.config,
+                model=self.model,
+                init=self.init,
+                device=self.device,
+                control=control,
+            )
+
+        return train
