@@ -81,6 +81,22 @@ def segment(viewer):
     viewer.theme = "light"
     take(viewer, "6_light")
     viewer.theme = "dark"
+    compare(viewer, dock, folder("nuclei/test") / "labels" / file.name, place)
+
+
+def compare(viewer, dock, truth, place):
+    """Compare the result with the true labels."""
+    from napari_unet.gui.form import Fold
+    from napari_unet.readers import read_labels
+
+    labels = read_labels(truth).array.astype(np.int32)
+    viewer.add_labels(labels, name="truth", visible=False, **place)
+    for part in dock.findChildren(Fold):
+        if dock.form.compare in part.findChildren(type(dock.form.compare)):
+            part.expand()
+    dock.form.compare.button.click()
+    until(lambda: dock.form.compare.figures.text().startswith("AP50"))
+    take(viewer, "8_compare")
 
 
 def ask_for_an_axis(viewer):

@@ -124,6 +124,19 @@ def test_rows_go_to_their_object(dock):
     assert last == "matched", "errors come first"
 
 
+def test_errors_are_not_seen_through_the_labels_until_those_are_new(dock):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (result,) = dock.labels()
+    add_truth(dock)
+    press(dock)
+    (layer,) = errors_layers(dock)
+    assert layer.visible and not result.visible
+    dock.segment()
+    assert result in dock.viewer.layers
+    assert result.visible and not layer.visible
+
+
 def test_a_second_run_replaces_its_own_layer(dock):
     dock.viewer.add_image(picture(), name="cells")
     dock.segment()

@@ -80,6 +80,9 @@ class Compared(QObject):
             layer.visible = True
         else:
             _add(self._viewer, image, data, place)
+        # Under the colours of its labels no kind of error could be told.
+        assert result.layer is not None
+        result.layer.visible = False
 
     def go_to(self, index: int) -> None:
         """Bring a row of the comparison into sight, and select its labels."""

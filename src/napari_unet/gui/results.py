@@ -105,6 +105,7 @@ class ResultLayer(QObject):
         self._writing = True
         if self.layer is not None and self.there and self.layer.ndim == data.ndim:
             self.layer.data = data
+            self.layer.visible = True  # a comparison may have hidden it
             for name, value in place.items():
                 setattr(self.layer, name, value)
         else:
