@@ -244,7 +244,7 @@ def test_numbers_are_1_to_n_in_raster_order_whatever_the_order_of_blocks():
         numbering, out = Numbering(), np.zeros(whole.shape, np.int32)
         for box in order:
             found = objects_of(whole[box])
-            out[box] = numbering.add(found, 0, np.ones(len(found.ids), bool))
+            out[box] = numbering.add(found, 0)
         lookup, score, area = numbering.final()
         np.testing.assert_array_equal(lookup[out], expected)
         assert lookup.dtype == np.int32
@@ -252,11 +252,10 @@ def test_numbers_are_1_to_n_in_raster_order_whatever_the_order_of_blocks():
         assert len(area) == 3
 
 
-def test_planes_and_objects_left_out():
+def test_planes_are_numbered_on():
     numbering = Numbering()
-    found = objects_of([[3, 3, 0, 8]])
-    first = numbering.add(found, 0, np.array([True, False]))
-    second = numbering.add(found, 100, np.array([True, True]))
+    first = numbering.add(objects_of([[3, 3, 0, 0]]), 0)
+    second = numbering.add(objects_of([[3, 3, 0, 8]]), 100)
     assert first.tolist() == [[1, 1, 0, 0]]
     assert second.tolist() == [[2, 2, 0, 3]]
     lookup, _, area = numbering.final()
@@ -267,7 +266,7 @@ def test_planes_and_objects_left_out():
 def test_ids_may_be_beyond_32_bits():
     numbering = Numbering()
     found = objects_of([[0, 2**40, 2**40 + 5]])
-    assert numbering.add(found, 2**41, np.ones(2, bool)).tolist() == [[0, 1, 2]]
+    assert numbering.add(found, 2**41).tolist() == [[0, 1, 2]]
 
 
 def test_classes_are_added_up():

@@ -404,6 +404,24 @@ def test_threshold_score_and_smallest_take_effect(crowd):
     assert sorted(found.area) == sorted(everything.area[everything.area >= limit])
 
 
+def test_the_score_of_the_model_counts_where_none_is_given(crowd):
+    model, image, labels = crowd
+    dim = image.copy()
+    dim[0] *= np.where(labels % 2, 0.9, 0.7)
+    options = {"stats": Stats((0, 0, 0), (1, 1, 1))}
+    strict = type(model)(model.config, model.network, {"score": 0.8})
+    found, _ = segmented(strict, dim, **options)
+    assert 0 < len(found.ids) < labels.max() and found.score.min() > 0.8
+    everything, _ = segmented(strict, dim, PredictConfig(score=0), **options)
+    assert len(everything.ids) == labels.max()
+    # Linked planes are judged together, also by the score of the model.
+    stack, planes = np.stack([dim, image], 1), PredictConfig(link=0)
+    linked, _ = segmented(strict, stack, **options)
+    assert len(linked.ids) == labels.max() and (linked.score < 0.9).any()
+    alone, _ = segmented(strict, stack, planes, **options)
+    assert len(alone.ids) == len(found.ids) + labels.max()
+
+
 def test_thresholds_of_the_model_count_where_none_is_given(crowd):
     model, image, labels = crowd
     other = type(model)(model.config, model.network, {"smallest": 1e9})

@@ -41,7 +41,7 @@ class Ruler(Echo):
 
     def maps(self, images, precision="auto"):
         del precision
-        image = np.array(images, np.float32)[:, :1]
+        image = np.clip(np.array(images, np.float32)[:, :1], 0, 1)
         found = []
         for one in image[:, 0]:
             labels, _ = ndimage.label(one > 0.5)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .events import Control as Control
     from .events import drain as drain
     from .formulations import FORMULATIONS as FORMULATIONS
+    from .kept import KeptMaps as KeptMaps
     from .losses import LOSSES as LOSSES
     from .model import Model as Model
     from .networks import NETWORKS as NETWORKS
@@ -54,6 +55,7 @@ _MODULES = {
     "evaluation": ("evaluate",),
     "events": ("Control", "drain", "events"),
     "formulations": ("FORMULATIONS",),
+    "kept": ("KeptMaps",),
     "losses": ("LOSSES",),
     "model": ("Model",),
     "networks": ("NETWORKS",),

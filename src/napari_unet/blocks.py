@@ -14,6 +14,7 @@ import numpy as np
 
 from .events import Box
 from .formulations import Formulation, Objects
+from .kept import unrounded
 from .tiling import grow, within
 
 # Context on every side, in median object diameters: an object of twice the median
@@ -58,7 +59,7 @@ def decode_block(
 
     Parameters
     ----------
-    maps : (channels, [Z,] Y, X) float array
+    maps : (channels, [Z,] Y, X) float array from 0 to 1, or uint8 from 0 to 255
         Of the whole image; only the block and its margin are read.
     context : Context
     formulation : Formulation
@@ -76,8 +77,9 @@ def decode_block(
     """
     shape = tuple(maps.shape[1:])
     read = grow(context.box, context.margin, shape)
+    seen = maps[(slice(None), *read)]
     found = formulation.decode(
-        maps[(slice(None), *read)],
+        unrounded(seen) if seen.dtype == np.uint8 else seen,
         thresholds,
         spacing,
         tuple(s.start for s in read),
@@ -104,7 +106,7 @@ class Numbering:
     score: dict[int, float] = field(default_factory=dict)
     area: dict[int, int] = field(default_factory=dict)
 
-    def add(self, objects: Objects, offset: int, keep: np.ndarray) -> np.ndarray:
+    def add(self, objects: Objects, offset: int) -> np.ndarray:
         """Return a block's labels in working numbers, int32.
 
         Parameters
@@ -112,12 +114,10 @@ class Numbering:
         objects : Objects
         offset : int
             Added to the ids: those of one plane of a stack begin behind the others'.
-        keep : (N,) bool
-            Objects left out become 0.
         """
         working = np.zeros(len(objects.ids) + 1, np.int32)
-        for n in np.flatnonzero(keep).tolist():
-            i = int(objects.ids[n]) + offset
+        for n, own in enumerate(objects.ids.tolist()):
+            i = own + offset
             working[n + 1] = self.known.setdefault(i, len(self.known) + 1)
             self.score[i], self.area[i] = float(objects.score[n]), int(objects.area[n])
         ids = np.concatenate([[0], objects.ids])

@@ -163,11 +163,11 @@ class TrainConfig(Config):
         100, ge=0, le=100_000, description="Steps over which the rate rises."
     )
     decay: float = Field(
-        0.0,
+        0.3,
         ge=0,
         le=1,
-        description="Last part of the steps over which the rate falls to 0; needs "
-        "steps or epochs.",
+        description="Last part of the training over which the rate falls to 0; 0: "
+        "it stays.",
     )
     optimizer: Literal["adamw", "adam"] = Field(
         "adamw", description="Adam with decoupled weight decay, or plain Adam."
@@ -222,8 +222,11 @@ class PredictConfig(Config):
         lt=1,
         description="Foreground threshold; None: the one that training found.",
     )
-    score: float = Field(
-        0.0, ge=0, le=1, description="Objects with a lower score are left out."
+    score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Objects with a lower score are left out; None: as training found.",
     )
     smallest: int | None = Field(
         None,

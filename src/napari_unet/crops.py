@@ -14,13 +14,17 @@ from .augment import Batch, margin, turn, warp, warps
 from .config import AugmentConfig
 from .events import Progress
 from .formulations import Formulation
+from .formulations.targets import touching_border
 from .intensities import vary
 from .model import Model
 from .samples import Sample, Stats, intensity_stats
 from .sizes import views
 
-# Half of the crops are centred on an object, so that sparse images teach too.
+# Half of the crops are centred on an object, so that sparse images teach too; of these,
+# so many near a place where objects touch, if there are any.
 ON_OBJECTS = 0.5
+ON_TOUCHING = 0.5
+MOST_TOUCHING = 1000
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Encoded:
     target : (maps, [Z,] Y, X) float16
     weight : (maps, [Z,] Y, X) uint8
     centres : (N, ndim) centres of the objects, px
+    touching : (M, ndim) places where objects touch, px
     annotated : box around what is annotated
     """
 
@@ -40,6 +45,7 @@ class Encoded:
     weight: np.ndarray
     stats: Stats
     centres: np.ndarray
+    touching: np.ndarray
     annotated: tuple[slice, ...]
     share: float = 1.0
     original: Sample | None = None
@@ -64,9 +70,12 @@ def encode(
     annotated = tuple(slice(0, n) for n in sample.shape)
     if sample.mask is not None and sample.mask.any():
         annotated = ndimage.find_objects(sample.mask.astype(np.uint8))[0]
-    return Encoded(
-        sample, target, weight, stats, centres.reshape(-1, sample.ndim), annotated
-    )
+    centres = centres.reshape(-1, sample.ndim)
+    touching = centres[:0]
+    if formulation.instances:
+        touching = np.argwhere(touching_border(compact, 1))
+        touching = touching[:: 1 + len(touching) // MOST_TOUCHING]
+    return Encoded(sample, target, weight, stats, centres, touching, annotated)
 
 
 def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Encoded]:
@@ -171,7 +180,9 @@ def _crop(
     encoded = samples[rng.choice(len(samples), p=weights)]
     size = encoded.sample.shape
     if len(encoded.centres) and rng.random() < ON_OBJECTS:
-        centre = encoded.centres[rng.integers(len(encoded.centres))]
+        near = bool(len(encoded.touching)) and rng.random() < ON_TOUCHING
+        places = encoded.touching if near else encoded.centres
+        centre = places[rng.integers(len(places))]
         centre = centre + rng.integers(-np.array(patch) // 4, np.array(patch) // 4 + 1)
     else:
         box = encoded.annotated

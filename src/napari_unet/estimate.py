@@ -18,6 +18,7 @@ import numpy as np
 from .config import PredictConfig
 from .events import Box, Event, Progress
 from .formulations.targets import OCTAVES
+from .kept import KeptMaps, identity
 from .model import Model
 from .prediction import Picture
 from .resampling import zoomed
@@ -73,7 +74,11 @@ class _Look:
 
 
 def with_size(
-    model: Model, picture: Picture, stats: Stats, config: PredictConfig
+    model: Model,
+    picture: Picture,
+    stats: Stats,
+    config: PredictConfig,
+    kept: KeptMaps | None = None,
 ) -> Generator[Event, None, PredictConfig]:
     """Return the config with the size of the objects, where the model wants one.
 
@@ -83,8 +88,13 @@ def with_size(
     if not model.config.any_size or config.object_size is not None:
         return config
     size = None
-    if any(a < b for a, b in zip(stats.low, stats.high, strict=True)):
+    key = kept.key(identity(model), picture, stats, config) if kept else ""
+    if kept and key in kept.sizes:
+        size = kept.sizes[key]
+    elif any(a < b for a, b in zip(stats.low, stats.high, strict=True)):
         size = yield from estimate_size(model, picture, stats, config)
+        if kept and key:
+            kept.sizes[key] = size
     return config.replace(object_size=size or model.config.object_size)
 
 
@@ -102,7 +112,8 @@ def estimate_size(
     stats : Stats
         Intensities that become 0 and 1.
     config : PredictConfig
-        For the threshold and the precision.
+        For the precision. Its threshold plays no part: what is seen at another one is
+        still of the same size.
 
     Returns
     -------
@@ -155,9 +166,7 @@ def _look(
     part = np.asarray(array[(slice(None), *_middle(array.shape[1:], zoom))])
     seen = model.prepare(zoomed(part, 2.0**zoom), rgb, stats)
     maps = model.maps(seen[None], config.precision)[0]
-    thresholds = dict(model.thresholds)
-    if config.threshold is not None:
-        thresholds["foreground"] = config.threshold
+    thresholds = model.thresholds
     inside = maps[0] > thresholds["foreground"]
     one = math.pi / 4 * known**2
     if inside.sum() < LEAST_OBJECTS * one:

@@ -13,6 +13,7 @@ import numpy as np
 from .config import PredictConfig
 from .device import available_memory, free_memory, is_out_of_memory
 from .events import Box, Control, Event, Note, TileDone
+from .kept import rounded
 from .model import Model
 from .samples import Stats
 from .tiling import Tile, padded_shape, tiles, within
@@ -59,7 +60,8 @@ class Memory:
 class Prediction:
     """The way of one image through the network.
 
-    maps : (channels, [Z,] Y, X) float32, 0 to 1, filled tile by tile
+    maps : (channels, [Z,] Y, X) filled tile by tile: float32 from 0 to 1, or
+        uint8 from 0 to 255
     plan : the tiles, in raster order
     """
 
@@ -68,11 +70,13 @@ class Prediction:
     stats: Stats
     config: PredictConfig
     memory: Memory = field(default_factory=Memory)
+    bytes_: bool = False
 
     def __post_init__(self) -> None:
         """Make room for the maps, and cut the image into tiles."""
         shape = self.picture.shape
-        self.maps = np.zeros((self.model.formulation.channels, *shape), np.float32)
+        dtype = np.uint8 if self.bytes_ else np.float32
+        self.maps = np.zeros((self.model.formulation.channels, *shape), dtype)
         self.plan = plan_tiles(self.model, shape, self.config)
 
     def run(self, tile: Tile) -> Iterator[Note]:
@@ -81,7 +85,9 @@ class Prediction:
         if pixels <= self.memory.pixels:
             found = self._try(tile)
             if found is not None:
-                self.maps[(slice(None), *tile.write)] = found[(slice(None), *tile.crop)]
+                part = found[(slice(None), *tile.crop)]
+                part = rounded(part) if self.bytes_ else part
+                self.maps[(slice(None), *tile.write)] = part
                 if self.memory.failed and not self.memory.told:
                     self.memory.told = True
                     yield Note(

@@ -81,16 +81,21 @@ class Run:
             return self.config.epochs * self.epoch_steps
         return self.config.steps
 
+    @property
+    def done(self) -> float:
+        """How much of the budget is used up, 0 to 1."""
+        if self.total_steps is not None:
+            return self.counters.step / self.total_steps
+        return self.seconds / (60 * (self.config.minutes or DEFAULT_MINUTES))
+
     def goes_on(self) -> bool:
         """Return whether the budget and the patience allow another step."""
         counters, patience = self.counters, self.config.patience
         if patience and counters.stale >= patience:
             return False
-        if self.total_steps is not None:
-            return counters.step < self.total_steps
-        if not counters.step:
+        if self.total_steps is None and not counters.step:
             return True  # however short the time: an untrained model is no result
-        return self.seconds < 60 * (self.config.minutes or DEFAULT_MINUTES)
+        return self.done < 1
 
     def seconds_left(self) -> float | None:
         """Return a guess at the seconds left; None before the first step."""
@@ -192,11 +197,6 @@ def _check(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None
             )
         model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
     model.formulation.check(config)
-    if config.decay and not (config.steps or config.epochs):
-        raise ValueError(
-            f"decay is {config.decay:g} but the number of steps is not known; give "
-            "steps or epochs"
-        )
 
 
 def _new_run(

@@ -15,6 +15,7 @@ from .checks import stats_of
 from .config import PredictConfig
 from .estimate import with_size
 from .events import Block, Box, Control, Event, Note, TileDone
+from .kept import KeptMaps
 from .model import Model
 from .prediction import Picture
 from .readers import Frame, ImageFile, frames
@@ -55,6 +56,7 @@ def segment_series(
     *,
     box: Box | None = None,
     control: Control | None = None,
+    kept: KeptMaps | None = None,
 ) -> Generator[Event, None, Series]:
     """Segment an image, a time series frame by frame; yields events.
 
@@ -69,6 +71,7 @@ def segment_series(
         those of the whole frame, and context is read around the box, so the labels are
         those of the whole image but for objects larger than the context.
     control : Control, optional
+    kept : KeptMaps, optional
         As for :func:`napari_unet.segment`.
 
     Returns
@@ -81,7 +84,8 @@ def segment_series(
         If the image does not fit the model, or holds NaN or infinite values.
     """
     began = time.monotonic()
-    job = _Frames(model, image, config or PredictConfig(), box, control or Control())
+    config, control = config or PredictConfig(), control or Control()
+    job = _Frames(model, image, config, box, control, kept)
     yield from job.run()
     return job.series(time.monotonic() - began)
 
@@ -95,6 +99,7 @@ class _Frames:
     config: PredictConfig
     box: Box | None
     control: Control
+    kept: KeptMaps | None
     results: list[tuple[int, Result]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     last: int = 0  # the highest number so far
@@ -131,7 +136,9 @@ class _Frames:
             picture.array.shape, picture.rgb, picture.channels, picture.name
         )
         stats = stats_of(picture, self.model, self.config)
-        self.config = yield from with_size(self.model, picture, stats, self.config)
+        self.config = yield from with_size(
+            self.model, picture, stats, self.config, self.kept
+        )
 
     def _frame(self, index: int, frame: Frame, out: np.ndarray) -> Iterator[Event]:
         """Segment one frame, or its part of the box, into `out`."""
@@ -229,6 +236,7 @@ class _Frames:
             out=out,
             stats=stats,
             control=self.control,
+            kept=self.kept,
         )
 
     def _placed(self, event: Event, index: int, done: int) -> Event:

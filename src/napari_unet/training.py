@@ -24,6 +24,7 @@ from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
 EVENT_SECONDS = 0.2
+LEAST_RATE = 0.01
 
 
 def train(
@@ -151,10 +152,10 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
 
 def _rate(run: Run) -> float:
     """Return the part of the learning rate that this step takes."""
-    config, step, total = run.config, run.counters.step, run.total_steps
+    config, step = run.config, run.counters.step
     part = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-    if config.decay and total:
-        part = min(part, (total - step) / (config.decay * total))
+    if config.decay:
+        part = min(part, max(LEAST_RATE, (1 - run.done) / config.decay))
     return part
 
 

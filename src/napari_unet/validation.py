@@ -20,7 +20,8 @@ from .prediction import Picture, predict_maps
 from .resampling import resize
 
 SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
-# Raising `smallest` must gain this much: on few objects a tiny gain is chance.
+SCORES = (0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+# Raising one of these must gain this much: on few objects a tiny gain is chance.
 LEAST_GAIN = 5e-4
 
 
@@ -55,6 +56,24 @@ class _Case:
         """Pixels of the image for each that the network sees."""
         given, seen = self.encoded.given.shape, self.encoded.sample.shape
         return math.prod(given) / math.prod(seen)
+
+
+@dataclass
+class _Found:
+    """All objects of one image, and what they match.
+
+    score : one an object
+    pixel : pixels of the image for each that the network sees
+    """
+
+    matching: metrics.Matching
+    score: np.ndarray
+    pixel: float
+
+    def dropped(self, thresholds: Mapping[str, float]) -> metrics.Matching:
+        """Drop the objects that are too small, or of too low a score."""
+        large = self.matching.pred_sizes >= thresholds["smallest"] * self.pixel
+        return self.matching.drop(large & (self.score >= thresholds["score"]))
 
 
 def validate(
@@ -155,8 +174,7 @@ def _quick(
         table = yield from _confusion(model, cases, thresholds)
         return _mean_dice(model, table)
     found = yield from _matchings(model, cases, thresholds)
-    found = _without_small(found, cases, thresholds["smallest"])
-    return metrics.score(found).pooled.mean9
+    return _best(found, "score", SCORES, thresholds)[1]
 
 
 def _score(
@@ -172,8 +190,10 @@ def _score(
         return figures["dice"], figures, thresholds, objects
     found = yield from _matchings(model, cases, thresholds)
     if config.thresholds:
-        thresholds = {**thresholds, "smallest": _best_smallest(found, cases)}
-    scores = metrics.score(_without_small(found, cases, thresholds["smallest"]))
+        for name, values in (("smallest", SMALLEST), ("score", SCORES)):
+            value, _ = _best(found, name, values, thresholds)
+            thresholds = {**thresholds, name: value}
+    scores = _scores(found, thresholds)
     pooled = scores.pooled
     figures = {
         "ap50": pooled.ap["0.50"],
@@ -187,37 +207,40 @@ def _score(
 
 def _matchings(
     model: Model, cases: Sequence[_Case], thresholds: Mapping[str, float]
-) -> Generator[Event, None, list[metrics.Matching]]:
-    """Decode without dropping small objects, and match."""
-    everything = {**thresholds, "smallest": 0.0}
+) -> Generator[Event, None, list[_Found]]:
+    """Decode without dropping any objects, and match."""
+    everything = {**thresholds, "smallest": 0.0, "score": 0.0}
     found = []
     for done, case in enumerate(cases, start=1):
         sample = case.encoded.given
         objects = model.formulation.decode(
             case.maps.astype(np.float32), everything, sample.spacing
         )
-        found.append(metrics.match(sample.labels, objects.labels, sample.mask))
+        matching = metrics.match(sample.labels, objects.labels, sample.mask)
+        # Objects beside the mask are not among the matched.
+        score = objects.score[np.searchsorted(objects.ids, matching.pred_ids)]
+        found.append(_Found(matching, score, case.pixel))
         yield Progress("scoring", done, len(cases))
     return found
 
 
-def _without_small(
-    found: Sequence[metrics.Matching], cases: Sequence[_Case], smallest: float
-) -> list[metrics.Matching]:
-    """Drop objects of fewer px, as the network sees them."""
-    return [
-        m.drop(m.pred_sizes >= smallest * c.pixel)
-        for m, c in zip(found, cases, strict=True)
-    ]
+def _scores(found: Sequence[_Found], thresholds: Mapping[str, float]) -> metrics.Scores:
+    return metrics.score([f.dropped(thresholds) for f in found])
 
 
-def _best_smallest(found: Sequence[metrics.Matching], cases: Sequence[_Case]) -> float:
-    best, best_score = 0.0, metrics.score(found).pooled.mean9
-    for size in SMALLEST:
-        score = metrics.score(_without_small(found, cases, size)).pooled.mean9
+def _best(
+    found: Sequence[_Found],
+    name: str,
+    values: Sequence[float],
+    thresholds: Mapping[str, float],
+) -> tuple[float, float]:
+    """Return the best of the values of a threshold by which objects are dropped."""
+    best, best_score = 0.0, -LEAST_GAIN
+    for value in values:
+        score = _scores(found, {**thresholds, name: value}).pooled.mean9
         if score > best_score + LEAST_GAIN:
-            best, best_score = float(size), score
-    return best
+            best, best_score = float(value), score
+    return best, best_score
 
 
 def _confusion(

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from conftest import blobs
+from conftest import blobs, numbered
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -85,6 +85,79 @@ def test_the_slider_hides_without_a_run_and_is_kept_by_the_next(dock):
     assert dock.form.score.value() == pytest.approx(middle)
     dock.slide(0)
     assert np.array_equal(layer.data, before)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Call it, and the network must not run any more."""
+
+    def never(self, images, precision="auto"):
+        raise AssertionError("the network ran")
+
+    return lambda: monkeypatch.setattr(Model, "maps", never)
+
+
+def change(dock, **options):
+    """Change options, and wait for what comes of it."""
+    dock.form.options_form.set_value(PredictConfig(**options))
+    assert dock.widget._options.isActive()
+    dock.qtbot.waitUntil(lambda: not dock.widget._options.isActive())
+    dock.wait()
+
+
+def test_another_threshold_is_shown_at_once_without_the_network(
+    dock, trained, no_network, notices
+):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (layer,) = dock.labels()
+    before = layer.data.copy()
+    wanted = {"threshold": 0.9, "smallest": 90}
+    expected = core_labels(trained, picture(), **wanted)
+    no_network()
+    change(dock, **wanted)
+    assert dock.labels() == [layer] and not notices
+    np.testing.assert_array_equal(numbered(layer.data), numbered(expected.labels))
+    assert (layer.data > 0).sum() < (before > 0).sum()
+    assert layer.metadata[KEY]["options"]["threshold"] == 0.9
+    change(dock)
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_only_thresholds_start_a_run_by_themselves(dock, no_network, notices):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (layer,) = dock.labels()
+    before = layer.data.copy()
+    no_network()
+    change(dock, accurate=True)
+    change(dock, accurate=True, threshold=0.9)
+    np.testing.assert_array_equal(layer.data, before)
+    change(dock)
+    layer.paint((5, 5), 3)
+    mine = layer.data.copy()
+    change(dock, threshold=0.9)
+    assert dock.labels() == [layer] and np.array_equal(layer.data, mine)
+    assert not notices
+
+
+def test_the_slider_begins_at_the_score_that_training_found(dock, trained, tmp_path):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    scores = dock.labels()[0].features["score"].to_numpy()
+    middle = round(float(np.median(scores)), 2)
+    strict = Model.load(trained)
+    strict.thresholds["score"] = middle
+    models().choose(strict.save(tmp_path / "strict"))
+    dock.segment()
+    (layer,) = dock.labels()
+    assert dock.form.score.value() == pytest.approx(middle)
+    assert len(np.unique(layer.data)) - 1 == (scores >= middle).sum() < len(scores)
+    assert layer.metadata[KEY]["options"]["score"] == middle
+    dock.slide(0)  # what was moved by hand stays
+    dock.segment()
+    assert dock.form.score.value() == 0
+    assert len(np.unique(layer.data)) - 1 == len(scores)
 
 
 def test_an_edit_greys_the_slider_and_sends_the_next_run_to_a_new_layer(dock):

@@ -169,8 +169,14 @@ def table(
 
     Both may leave out pixels of no object.
     """
-    flat = index.ravel()
-    area = np.bincount(flat, minlength=len(ids) + 1)[1:]
-    total = np.bincount(flat, probability.ravel(), minlength=len(ids) + 1)[1:]
-    score = (total / np.maximum(area, 1)).astype(np.float32)
+    area = np.bincount(index.ravel(), minlength=len(ids) + 1)[1:]
+    score = mean_of(index.ravel(), probability.ravel(), len(ids))
     return Objects(labels, ids, score, area, unsure)
+
+
+def mean_of(index: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of the values at each index of 1..count, (count,) float32."""
+    area = np.bincount(index, minlength=count + 1)[1:]
+    total = np.bincount(index, values, minlength=count + 1)[1:]
+    mean: np.ndarray = (total / np.maximum(area, 1)).astype(np.float32)
+    return mean

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from napari_unet.losses import LOSSES, dice, weighted_mean
 from napari_unet.networks import known
 
-from .base import Formulation, Map, Objects, Thresholds, class_weights, table
+from .base import Formulation, Map, Objects, Thresholds, class_weights, mean_of
 from .flood import padded_places, piecewise
 from .regrow import global_ids, open_frame, regrow
 from .targets import OCTAVES, inner_distance, relative_size, touching_border
@@ -41,7 +41,8 @@ class Instances(Formulation):
 
     Seeds are the components of (foreground > t1, border < t2, distance > t3); a
     watershed over border - distance regrows them inside the foreground. Objects of
-    fewer pixels than `smallest` are dropped.
+    fewer pixels than `smallest` are dropped, and those whose mean foreground, the
+    score, is below `score`.
 
     References
     ----------
@@ -67,6 +68,7 @@ class Instances(Formulation):
             "border": 0.4,
             "distance": 0.3,
             "smallest": 0.0,
+            "score": 0.0,
         }
         self.search = {
             "foreground": (0.1, 0.05),
@@ -159,14 +161,16 @@ class Instances(Formulation):
         where, index, first, unsure = regrow(seeds, inside, elevation, frame)
         ids = global_ids(first, inside.shape, origin, shape)
         area = np.bincount(index, minlength=len(ids) + 1)[1:]
-        keep = np.flatnonzero(area >= max(1, thresholds["smallest"]))
+        score = mean_of(index, foreground.ravel()[where], len(ids))
+        large = area >= max(1, thresholds["smallest"])
+        keep = np.flatnonzero(large & (score >= thresholds.get("score", 0.0)))
         keep = keep[np.argsort(ids[keep])]
         renumber = np.zeros(len(ids) + 1, np.int64)
         renumber[1 + keep] = np.arange(1, len(keep) + 1)
         ids, index = ids[keep], renumber[index]
         labels = np.zeros(inside.shape, np.int64)
         labels.ravel()[where] = np.concatenate([[0], ids])[index]
-        return table(labels, index, ids, foreground.ravel()[where], unsure)
+        return Objects(labels, ids, score[keep], area[keep], unsure)
 
 
 def ridge(border: np.ndarray, width: int, where: np.ndarray) -> np.ndarray:

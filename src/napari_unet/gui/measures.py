@@ -53,6 +53,11 @@ class Outcome:
         one = 1.0 if self.spacing is None else math.prod(self.spacing[-self.ndim :])
         return np.round(self.series.area * one, 6)
 
+    @property
+    def least(self) -> float:
+        """The score that objects must have as training found."""
+        return float(self.about["model"]["thresholds"].get("score", 0.0))
+
     def passing(self, score: float) -> np.ndarray:
         """Return which objects have at least this score; all classes do."""
         every: np.ndarray = self.series.score >= (score if self.instances else 0)

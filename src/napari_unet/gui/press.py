@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
 from napari_unet.events import Box
+
+# Options of a segmentation that change nothing of what the network says.
+DECODING = ("threshold", "smallest", "link", "score")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,19 @@ class SegmentPress:
     extra: tuple[str, ...] = ()
     device: str = "auto"
     box: Box | None = None
+
+
+def decodes_only(press: SegmentPress, before: SegmentPress) -> bool:
+    """Return whether a press asks for other thresholds, and else for what was pressed.
+
+    The view plays no part.
+    """
+    changed = {name: getattr(press.config, name) for name in DECODING}
+    if press.config == before.config or replace(press, config=before.config) != replace(
+        before, box=press.box
+    ):
+        return False
+    return before.config.replace(**changed) == press.config
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class SegmentForm(Column):
         self.show_outcome("", "")
 
     def config(self) -> PredictConfig:
-        """Return the options, the score of the slider with them.
+        """Return the options, the score of the slider with them if it was moved.
 
         Raises
         ------
@@ -69,7 +69,12 @@ class SegmentForm(Column):
             Where an option is out of range.
         """
         config = cast("PredictConfig", self.options_form.value())
-        return config.replace(score=round(self.score.value(), 2))
+        return config.replace(score=self.least)
+
+    @property
+    def least(self) -> float | None:
+        """The score that objects must have; None: what training found."""
+        return round(self.score.value(), 2) if self.score_moved else None
 
     def set_known(self, known: Mapping[str, Sequence[str]]) -> None:
         """Take what only torch knows: the devices."""
@@ -167,6 +172,7 @@ class SegmentForm(Column):
         self.copy_button.setMenu(menu)
 
     def _make_score(self) -> None:
+        self.score_moved = False
         self.score = steady(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
         self.score.setRange(0, 1)
         self.score.setSingleStep(0.01)

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.events import Block, Event, Note, Progress
+from napari_unet.kept import KeptMaps
 from napari_unet.readers import ImageFile
 
 from . import worker
@@ -52,7 +53,10 @@ class Runs(QObject):
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
-        self.score = 0.0  # what the results that are to come show
+        # Least score of the objects in results to come; None: what training found.
+        self.score: float | None = None
+        self.again: ResultLayer | None = None  # which other thresholds cost no network
+        self._kept = KeptMaps()
         self.results: list[ResultLayer] = []
         self._viewer = viewer
         self._job: worker.Job | None = None
@@ -63,6 +67,7 @@ class Runs(QObject):
         self._blocks: list[Block] = []
         self._got_blocks = False
         self._result: ResultLayer | None = None
+        self._lost = 0
         self._text = ""
         self._said: set[str] = set()  # errors of this press
         self._timer = QTimer(self)
@@ -123,7 +128,9 @@ class Runs(QObject):
             self._target = target
             press = target.press
             self._start(
-                image_work(target.image, self._settings, press.box, press.channel)
+                image_work(
+                    target.image, self._settings, press.box, press.channel, self._kept
+                )
             )
             return
         self.changed.emit()
@@ -132,6 +139,7 @@ class Runs(QObject):
     def _start(self, work: worker.Work[Any]) -> None:
         self._text = ""
         self._blocks, self._got_blocks, self._result = [], False, None
+        self.again, self._lost = None, self._kept.lost
         self._job = worker.start(
             worker.SEGMENTING,
             work,
@@ -170,7 +178,10 @@ class Runs(QObject):
                 return
             self._begin(outcome.series.labels.shape)
         assert self._result is not None
-        self._result.finish(outcome, target.press, self.score)
+        score = outcome.least if self.score is None else self.score
+        self._result.finish(outcome, target.press, score)
+        if outcome.series.complete and self._kept.lost == self._lost:
+            self.again = self._result
 
     def _on_errored(self, error: Exception) -> None:
         self._text = worker.told(error)  # the notification goes after a few seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,11 +22,12 @@ from .drops import accept_folders
 from .layers import axes_of, image_of, shape_of, visible_box
 from .models import models
 from .open import open_path
-from .press import SegmentPress
+from .press import SegmentPress, decodes_only
 from .results import ResultLayer
 from .segment_copy import WRITERS, with_file
 from .segment_form import SegmentForm
 from .segment_runs import Runs, Target
+from .segment_states import show_states
 from .segment_work import WHAT, Settings
 
 if TYPE_CHECKING:
@@ -36,17 +38,7 @@ if TYPE_CHECKING:
 # So long a wait after a move of the slider is not felt, and spares most of the work.
 SLIDER_MS = 40
 
-RUNNING = "a segmentation is running; wait, or cancel it"
-NO_MODEL = "train a model first, or choose one with folder..."
-NO_RESULT = "segment this image first"
-EDITED = "the layer was edited, and hiding objects could undo that; segment again"
-NO_SCORES = "classes have no scores"
-VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
-IMAGE_HELP = "Segment the whole image: all planes, all time points."
-MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
-SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
-TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
-COPY_HELP = "Copy what reproduces this result: Python code or a command line."
+OPTIONS_MS = 300
 
 
 class SegmentWidget(QWidget):
@@ -66,10 +58,8 @@ class SegmentWidget(QWidget):
         column.addWidget(form)
         self.runs = Runs(viewer, self)
         self.clipboard = Clipboard(self)
-        self._slider = QTimer(self)
-        self._slider.setSingleShot(True)
-        self._slider.setInterval(SLIDER_MS)
-        self._slider.timeout.connect(self._hide)
+        self._slider = self._delay(SLIDER_MS, self._hide)
+        self._options = self._delay(OPTIONS_MS, self._decode_again)
         form.picker.changed.connect(self._show_result)
         form.model.changed.connect(self._update)
         form.view_button.clicked.connect(self.segment_view)
@@ -78,6 +68,7 @@ class SegmentWidget(QWidget):
         form.folder_action.triggered.connect(self.segment_folder)
         form.progress.cancelled.connect(self.runs.stop)
         form.score.valueChanged.connect(self._slide)
+        form.options_form.changed.connect(self._options.start)
         form.table.picked.connect(self._go_to)
         form.first_button.clicked.connect(self._train_first)
         form.train_button.clicked.connect(self.correct_and_train)
@@ -95,6 +86,13 @@ class SegmentWidget(QWidget):
         self._show_result()
         worker.warm_up(form.set_known)
         QTimer.singleShot(0, self._docked)
+
+    def _delay(self, ms: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(ms)
+        timer.timeout.connect(call)
+        return timer
 
     def _docked(self) -> None:
         lie_on_the_other(self)
@@ -174,6 +172,19 @@ class SegmentWidget(QWidget):
     def _train_first(self) -> None:
         open_dock(self._viewer, "Train")
 
+    def _decode_again(self) -> None:
+        """Show the result with other thresholds, if nothing else has changed."""
+        result = self._result()
+        if result is None or result is not self.runs.again or not result.replaceable:
+            return
+        try:
+            target = self._target()
+        except ValueError:  # the form says what is wrong
+            return
+        if result.press is not None and decodes_only(target.press, result.press):
+            press = replace(target.press, box=result.press.box)
+            self._start([replace(target, press=press)])
+
     def _target(self) -> Target:
         """Return the chosen image; a ValueError if there is none."""
         picker = self.form.picker
@@ -207,7 +218,7 @@ class SegmentWidget(QWidget):
 
     def _start(self, targets: list[Target]) -> None:
         if targets and not self.runs.running:
-            self.runs.score = self.form.score.value()
+            self.runs.score = self.form.least
             self.runs.segment(targets, self._settings(targets[0].press.config))
 
     def _result(self) -> ResultLayer | None:
@@ -220,6 +231,7 @@ class SegmentWidget(QWidget):
         self.form.progress.finish(text)
 
     def _slide(self) -> None:
+        self.form.score_moved = True
         self._slider.start()
 
     def _hide(self) -> None:
@@ -248,28 +260,7 @@ class SegmentWidget(QWidget):
         self._update()
 
     def _update(self) -> None:
-        """Grey what cannot be done now, and say why."""
-        form, result = self.form, self._result()
-        not_now = RUNNING if self.runs.running else ""
-        not_now = not_now or ("" if form.model.path else NO_MODEL)
-        why_not = not_now or form.picker.why_not()
-        form.show_reason("" if self.runs.running else why_not, not form.model.path)
-        form.enable(form.view_button, why_not, VIEW_HELP)
-        form.enable(form.image_button, why_not, IMAGE_HELP)
-        # A folder needs no image.
-        form.enable(form.menu_button, not_now, MENU_HELP)
-        form.enable(form.train_button, NO_RESULT if result is None else "", TRAIN_HELP)
-        form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
-        form.image_action.setEnabled(not why_not)
-        form.enable(form.score, self._no_scores(result), SCORE_HELP)
-        form.compare.follow(result)
-
-    def _no_scores(self, result: ResultLayer | None) -> str:
-        if result is None or result.outcome is None:
-            return NO_RESULT
-        if not result.outcome.instances:
-            return NO_SCORES
-        return EDITED if result.edited else ""
+        show_states(self.form, self._result(), self.runs.running)
 
     def _go_to(self, label: int) -> None:
         result = self._result()

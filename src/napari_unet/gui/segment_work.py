@@ -12,6 +12,7 @@ from napari_unet import outputs
 from napari_unet.config import PredictConfig
 from napari_unet.events import Box, Control, Event, Note, Progress
 from napari_unet.files import make_folder
+from napari_unet.kept import KeptMaps
 from napari_unet.readers import ImageFile, read_image
 from napari_unet.words import counted
 
@@ -35,10 +36,12 @@ def image_work(
     settings: Settings,
     box: Box | None = None,
     channel: int | None = None,
+    kept: KeptMaps | None = None,
 ) -> Work[Outcome]:
     """Return the work that segments an image, or the part of it in `box`.
 
-    `channel` is what was chosen of the image's layer; it is only told.
+    `channel` is what was chosen of the image's layer; it is only told. `kept` spares
+    the network where only thresholds have changed.
     """
 
     def work(control: Control) -> Generator[Event, None, Outcome]:
@@ -48,7 +51,7 @@ def image_work(
 
         model = Model.load(settings.model, settings.device)
         series = yield from segment_series(
-            model, image, settings.config, box=box, control=control
+            model, image, settings.config, box=box, control=control, kept=kept
         )
         about = outputs.about(model, settings.model, settings.config, channel)
         about |= outputs.told_of(model, series)

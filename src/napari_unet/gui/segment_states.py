@@ -1,0 +1,52 @@
+"""What the Segment dock can do now, and why not."""
+
+from __future__ import annotations
+
+from .results import ResultLayer
+from .segment_form import SegmentForm
+
+RUNNING = "a segmentation is running; wait, or cancel it"
+NO_MODEL = "train a model first, or choose one with folder..."
+NO_RESULT = "segment this image first"
+EDITED = "the layer was edited, and hiding objects could undo that; segment again"
+NO_SCORES = "classes have no scores"
+VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
+IMAGE_HELP = "Segment the whole image: all planes, all time points."
+MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
+SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
+TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
+COPY_HELP = "Copy what reproduces this result: Python code or a command line."
+
+
+def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
+    """Grey what cannot be done now, and say why.
+
+    Parameters
+    ----------
+    form : SegmentForm
+    result : ResultLayer or None
+        Of the image that is chosen.
+    running : bool
+        Whether something is being segmented.
+    """
+    not_now = RUNNING if running else ""
+    not_now = not_now or ("" if form.model.path else NO_MODEL)
+    why_not = not_now or form.picker.why_not()
+    form.show_reason("" if running else why_not, not form.model.path)
+    form.enable(form.view_button, why_not, VIEW_HELP)
+    form.enable(form.image_button, why_not, IMAGE_HELP)
+    # A folder needs no image.
+    form.enable(form.menu_button, not_now, MENU_HELP)
+    form.enable(form.train_button, NO_RESULT if result is None else "", TRAIN_HELP)
+    form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
+    form.image_action.setEnabled(not why_not)
+    form.enable(form.score, _no_scores(result), SCORE_HELP)
+    form.compare.follow(result)
+
+
+def _no_scores(result: ResultLayer | None) -> str:
+    if result is None or result.outcome is None:
+        return NO_RESULT
+    if not result.outcome.instances:
+        return NO_SCORES
+    return EDITED if result.edited else ""
