@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "sample_data"))
 
 from make import Style, nuclei_2d
 
-STEPS = 22_000
+STEPS = 33_000
 SEED = 0
 EMPTY_FIELDS = 36
 EDGE = 256
@@ -50,10 +50,10 @@ AUGMENT = AugmentConfig(
     gamma=1.6,
     background=0.4,
     debris=0.1,
-    colour=0.25,
+    colour=0.3,
     blur=1.0,
     noise=0.06,
-    inversion=0.08,
+    inversion=0.12,
 )
 
 
