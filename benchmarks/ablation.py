@@ -35,7 +35,8 @@ PARTS: dict[str, dict[str, dict[str, Any]]] = {
     "flips, turns and scaling": {"train": {"augment": GEOMETRY}},
     "varied intensities": {"train": {"augment": INTENSITY}},
     "averaging of weights": {"train": {"average": 0.0}},
-    "crops on objects": {"constants": {"ON_OBJECTS": 0.0}},
+    "the fall of the rate": {"train": {"decay": 0.0}},
+    "crops where objects touch": {"constants": {"ON_TOUCHING": 0.0}},
 }
 FIGURES = ("0.50", "0.75", "0.90")
 

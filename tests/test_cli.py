@@ -101,6 +101,13 @@ def process(*tokens: object, **options: object) -> subprocess.Popen:
     )
 
 
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word():
+    with process("info", "nuclei") as running:
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        assert running.wait() == 141
+
+
 # --- options from the config models -------------------------------------------------
 
 

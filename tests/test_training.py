@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -503,7 +504,7 @@ def test_the_rate_rises_stays_and_falls(tmp_path, data, monkeypatch):
 
 
 def test_the_rate_falls_too_where_the_budget_is_a_time(tmp_path, data, monkeypatch):
-    rates, clock = [], itertools.count()
+    rates, clock = [], itertools.count(2 * int(time.monotonic()))
     step = torch.optim.AdamW.step
 
     def told(optimizer, *args, **kwargs):
@@ -514,9 +515,33 @@ def test_the_rate_falls_too_where_the_budget_is_a_time(tmp_path, data, monkeypat
     monkeypatch.setattr(run.time, "monotonic", lambda: next(clock) / 2)
     config = options(steps=None, minutes=2, warmup=0, decay=0.5, rate=0.01)
     drain(train(data, [], tmp_path / "m", config, model=SMALL))
-    assert len(rates) > 10 and rates == sorted(rates, reverse=True)
-    assert rates[: len(rates) // 4] == [0.01] * (len(rates) // 4)
+    steps = len(rates)
+    assert steps > 10 and rates == sorted(rates, reverse=True)
+    assert rates[: steps // 3] == [0.01] * (steps // 3)
     assert 0 < rates[-1] < 0.002
+    # The same steps, however long they take: the same rates and weights.
+    minutes = rates.copy()
+    rates.clear()
+    config = options(steps=steps, warmup=0, decay=0.5, rate=0.01)
+    drain(train(data, [], tmp_path / "n", config, model=SMALL))
+    assert rates == minutes
+    assert_equal_weights(Model.load(tmp_path / "m"), Model.load(tmp_path / "n"))
+
+
+def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+
+    def told(optimizer, *args, **kwargs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(optimizer, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", told)
+    control = Control()
+    control.update(data[0].name, (slice(0, 9), slice(0, 9)), np.zeros((9, 9)), None)
+    config = options(warmup=0, decay=0.5, rate=0.01)
+    drain(train(data, [], tmp_path / "m", config, model=SMALL, control=control))
+    assert rates == [0.01] * 25
 
 
 def two_sizes():

@@ -27,9 +27,15 @@ COLUMNS = ("epoch", "step", "seconds", "loss", "validation_loss", "score", "best
 
 @dataclass
 class Counters:
-    """Where a run stands. `history` has one row an epoch."""
+    """Where a run stands. `history` has one row an epoch.
+
+    total : steps at which a run of some minutes ends, once that is settled
+    painted : whether labels came while it ran
+    """
 
     step: int = 0
+    total: int | None = None
+    painted: bool = False
     epoch: int = 0
     seconds: float = 0.0
     best: float | None = None

@@ -165,9 +165,9 @@ class TrainConfig(Config):
     decay: float = Field(
         0.3,
         ge=0,
-        le=1,
-        description="Last part of the training over which the rate falls to 0; 0: "
-        "it stays.",
+        le=0.9,
+        description="Last part of the training over which the rate falls to 0, unless "
+        "labels came meanwhile; 0: it stays.",
     )
     optimizer: Literal["adamw", "adam"] = Field(
         "adamw", description="Adam with decoupled weight decay, or plain Adam."

@@ -76,10 +76,19 @@ class Run:
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of the budget; None where it is in minutes."""
+        """Steps of the budget; None where it is in minutes and not settled yet."""
         if self.config.epochs:
             return self.config.epochs * self.epoch_steps
-        return self.config.steps
+        return self.config.steps or self.counters.total
+
+    def settle(self) -> None:
+        """Once the rate is to fall, turn a budget of minutes into one of steps.
+
+        From then on time plays no part, so that equal steps give equal weights.
+        """
+        step, decay = self.counters.step, self.config.decay
+        if decay and self.total_steps is None and step and self.done >= 1 - decay:
+            self.counters.total = math.ceil(step / (1 - decay))
 
     @property
     def done(self) -> float:
@@ -273,6 +282,8 @@ def _restore(
     run: Run, header: dict[str, Any], tensors: dict[str, torch.Tensor]
 ) -> None:
     run.counters = Counters(**header["counters"])
+    if run.config.minutes != header["train"]["minutes"]:
+        run.counters.total = None  # of the minutes before
     run.before = run.counters.seconds
     run.averaged.thresholds = dict(run.counters.thresholds)
     networks = {"network": run.model.network, "averaged": run.averaged.network}

@@ -24,7 +24,6 @@ from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
 EVENT_SECONDS = 0.2
-LEAST_RATE = 0.01
 
 
 def train(
@@ -89,6 +88,7 @@ def train(
     while run.goes_on() and not control.stopped:
         yield from control.wait_while_paused()
         yield from _take_updates(run, control)
+        run.settle()
         loss = yield from _step(run)
         if loss is not None:
             if not math.isfinite(loss):
@@ -154,8 +154,10 @@ def _rate(run: Run) -> float:
     """Return the part of the learning rate that this step takes."""
     config, step = run.config, run.counters.step
     part = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-    if config.decay:
-        part = min(part, max(LEAST_RATE, (1 - run.done) / config.decay))
+    total = run.total_steps
+    # What is painted late is to be learnt too.
+    if config.decay and total and not run.counters.painted:
+        part = min(part, (total - step) / (config.decay * total))
     return part
 
 
@@ -272,6 +274,7 @@ def _take_updates(run: Run, control: Control) -> Iterator[Event]:
     changed: dict[int, Sample] = {}
     given = {id(e.given): e.given for e in [*run.training, *run.validation]}
     for update in control.take_updates():
+        run.counters.painted = True
         for key, first in given.items():
             if first.name != update.name:
                 continue

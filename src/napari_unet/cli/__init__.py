@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from .segmenting import segment
 from .training import train
 
 INTERRUPTED = 130
+CUT_OFF = 141
 
 
 def _version() -> str:
@@ -52,6 +54,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """
     try:
         code = app(tokens)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `napari-unet info MODEL | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     except CycloptsError as error:
         command = " ".join(("napari-unet", *(error.command_chain or ())))
         message = f"{' '.join(str(error).split())} See {command} --help."
