@@ -17,6 +17,7 @@ from napari_unet import model_file
 from napari_unet.config import ModelConfig
 from napari_unet.model import Model
 from napari_unet.model_file import CONFIG, SUFFIX, WEIGHTS, migrate
+from napari_unet.networks import NETWORKS
 
 FORMATS = Path(__file__).parent / "data"
 
@@ -51,6 +52,8 @@ KINDS = [
     {"input": ("DAPI", "actin"), "spacing": (0.5, 0.25), "object_size": 17.5},
     {"norm": "none", "dropout": (0.1, 0.2, 0.3), "upsampling": "interpolate"},
     {"strides": ((1, 2), (2, 2)), "border_width": 2, "percentiles": (0, 99)},
+    {"norm": "group", "width": 8},
+    *({"network": name} for name in NETWORKS if name != "unet"),
 ]
 
 

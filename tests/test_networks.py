@@ -28,20 +28,82 @@ def parameters(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def counted_by_hand(ndim, channels, maps, depth, width, batch_norm):
-    """Weights and biases of the structure in the guide, level by level."""
+class Count:
+    """Counts weights and biases by hand, from what the papers say of a structure."""
 
-    def twice(before, after):
-        extra = 2 * after if batch_norm else after  # scale and shift, or a bias
-        return 3**ndim * (before + after) * after + 2 * extra
+    def __init__(self, ndim, channels, maps, depth, width, norm):
+        self.ndim, self.channels, self.maps, self.depth = ndim, channels, maps, depth
+        self.extra = {"batch": 2, "group": 2, "none": 1}[norm]  # scale, shift; or bias
+        self.features = [width * 2**level for level in range(depth + 1)]
 
-    features = [width * 2**level for level in range(depth + 1)]
-    total = twice(channels, width) + width * maps + maps
-    for above, below in itertools.pairwise(features):
-        total += twice(above, below)  # down
-        total += below * above * 2**ndim + above  # transposed convolution
-        total += twice(2 * above, above)  # skip and upsampled, concatenated
-    return total
+    def conv(self, before, after, kernel=3):
+        return kernel**self.ndim * before * after + self.extra * after
+
+    def twice(self, before, after):
+        return self.conv(before, after) + self.conv(after, after)
+
+    def one(self, before, after):
+        """A 1x1 convolution without normalisation."""
+        return before * after + after
+
+    def raised(self, level):
+        above, below = self.features[level : level + 2]
+        return below * above * 2**self.ndim + above  # transposed convolution
+
+    def u_shape(self, block):
+        total = block(self.channels, self.features[0])
+        total += self.one(self.features[0], self.maps)
+        for level, (above, below) in enumerate(itertools.pairwise(self.features)):
+            total += block(above, below) + self.raised(level) + block(2 * above, above)
+        return total
+
+    def unet(self):
+        return self.u_shape(self.twice)
+
+    def residual(self):
+        return self.u_shape(lambda a, b: self.twice(a, b) + self.conv(a, b, 1))
+
+    def attention(self):
+        gates = [
+            2 * self.conv(f, max(1, f // 2), 1) + self.one(max(1, f // 2), 1)
+            for f in self.features[:-1]
+        ]
+        return self.unet() + sum(gates)
+
+    def dense(self):
+        def block(before, after):
+            growth = math.ceil(after / 4)
+            layers = sum(self.conv(before + i * growth, growth) for i in range(4))
+            return layers + self.conv(before + 4 * growth, after, 1)
+
+        return self.u_shape(block)
+
+    def nested(self):
+        total = self.depth * self.one(self.features[0], self.maps)
+        for level, own in enumerate(self.features):
+            above = self.features[level - 1] if level else self.channels
+            total += self.twice(above, own)
+            for column in range(1, self.depth - level + 1):
+                total += self.twice((column + 1) * own, own) + self.raised(level)
+        return total
+
+    def fcn(self):
+        steps = itertools.pairwise([self.channels, *self.features])
+        total = sum(self.twice(a, b) for a, b in steps)
+        coarse = self.features[max(0, self.depth - 2) :]
+        total += sum(self.one(f, self.maps) for f in coarse)
+        up = self.maps * self.maps * 2**self.ndim + self.maps
+        return total + up * (len(coarse) - 1)
+
+
+COUNTS = {
+    "unet": Count.unet,
+    "residual": Count.residual,
+    "unet++": Count.nested,
+    "attention": Count.attention,
+    "dense": Count.dense,
+    "fcn": Count.fcn,
+}
 
 
 def test_parameter_counts_of_the_guide():
@@ -51,16 +113,25 @@ def test_parameter_counts_of_the_guide():
     assert parameters(plain) == 1_941_105
 
 
+@pytest.mark.parametrize(
+    ("name", "million"), [("unet", 7.76), ("unet++", 9.04)], ids=["unet", "unet++"]
+)
+def test_parameter_counts_of_the_papers(name, million):
+    """Zhou et al., 2018, table 2: width 32, depth 4; they do not count the same way."""
+    config = ModelConfig(network=name, width=32, norm="none", input="rgb")
+    assert parameters(build(config, 1)) == pytest.approx(million * 1e6, rel=0.02)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
 @pytest.mark.parametrize(("depth", "width", "maps"), [(1, 2, 1), (2, 3, 4), (3, 4, 2)])
 def test_structure_counts_as_by_hand(name, ndim, norm, depth, width, maps):
     made = network(
         maps, network=name, ndim=ndim, norm=norm, depth=depth, width=width, input="rgb"
     )
-    expected = counted_by_hand(ndim, 3, maps, depth, width, norm == "batch")
-    assert parameters(made) == expected
+    by_hand = Count(ndim, 3, maps, depth, width, norm)
+    assert parameters(made) == COUNTS[name](by_hand)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -161,11 +232,15 @@ def test_a_pixel_beyond_the_halo_changes_nothing(name, ndim):
 def test_norm_and_dropout_can_be_switched_off(name, ndim):
     plain = network(network=name, ndim=ndim, norm="none")
     kinds = {type(m) for m in plain.modules()}
-    assert not kinds & {nn.BatchNorm2d, nn.BatchNorm3d, Dropout}
+    assert not kinds & {nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, Dropout}
+    group = {type(m) for m in network(network=name, ndim=ndim, norm="group").modules()}
+    assert nn.GroupNorm in group and not group & {nn.BatchNorm2d, nn.BatchNorm3d}
     full = network(network=name, ndim=ndim, dropout=(0.1, 0.0, 0.3))
     assert {nn.BatchNorm2d, nn.BatchNorm3d} & {type(m) for m in full.modules()}
     rates = [m.rate for m in full.modules() if isinstance(m, Dropout)]
-    assert rates == [0.1, 0.3, 0.1]  # encoder, bottleneck, decoder; none where 0
+    # Encoder, bottleneck, decoder; none where 0.
+    places = {"unet++": [0.1, 0.1, 0.3, 0.1], "fcn": [0.1, 0.3]}
+    assert sorted(rates) == sorted(places.get(name, [0.1, 0.3, 0.1]))
 
 
 def test_strides_pool_only_where_they_say():

@@ -1,13 +1,16 @@
 """Tiles through the network: tiled maps are those of the whole image."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
-from conftest import shaken
+from conftest import notes, segmented, shaken
 
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Control, Note, TileDone, drain
 from napari_unet.model import Model
+from napari_unet.networks import NETWORKS
 from napari_unet.prediction import (
     Memory,
     Picture,
@@ -75,6 +78,11 @@ class Lazy:
         ({"depth": 2, "upsampling": "interpolate"}, (90, 131), 72),
         ({"depth": 2, "strides": ((1, 2), (2, 2))}, (80, 99), 60),
         ({"depth": 2, "norm": "none"}, (97, 130), 64),
+        *(({"depth": 2, "network": n}, (97, 180), 96) for n in NETWORKS),
+        *(
+            ({"depth": 1, "ndim": 3, "network": n, "width": 2}, (17, 30, 50), 40)
+            for n in NETWORKS
+        ),
         ({"depth": 2, "dropout": 0.3}, (97, 130), 64),
         ({"depth": 3}, (120, 243), 128),
         ({"depth": 4, "width": 2}, (63, 400), 256),
@@ -93,6 +101,43 @@ def test_tiled_maps_equal_those_of_the_whole_image(options, shape, tile):
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, whole_maps(made, array), rtol=0, atol=1e-5)
     assert found.std() > 0.01
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_says_where_tiles_differ_from_the_whole(name):
+    made, array = model(network=name, norm="group", width=8), image(1, 97, 180)
+    assert not made.network.exact
+    found = tiled_maps(made, array, FLOAT32.replace(tile=96))
+    assert abs(found - whole_maps(made, array)).max() > 1e-4
+    config = FLOAT32.replace(tile=96)
+    result, events = segmented(made, np.stack([array, array], 1), config)
+    (text, *_) = notes(events)
+    assert "group normalisation depends on the whole tile" in text
+    assert result.notes.count(text) == 1
+    assert not any("group" in n for n in segmented(made, array)[0].notes)
+
+
+@torch.inference_mode()
+def test_a_level_is_the_unet_of_that_depth():
+    made, array = model(network="unet++", depth=3), image(1, 64, 80)
+    every = [tiled_maps(made, array, FLOAT32.replace(level=n)) for n in (1, 2, 3, None)]
+    np.testing.assert_array_equal(every[2], every[3])
+    assert not np.allclose(every[0], every[1]) and not np.allclose(every[1], every[2])
+    # What lies deeper plays no part, and is not computed.
+    for key, parameter in made.network.named_parameters():
+        if key.startswith(("convolutions.2_", "convolutions.3_", "output.2")):
+            parameter.fill_(np.nan)
+    shallow = tiled_maps(made, array, FLOAT32.replace(level=1))
+    np.testing.assert_array_equal(shallow, every[0])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_level_that_is_not_there_is_one_sentence(name):
+    made = model(network=name)
+    levels = 2 if name == "unet++" else 1
+    text = f"level is 3 but the network {re.escape(name)} has {levels}"
+    with pytest.raises(ValueError, match=text):
+        segmented(made, image(1, 40, 40), PredictConfig(level=3))
 
 
 @pytest.mark.parametrize("formulation", ["instances", "semantic"])

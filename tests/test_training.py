@@ -24,6 +24,7 @@ from napari_unet.events import (
     drain,
 )
 from napari_unet.model import Model
+from napari_unet.networks import NETWORKS
 from napari_unet.samples import Sample
 from napari_unet.segmentation import segment
 from napari_unet.training import train
@@ -71,6 +72,31 @@ def history(folder):
 
 def options(**kwargs):
     return TrainConfig(**{"steps": 25, "batch": 4, "patch": 32, "warmup": 5, **kwargs})
+
+
+@pytest.mark.parametrize("formulation", ["instances", "semantic"])
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("name", [n for n in NETWORKS if n != "unet"])
+def test_every_network_learns_resumes_and_loads(tmp_path, name, ndim, formulation):
+    samples = [discs(i, ndim=ndim) for i in range(3)]
+    if formulation == "semantic":
+        samples = [replace(s, labels=(s.labels > 0) * 1) for s in samples]
+    wanted = ModelConfig(network=name, depth=2, width=4, formulation=formulation)
+    config = options(steps=40, patch=16 if ndim == 3 else 32, rate=0.01)
+    whole = drain(train(samples, None, tmp_path / "a", config, model=wanted))
+    assert_equal_weights(whole, Model.load(tmp_path / "a", "cpu"))
+    losses = [float(r["loss"]) for r in history(tmp_path / "a")]
+    assert losses[-1] < losses[0]
+    control = Control()
+
+    def stop(event):
+        if isinstance(event, EpochEnd):
+            control.stop()
+
+    events = train(samples, None, tmp_path / "b", config, model=wanted, control=control)
+    drain(events, stop)
+    resumed = drain(train(samples, None, tmp_path / "b", TrainConfig(), resume=True))
+    assert_equal_weights(whole, resumed)
 
 
 @pytest.mark.parametrize("formulation", ["instances", "semantic"])

@@ -32,6 +32,16 @@ def check_out(out: Any, picture: Picture) -> None:
         )
 
 
+def check_level(model: Model, config: PredictConfig) -> None:
+    """Raise a ValueError unless the network has logits of the level that is wanted."""
+    levels = model.network.levels
+    if config.level is not None and config.level > levels:
+        network = f"the network {model.config.network}"
+        raise ValueError(
+            f"level is {config.level} but {network} has {levels}; leave it out"
+        )
+
+
 def check_finite(picture: Picture) -> Iterator[Progress]:
     """Raise a ValueError if a float image holds NaN or infinite values."""
     if np.dtype(picture.array.dtype).kind != "f":

@@ -38,7 +38,11 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class ModelConfig(Config):
     """What a model is: the network, what it predicts, what it expects of an image."""
 
-    network: str = Field("unet", description="Architecture of the network.")
+    network: str = Field(
+        "unet",
+        description="Architecture of the network: unet, residual, unet++, attention, "
+        "dense or fcn.",
+    )
     formulation: str = Field(
         "instances",
         description="What is learnt: instances (every object) or semantic (classes).",
@@ -52,8 +56,10 @@ class ModelConfig(Config):
     width: int = Field(
         16, ge=2, le=256, description="Features of the first level; they double below."
     )
-    norm: Literal["batch", "none"] = Field(
-        "batch", description="Normalisation after each convolution."
+    norm: Literal["batch", "group", "none"] = Field(
+        "batch",
+        description="Normalisation after each convolution; with group, tiles of a "
+        "large image differ at their seams.",
     )
     dropout: Rate | tuple[Rate, ...] = Field(
         0.0,
@@ -254,6 +260,12 @@ class PredictConfig(Config):
     accurate: bool = Field(
         False,
         description="Average over mirrored images: better, 4 times slower (3D: 8).",
+    )
+    level: int | None = Field(
+        None,
+        ge=1,
+        description="unet++: of which of its U-Nets the result is, from 1, the "
+        "shallowest and fastest; None: the deepest.",
     )
     tile: int | None = Field(
         None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."

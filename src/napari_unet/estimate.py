@@ -25,7 +25,7 @@ from .resampling import zoomed
 from .samples import Stats
 
 # What is looked at, in pixels of the network: the middle of a large image.
-LOOK_PIXELS = 640 * 640
+LOOK_PIXELS = 256 * 256
 # Magnifications to look at, in octaves. Objects of 5 to 250 px are at one of them near
 # enough to the known size to be told.
 LOOKS = (0.0, -1.0, -2.0, -3.0)
@@ -50,8 +50,9 @@ AGREES = 0.5
 LEAST_OBJECTS = 0.2
 # What a look is worth in which no object agrees: its map of sizes is all there is.
 WITHOUT_AGREEMENT = 0.1
-# It is not worth resampling for less, octaves.
-TOLERATED = 0.1
+# Magnifications come in steps, octaves: finer ones tell nothing, and a network gets
+# ready for each size of image anew.
+STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,19 @@ def estimate_size(
         close = CLOSE if best.worth > SURE else NEAR
         if not best.worth or abs(best.size) < close:
             break
-        looks.append(look(best.wanted))
+        looks.append(look(_step(best.wanted)))
         yield Progress("estimating the size", len(looks), len(looks) + 1)
         best = max(looks, key=lambda seen: seen.worth)
-    size = float(known * 2.0**-best.wanted)
+    zoom = _step(best.wanted)
+    size = float(known * 2.0**-zoom)
     most = min(BELIEVED[1], WIDEST * min(array.shape[1:]))
     if best.worth <= WITHOUT_AGREEMENT or not BELIEVED[0] <= size <= most:
         return None
-    return known if abs(best.wanted) < TOLERATED else size
+    return size
+
+
+def _step(zoom: float) -> float:
+    return round(zoom * STEPS) / STEPS
 
 
 def _look(
@@ -165,7 +171,7 @@ def _look(
     assert known is not None
     part = np.asarray(array[(slice(None), *_middle(array.shape[1:], zoom))])
     seen = model.prepare(zoomed(part, 2.0**zoom), rgb, stats)
-    maps = model.maps(seen[None], config.precision)[0]
+    maps = model.maps(seen[None], config.precision, config.level)[0]
     thresholds = model.thresholds
     inside = maps[0] > thresholds["foreground"]
     one = math.pi / 4 * known**2

@@ -89,6 +89,7 @@ class KeptMaps:
             stats,
             config.precision,
             config.accurate,
+            config.level,
         )
         digest = hashlib.blake2b(repr(about).encode(), digest_size=20)
         for box in blocks(shape, READ_EDGE):

@@ -32,8 +32,7 @@ from .model_file import (
     read_thumbnail,
     read_weights,
 )
-from .networks import build
-from .networks.unet import UNet
+from .networks import Network, build
 from .samples import Stats, normalise
 
 # Rec. 709 luminance, as scikit-image's rgb2gray.
@@ -46,7 +45,7 @@ class Model:
     Parameters
     ----------
     config : ModelConfig
-    network : UNet
+    network : Network
         With weights.
     thresholds : mapping of str to float, optional
         Those of the formulation by default.
@@ -58,7 +57,7 @@ class Model:
     def __init__(
         self,
         config: ModelConfig,
-        network: UNet,
+        network: Network,
         thresholds: Mapping[str, float] | None = None,
         card: Mapping[str, Any] | None = None,
         device: torch.device | str = "cpu",
@@ -150,15 +149,20 @@ class Model:
             return np.tensordot(LUMINANCE, prepared, 1)[None]
         return prepared
 
-    def maps(self, images: np.ndarray | Tensor, precision: str = "auto") -> np.ndarray:
+    def maps(
+        self,
+        images: np.ndarray | Tensor,
+        precision: str = "auto",
+        level: int | None = None,
+    ) -> np.ndarray:
         """Run the network.
 
         Parameters
         ----------
         images : (B, C, [Z,] Y, X) float32
             Prepared by :meth:`prepare`.
-        precision : str
-            As PredictConfig.precision.
+        precision, level
+            As of PredictConfig.
 
         Returns
         -------
@@ -173,7 +177,7 @@ class Model:
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32),
         ):
-            logits = self.network(batch)
+            logits = self.network(batch, level)
         with torch.inference_mode():
             maps = self.formulation.activate(logits.float())
         return maps.cpu().numpy()

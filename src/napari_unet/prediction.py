@@ -18,9 +18,6 @@ from .model import Model
 from .samples import Stats
 from .tiling import Tile, padded_shape, tiles, within
 
-# Features of the first level that are alive at once: skip, upsampled, concatenated
-# (twice as many), and a convolution's output.
-LIVE_FEATURES = 6
 MOST_TILE_BYTES = 2 * 2**30
 
 
@@ -167,7 +164,7 @@ def _read_that_fits(
     model: Model, padded: tuple[int, ...], budget: int
 ) -> tuple[int, ...]:
     """Halve the longest axis until the tile takes no more than `budget` bytes."""
-    pixels = budget // (LIVE_FEATURES * 4 * model.config.width)
+    pixels = budget // (model.network.live * 4 * model.config.width)
     read = np.array(padded)
     least = 2 * np.array(model.halo) + np.array(model.divisor) * 4
     while read.prod() > pixels and (read > least).any():
@@ -234,7 +231,7 @@ def _flipped_mean(
     total: np.ndarray | None = None
     for flip in flips:
         image = np.flip(prepared, flip).copy() if flip else prepared
-        maps = np.flip(model.maps(image, config.precision), flip)
+        maps = np.flip(model.maps(image, config.precision, config.level), flip)
         total = maps if total is None else total + maps
     assert total is not None
     return total / np.float32(len(flips)) if len(flips) > 1 else total

@@ -21,6 +21,11 @@ from .resampling import resampled, resize
 from .samples import Stats
 from .tiling import Tile, blocks, distance, grow, overlap
 
+UNEQUAL = (
+    "{name}: group normalisation depends on the whole tile, so objects may differ at "
+    "the seams of tiles; more memory makes tiles larger"
+)
+
 
 @dataclass
 class Job:
@@ -119,6 +124,10 @@ class Job:
                 self.model, scaled, self.stats, self.config, self.memory, bytes_=True
             )
             maps = prediction.maps
+            unequal = UNEQUAL.format(name=picture.name)
+            tiled = len(prediction.plan) > 1 and not self.model.network.exact
+            if tiled and unequal not in self.notes:
+                yield self._note(unequal)
             decodes = picture if scaled is picture else None
             yield from self._predict(prediction, decodes, waiting, z)
             if self.control.stopped:

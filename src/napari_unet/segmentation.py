@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_finite, check_out, check_stats, stats_of
+from .checks import check_finite, check_level, check_out, check_stats, stats_of
 from .config import PredictConfig
 from .estimate import with_size
 from .events import Control, Event
@@ -108,6 +108,7 @@ def segment(
     if out is None:
         out = np.zeros(picture.shape, np.int32)
     check_out(out, picture)
+    check_level(model, config)
     yield from check_finite(picture)
     stats = stats or stats_of(picture, model, config)
     check_stats(stats, picture)

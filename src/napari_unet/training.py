@@ -178,11 +178,12 @@ def _backward(
         with torch.autocast(
             crops.device.type, run.dtype, enabled=run.dtype != torch.float32
         ):
-            logits = network(crops)
-        loss = formulation.loss(
-            logits.float(), target[where], weight[where], run.config
-        )
-        loss = loss * (len(crops) / len(image))
+            outputs = network.outputs(crops)
+        losses = [
+            formulation.loss(logits.float(), target[where], weight[where], run.config)
+            for logits in outputs
+        ]
+        loss = torch.stack(losses).mean() * (len(crops) / len(image))
         torch.autograd.backward(loss)
         total += loss.detach()
     return total

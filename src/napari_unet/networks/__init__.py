@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .attention import AttentionUNet
+from .base import Network as Network
+from .dense import DenseUNet
+from .fcn import FCN
+from .nested import NestedUNet
+from .residual import ResidualUNet
 from .unet import UNet
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig
 
-NETWORKS: dict[str, type[UNet]] = {"unet": UNet}
-"""Architectures by name.
-
-A member is called as ``NETWORKS[name](ndim, channels, maps, depth, width, norm,
-dropout, upsampling, strides)``, gives raw logits of its input's size, for 2D and 3D
-at once, and knows its `halo` and `divisor`.
-"""
+NETWORKS: dict[str, type[Network]] = {
+    "unet": UNet,
+    "residual": ResidualUNet,
+    "unet++": NestedUNet,
+    "attention": AttentionUNet,
+    "dense": DenseUNet,
+    "fcn": FCN,
+}
+"""Architectures by name; see :class:`napari_unet.networks.base.Network`."""
 
 
 def known(name: str, members: dict[str, Any], kind: str) -> Any:
@@ -28,7 +36,7 @@ def known(name: str, members: dict[str, Any], kind: str) -> Any:
         ) from None
 
 
-def build(config: ModelConfig, maps: int) -> UNet:
+def build(config: ModelConfig, maps: int) -> Network:
     """Make the untrained network that a model config describes.
 
     Parameters
@@ -43,7 +51,7 @@ def build(config: ModelConfig, maps: int) -> UNet:
         If the network's name is not known.
     """
     kind = known(config.network, NETWORKS, "network")
-    network: UNet = kind(
+    network: Network = kind(
         config.ndim,
         config.channels,
         maps,

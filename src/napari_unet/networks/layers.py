@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+GROUPS = 8
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
@@ -38,14 +40,29 @@ class Dropout(nn.Module):
         return features * (keep >= self.rate) / (1 - self.rate)
 
 
-def convolution(ndim: int, channels: int, features: int, norm: str) -> list[nn.Module]:
-    """Return a 3x3 convolution, its normalisation and a ReLU; the size is kept."""
-    layers: list[nn.Module] = [
-        # A bias before batch normalisation would be subtracted again.
-        CONVOLUTION[ndim](channels, features, 3, padding=1, bias=norm == "none")
-    ]
+def normalisation(ndim: int, features: int, norm: str) -> list[nn.Module]:
+    """Return the normalisation after a convolution: one layer, or none.
+
+    Sources: Ioffe and Szegedy, ICML 2015 (batch); Wu and He, ECCV 2018 (group).
+    """
     if norm == "batch":
-        layers.append(BATCH_NORM[ndim](features))
+        return [BATCH_NORM[ndim](features)]
+    if norm == "group":
+        return [nn.GroupNorm(math.gcd(GROUPS, features), features)]
+    return []
+
+
+def convolution(
+    ndim: int, channels: int, features: int, norm: str, kernel: int = 3
+) -> list[nn.Module]:
+    """Return a convolution, its normalisation and a ReLU; the size is kept."""
+    layers: list[nn.Module] = [
+        # A bias before a normalisation would be subtracted again.
+        CONVOLUTION[ndim](
+            channels, features, kernel, padding=kernel // 2, bias=norm == "none"
+        )
+    ]
+    layers += normalisation(ndim, features, norm)
     layers.append(nn.ReLU(inplace=True))
     return layers
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-from .layers import CONVOLUTION, MAX_POOL, DoubleConvolution, Up, initialise
+from .base import Key, Network, Node
+from .layers import CONVOLUTION, DoubleConvolution, Up
 
-Interval = tuple[int, int]
 
-
-class UNet(nn.Module):
+class UNet(Network):
     """Contracting path, bottleneck, expanding path with concatenated skips.
 
     A level is two 3x3 convolutions, each with ReLU; 2x2 max pooling leads down and
@@ -21,26 +17,7 @@ class UNet(nn.Module):
     concatenated before two more convolutions; a 1x1 convolution gives the logits.
     Convolutions keep the size (the paper's shrink it).
 
-    Parameters
-    ----------
-    ndim : int
-        2 or 3.
-    channels : int
-        Channels of the image.
-    maps : int
-        Logits a pixel.
-    depth : int
-        Number of poolings.
-    width : int
-        Features of the first level.
-    norm : str
-        ``"batch"`` or ``"none"``.
-    dropout : float or sequence of float
-        One rate, or one a level from the top to the bottleneck.
-    upsampling : str
-        ``"transposed"`` or ``"interpolate"``.
-    strides : sequence of tuple of int, optional
-        Pooling an axis, a level; 2 everywhere by default.
+    The parameters are those of :class:`napari_unet.networks.base.Network`.
 
     References
     ----------
@@ -49,145 +26,76 @@ class UNet(nn.Module):
     .. [2] O. Cicek et al., "3D U-Net", MICCAI 2016.
     """
 
-    def __init__(
-        self,
-        ndim: int,
-        channels: int,
-        maps: int,
-        depth: int = 4,
-        width: int = 16,
-        *,
-        norm: str = "batch",
-        dropout: float | Sequence[float] = 0.0,
-        upsampling: str = "transposed",
-        strides: Sequence[Sequence[int]] | None = None,
-    ) -> None:
-        super().__init__()
-        self.ndim, self.depth, self.upsampling = ndim, depth, upsampling
-        self.strides = [tuple(s) for s in strides or [(2,) * ndim] * depth]
-        features = [width * 2**level for level in range(depth + 1)]
-        rates = [*dropout] if isinstance(dropout, Sequence) else [dropout] * (depth + 1)
+    radius = 2
+    """How many px the convolutions of a level look to either side."""
+
+    def block(self, channels: int, features: int, level: int) -> nn.Module:
+        """Return the convolutions of a level, on either path."""
+        rate = self.rates[level]
+        return DoubleConvolution(self.ndim, channels, features, self.norm, rate)
+
+    def graph(self) -> dict[Key, Node]:
+        """Down the contracting path, and up again with the skip of each level."""
+        nodes = {(0, 0): Node(self.radius)}
+        for level in range(1, self.depth + 1):
+            nodes[level, 0] = Node(self.radius, down=(level - 1, 0))
+        below: Key = (self.depth, 0)
+        between = self.upsampling == "interpolate"
+        for level in reversed(range(self.depth)):
+            nodes[level, 1] = Node(
+                self.radius, up=below, skips=((level, 0),), interpolates=between
+            )
+            below = (level, 1)
+        return nodes
+
+    def make(self, channels: int, maps: int) -> None:
+        """Make the layers of both paths."""
+        features = self.features
+        self.maps = maps
         self.encoder = nn.ModuleList(
-            DoubleConvolution(ndim, before, after, norm, rate)
-            for before, after, rate in zip(
-                [channels, *features], features, rates, strict=False
+            self.block(before, after, level)
+            for level, (before, after) in enumerate(
+                zip([channels, *features], features, strict=False)
             )
         )
-        self.pool = nn.ModuleList(MAX_POOL[ndim](s) for s in self.strides)
         self.up = nn.ModuleList(
-            Up(ndim, features[i + 1], features[i], self.strides[i], upsampling)
-            for i in range(depth)
+            Up(
+                self.ndim,
+                features[i + 1],
+                features[i],
+                self.strides[i],
+                self.upsampling,
+            )
+            for i in range(self.depth)
         )
         self.decoder = nn.ModuleList(
-            DoubleConvolution(ndim, 2 * features[i], features[i], norm, rates[i])
-            for i in range(depth)
+            self.block(2 * features[i], features[i], i) for i in range(self.depth)
         )
-        self.output = CONVOLUTION[ndim](width, maps, 1)
-        initialise(self)
+        self.output = CONVOLUTION[self.ndim](features[0], maps, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits (B, maps, ...) of an image (B, C, ...) of any size."""
-        size = image.shape[2:]
-        features = _pad(image, self.divisor)
-        skips = []
-        for level, block in enumerate(self.encoder):
-            if level:
-                features = self.pool[level - 1](features)
-            features = block(features)
-            skips.append(features)
-        for level in reversed(range(self.depth)):
-            features = self.up[level](features)
-            features = self.decoder[level](torch.cat([skips[level], features], 1))
-        logits: Tensor = self.output(features)
-        inner = tuple(slice(n) for n in size)
-        return logits[(slice(None), slice(None), *inner)]
-
-    @property
-    def divisor(self) -> tuple[int, ...]:
-        """Sizes that need no padding are multiples of these, an axis."""
-        return tuple(math.prod(s[a] for s in self.strides) for a in range(self.ndim))
-
-    @property
-    def halo(self) -> tuple[int, ...]:
-        """How far an output pixel looks, in px an axis: half the receptive field."""
-        reach = []
-        for axis, divisor in enumerate(self.divisor):
-            seen = [self._seen(axis, 0, (x, x)) for x in range(divisor)]
-            reach.append(
-                max(max(x - low, high - x) for x, (low, high) in enumerate(seen))
+    def stage(self, key: Key, skips: list[Tensor], below: Tensor | None) -> Tensor:
+        """Pool and convolve, or upsample, join the skip and convolve."""
+        level, column = key
+        assert below is not None
+        if not column:
+            found: Tensor = self.encoder[level](
+                self.pool[level - 1](below) if level else below
             )
-        return tuple(reach)
+            return found
+        found = self.decoder[level](self.join(level, skips[0], self.up[level](below)))
+        return found
 
-    def _seen(self, axis: int, level: int, wanted: Interval) -> Interval:
-        """Return the image pixels on which an interval at that level depends."""
+    def join(self, level: int, skip: Tensor, raised: Tensor) -> Tensor:
+        """Return the skip of a level and what comes from below, as one."""
+        del level
+        return torch.cat([skip, raised], 1)
+
+    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
+        """Return the 1x1 convolution of the last features."""
+        return [self.output(features[self.last])]
+
+    def modules_of(self, level: int) -> list[nn.Module]:
+        """Return the layers of both paths."""
         if level == self.depth:
-            return self._seen_by_encoder(axis, level, wanted)
-        low, high = wanted[0] - 2, wanted[1] + 2  # two convolutions of radius 1
-        skip = self._seen_by_encoder(axis, level, (low, high))
-        stride = self.strides[level][axis]
-        if self.upsampling == "transposed":
-            below = (low // stride, high // stride)
-        else:
-            # Between the centres of two coarse pixels, on which it interpolates.
-            below = (
-                (2 * low + 1 - stride) // (2 * stride),
-                -((stride - 1 - 2 * high) // (2 * stride)),
-            )
-        deep = self._seen(axis, level + 1, below)
-        return min(skip[0], deep[0]), max(skip[1], deep[1])
-
-    def _seen_by_encoder(self, axis: int, level: int, wanted: Interval) -> Interval:
-        low, high = wanted[0] - 2, wanted[1] + 2
-        for stride in reversed([s[axis] for s in self.strides[:level]]):
-            low, high = low * stride - 2, high * stride + stride - 1 + 2
-        return low, high
-
-    def summary(self, shape: Sequence[int] | None = None) -> str:
-        """Return a table of the levels: size, features, parameters, receptive field.
-
-        Parameters
-        ----------
-        shape : sequence of int, optional
-            Spatial shape of an image, to see the sizes at each level.
-        """
-        divisor = self.divisor
-        size = tuple(shape or (256,) * self.ndim)
-        size = tuple(-(-n // d) * d for n, d in zip(size, divisor, strict=True))
-        rows = ["level       size              features  parameters"]
-        for level in range(self.depth + 1):
-            parts = [self.encoder[level]]
-            if level < self.depth:
-                parts += [self.up[level], self.decoder[level]]
-            last = [m for m in parts[0].modules() if hasattr(m, "out_channels")][-1]
-            name = "bottleneck" if level == self.depth else str(level)
-            rows.append(
-                f"{name:<11} {' x '.join(map(str, size)):<17} {last.out_channels:>8}"
-                f"  {sum(_count(p) for p in parts):>10,}"
-            )
-            if level < self.depth:
-                size = tuple(
-                    n // s for n, s in zip(size, self.strides[level], strict=True)
-                )
-        rows.append(
-            f"{'output':<31}{self.output.out_channels:>7}  {_count(self.output):>10,}"
-        )
-        field = " x ".join(str(2 * h + 1) for h in self.halo)
-        rows.append(
-            f"{_count(self):,} parameters, receptive field {field} px, "
-            f"sizes divisible by {' x '.join(map(str, divisor))} need no padding"
-        )
-        return "\n".join(rows)
-
-
-def _count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def _pad(image: Tensor, divisor: Sequence[int]) -> Tensor:
-    """Repeat the last rows until every size is a multiple of the divisor."""
-    padding: list[int] = []
-    for size, d in zip(reversed(image.shape[2:]), reversed(divisor), strict=True):
-        padding += [0, -size % d]
-    if not any(padding):
-        return image
-    return nn.functional.pad(image, padding, mode="replicate")
+            return [self.encoder[level]]
+        return [self.encoder[level], self.up[level], self.decoder[level]]
