@@ -81,7 +81,7 @@ class Echo(Model):
     So its maps are exact, whatever the tiles; halo and divisor are a real network's.
     """
 
-    def maps(self, images, precision="auto"):
+    def maps(self, images, precision="auto", level=None):
         assert np.shape(images)[1] == self.formulation.channels
         return np.array(images, np.float32)
 

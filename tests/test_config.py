@@ -49,7 +49,11 @@ def test_frozen_and_strict_about_names(kind):
         (ModelConfig, {"depth": 0}, "depth: .*greater than or equal to 1, got 0"),
         (ModelConfig, {"width": 1}, "width: .*greater than or equal to 2, got 1"),
         (ModelConfig, {"ndim": 4}, "ndim: .*2 or 3, got 4"),
-        (ModelConfig, {"norm": "group"}, "norm: .*'batch' or 'none', got 'group'"),
+        (
+            ModelConfig,
+            {"norm": "layer"},
+            "norm: .*'batch', 'group' or 'none', got 'layer'",
+        ),
         (ModelConfig, {"dropout": 1.0}, "dropout: .*less than 1 or .*, got 1.0"),
         (ModelConfig, {"dropout": (0.1, 0.2)}, "dropout has 2 rates but .* 5 levels"),
         (ModelConfig, {"strides": ((2, 2),)}, "strides has 1 levels but depth is 4"),

@@ -462,7 +462,7 @@ def test_out_of_memory_changes_nothing_but_a_note(crowd, monkeypatch):
     expected, _ = segmented(model, image)
     says = type(model).maps
 
-    def maps(self, images, precision="auto"):
+    def maps(self, images, precision="auto", level=None):
         if images[0, 0].size > 100 * 100:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return says(self, images, precision)

@@ -39,8 +39,8 @@ def discs(diameter, shape=(400, 400), count=12, seed=0):
 class Ruler(Echo):
     """A model that measures the objects of a binary image instead of guessing."""
 
-    def maps(self, images, precision="auto"):
-        del precision
+    def maps(self, images, precision="auto", level=None):
+        del precision, level
         image = np.clip(np.array(images, np.float32)[:, :1], 0, 1)
         found = []
         for one in image[:, 0]:

@@ -25,7 +25,7 @@ from .resampling import zoomed
 from .samples import Stats
 
 # What is looked at, in pixels of the network: the middle of a large image.
-LOOK_PIXELS = 256 * 256
+LOOK_PIXELS = 320 * 320
 # Magnifications to look at, in octaves. Objects of 5 to 250 px are at one of them near
 # enough to the known size to be told.
 LOOKS = (0.0, -1.0, -2.0, -3.0)
@@ -37,13 +37,16 @@ ENLARGED = 1.0
 # What seems smaller or larger is not believed, nor what is wider than a part of the
 # image: noise and specks look like nuclei if only they are enlarged enough, and uneven
 # light if it is shrunk enough. The user can say such sizes.
-BELIEVED = (6.0, 260.0)
+BELIEVED = (6.5, 260.0)
 WIDEST = 1 / 3
 # A look that is worth so much, so near to the known size in octaves, needs no check.
 SURE = 0.7
 CLOSE = 0.8
 NEAR = 0.2
 MOST_CHECKS = 2
+# By what part a look counts less for each octave by which its objects are off: they are
+# cut by its edge, or their outlines are coarse.
+FAR = 0.05
 # An object whose map of sizes and whose own size differ by less, in octaves, agrees.
 AGREES = 0.5
 # Fewer pixels of objects than this, in objects of the known size, are no evidence.
@@ -134,20 +137,25 @@ def estimate_size(
         yield Progress("estimating the size", len(looks), len(zooms) + 1)
     if looks[0].worth and max(seen.worth for seen in looks) < LITTLE:
         looks.append(look(ENLARGED))
-    best = max(looks, key=lambda seen: seen.worth)
+    best = max(looks, key=_trust)
     for _ in range(MOST_CHECKS):
         close = CLOSE if best.worth > SURE else NEAR
         if not best.worth or abs(best.size) < close:
             break
         looks.append(look(_step(best.wanted)))
         yield Progress("estimating the size", len(looks), len(looks) + 1)
-        best = max(looks, key=lambda seen: seen.worth)
+        best = max(looks, key=_trust)
     zoom = _step(best.wanted)
     size = float(known * 2.0**-zoom)
     most = min(BELIEVED[1], WIDEST * min(array.shape[1:]))
     if best.worth <= WITHOUT_AGREEMENT or not BELIEVED[0] <= size <= most:
         return None
     return size
+
+
+def _trust(seen: _Look) -> float:
+    """Return how much a look is worth beside others: objects of the known size most."""
+    return seen.worth * (1 - FAR * abs(seen.size))
 
 
 def _step(zoom: float) -> float:

@@ -91,7 +91,7 @@ def test_the_slider_hides_without_a_run_and_is_kept_by_the_next(dock):
 def no_network(monkeypatch):
     """Call it, and the network must not run any more."""
 
-    def never(self, images, precision="auto"):
+    def never(self, images, precision="auto", level=None):
         raise AssertionError("the network ran")
 
     return lambda: monkeypatch.setattr(Model, "maps", never)
