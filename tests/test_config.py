@@ -73,6 +73,8 @@ def test_frozen_and_strict_about_names(kind):
         (ModelConfig, {"classes": (0, 1)}, "classes .*must be label values from 1"),
         (ModelConfig, {"classes": (2**31,)}, "classes .*to 2147483647"),
         (ModelConfig, {"classes": (2, 2)}, "classes .*must differ"),
+        (ModelConfig, {"class_colours": ("red",)}, "class_colours holds 'red'; write"),
+        (TrainConfig, {"class_weights": "rare"}, "class_weights: .*got 'rare'"),
         (ModelConfig, {"object_size": 0}, "object_size: .*greater than 0, got 0"),
         (TrainConfig, {"minutes": 1, "steps": 5}, "minutes and steps are given; choo"),
         (TrainConfig, {"minutes": -1}, "minutes: .*greater than 0, got -1"),

@@ -34,6 +34,16 @@ def written_out(name, logits, target, weight, class_weights=None):
             probability = np.exp(scores) / np.exp(scores).sum(0)
         onehot = np.stack([truth[0] == k for k in range(len(probability))])
         weights = np.ones(len(onehot)) if class_weights is None else class_weights
+        right = (onehot * probability).sum(0)
+        focused = -((1 - right) ** 2) * np.log(right)
+        focused = focused * np.tensordot(weights, onehot, 1)
+        focused = (focused * counts[0]).sum() / counts.sum()
+        tversky = []
+        for p, t in zip(probability[1:], onehot[1:], strict=True):
+            both, false, missed = (
+                (x * counts[0]).sum() for x in (p * t, p * (1 - t), (1 - p) * t)
+            )
+            tversky.append(1 - (both + 0.5) / (both + 0.3 * false + 0.7 * missed + 0.5))
         entropy = -(onehot * np.log(probability)).sum(0)
         entropy = entropy * np.tensordot(weights, onehot, 1)
         entropy = (entropy * counts[0]).sum() / counts.sum()
@@ -42,9 +52,13 @@ def written_out(name, logits, target, weight, class_weights=None):
             for p, t in zip(probability[1:], onehot[1:], strict=True)
         ]
         found.append(
-            {"ce": entropy, "dice": np.mean(overlaps)}.get(
-                name, entropy + np.mean(overlaps)
-            )
+            {
+                "ce": entropy,
+                "dice": np.mean(overlaps),
+                "ce+dice": entropy + np.mean(overlaps),
+                "focal": focused,
+                "tversky": np.mean(tversky),
+            }[name]
         )
     return np.array(found)
 
@@ -60,11 +74,12 @@ def test_equals_the_formula(name, channels, shape):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_class_weights_weigh_the_cross_entropy(channels):
+@pytest.mark.parametrize("name", ["ce", "focal"])
+def test_class_weights_weigh_the_cross_entropy(channels, name):
     logits, target, weight = case(channels=channels)
     numbers = torch.tensor([0.5, 3.0, 7.0][: max(2, channels)]).double()
-    found = cross_entropy(logits, target, weight, numbers)
-    expected = written_out("ce", logits, target, weight, numbers.numpy())
+    found = LOSSES[name](logits, target, weight, numbers)
+    expected = written_out(name, logits, target, weight, numbers.numpy())
     np.testing.assert_allclose(found, expected, 1e-6)
     assert torch.equal(
         dice(logits, target, weight, numbers), dice(logits, target, weight)
@@ -82,6 +97,23 @@ def test_hand_values():
     assert dice(logits, target, ONE).item() == pytest.approx(1 - 2 / 3.25)
     both = LOSSES["ce+dice"](logits, target, ONE, None).item()
     assert both == pytest.approx(entropy + 1 - 2 / 3.25)
+
+
+def test_the_focal_loss_looks_at_what_is_wrong():
+    """Lin et al., 2017: at p = .9, a hundred times less than cross-entropy."""
+    logits = torch.tensor([[[[math.log(9)]]]])
+    truth = torch.ones(1, 1, 1, 1)
+    ratio = LOSSES["focal"](logits, truth, truth) / cross_entropy(logits, truth, truth)
+    assert ratio.item() == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_missed_pixel_costs_the_tversky_loss_more_than_a_false_one():
+    truth = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
+    missed = torch.tensor([[[[9.0, -9.0, -9.0, -9.0]]]])
+    false = torch.tensor([[[[9.0, 9.0, 9.0, -9.0]]]])
+    counts = torch.ones_like(truth)
+    tversky = LOSSES["tversky"]
+    assert tversky(missed, truth, counts) > 1.5 * tversky(false, truth, counts)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -23,6 +23,7 @@ from napari_unet.events import (
     View,
     drain,
 )
+from napari_unet.formulations import formulation_of
 from napari_unet.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.samples import Sample
@@ -345,16 +346,16 @@ def test_out_of_memory_halves_the_batch_and_goes_on(tmp_path, data, monkeypatch)
 
     def create(*args, **kwargs):
         model = real(*args, **kwargs)
-        forward = model.network.forward
+        outputs = model.network.outputs
 
-        def limited(image):
+        def limited(image, level=None):
             if model.network.training or image.shape[-1] == 32:
                 sizes.append(len(image))
                 if len(image) > 2:
                     raise torch.OutOfMemoryError("out of memory")
-            return forward(image)
+            return outputs(image, level)
 
-        model.network.forward = limited
+        model.network.outputs = limited
         return model
 
     monkeypatch.setattr(Model, "create", create)
@@ -568,6 +569,59 @@ def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, monkeypatch)
     config = options(warmup=0, decay=0.5, rate=0.01)
     drain(train(data, [], tmp_path / "m", config, model=SMALL, control=control))
     assert rates == [0.01] * 25
+
+
+@pytest.mark.parametrize("formulation", ["instances", "semantic"])
+def test_rare_classes_weigh_more_where_that_is_wanted(tmp_path, data, formulation):
+    wanted = SMALL.replace(formulation=formulation, classes=(1,))
+    config = options(class_weights="frequencies")
+    drain(train(data, [], tmp_path / "a", config, model=wanted))
+    share = np.mean([(s.labels > 0).mean() for s in data])
+    median = (1 - share + share) / 2
+    numbers = (median / (1 - share), median / share)
+    stored = Model.load(tmp_path / "a").card["options"]["class_weights"]
+    assert stored == pytest.approx(numbers, rel=1e-3)
+    config = config.replace(class_weights=tuple(stored))
+    drain(train(data, [], tmp_path / "b", config, model=wanted))
+    assert_equal_weights(Model.load(tmp_path / "a"), Model.load(tmp_path / "b"))
+
+
+def test_an_ignored_label_teaches_nothing(tmp_path, data):
+    marked = [replace(s, labels=np.where(s.labels == 3, 255, s.labels)) for s in data]
+    ignored = [s.ignoring(255) for s in marked]
+    for before, after in zip(marked, ignored, strict=True):
+        assert not (after.labels == 255).any()
+        np.testing.assert_array_equal(after.mask, before.labels != 255)
+    twice = ignored[0].ignoring(2)
+    np.testing.assert_array_equal(twice.mask, ~np.isin(marked[0].labels, (255, 2)))
+    assert data[0].ignoring(99) is data[0]
+    changed = [
+        replace(s, image=np.where(s.mask, s.image, s.image.max())) for s in ignored
+    ]
+    formulation = formulation_of(SMALL)
+    for sample in changed:
+        _, weight = formulation.encode(sample.labels, sample.mask)
+        assert not weight[:, ~sample.mask].any()
+    wanted = SMALL.replace(formulation="semantic")
+    model = drain(train(ignored, [], tmp_path / "m", options(), model=wanted))
+    assert 255 not in model.config.classes
+
+
+def test_names_and_colours_of_classes_are_kept_with_the_model(tmp_path, data):
+    samples = [replace(s, labels=np.minimum(s.labels, 2)) for s in data]
+    wanted = SMALL.replace(
+        formulation="semantic",
+        class_names=("cell", "debris"),
+        class_colours=("#e69f00", "#56B4E9"),
+    )
+    drain(train(samples, [], tmp_path / "m", options(), model=wanted))
+    config = Model.load(tmp_path / "m").config
+    assert config.names == {1: "cell", 2: "debris"}
+    assert config.colours == {1: "#e69f00", 2: "#56B4E9"}
+    for option, entries in (("class_names", ("a",)), ("class_colours", ("#000000",))):
+        wrong = SMALL.replace(formulation="semantic", **{option: entries})
+        with pytest.raises(ValueError, match=f"{option} has 1 entries but the classes"):
+            drain(train(samples, [], tmp_path / "n", options(), model=wrong))
 
 
 def two_sizes():

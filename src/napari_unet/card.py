@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .model_file import contents
-from .words import all_figures, clock, counted
+from .words import all_figures, class_name, clock, counted
 
 
 def describe(name: str, header: Mapping[str, Any]) -> list[str]:
@@ -36,6 +36,10 @@ def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{name}: {config.network}, {config.formulation}, {config.ndim}D, {inputs}"
     ]
+    if config.formulation == "semantic":
+        names = {str(value): name for value, name in config.names.items()}
+        known = ", ".join(class_name(c, names) for c in sorted(config.classes))
+        lines.append(f"classes: {known}")
     for threshold, value in thresholds.items():
         lines.append(f"threshold {threshold}: {value:g}")
     if config.object_size:

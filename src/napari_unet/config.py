@@ -7,6 +7,7 @@ text everywhere.
 from __future__ import annotations
 
 import operator
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -78,6 +79,14 @@ class ModelConfig(Config):
     classes: tuple[int, ...] = Field(
         (1,), description="Label values that a semantic model tells apart, without 0."
     )
+    class_names: tuple[str, ...] = Field(
+        (), description="Names of the classes, in the order of their values."
+    )
+    class_colours: tuple[str, ...] = Field(
+        (),
+        description="Colours of the classes, such as #e69f00, in the order of their "
+        "values.",
+    )
     border_width: int = Field(
         1, ge=1, le=3, description="Half the width of the touching border, in px."
     )
@@ -137,7 +146,22 @@ class ModelConfig(Config):
             )
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes {self.classes} must differ")
+        for colour in self.class_colours:
+            if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+                raise ValueError(
+                    f"class_colours holds {colour!r}; write a colour as #rrggbb"
+                )
         return self
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Name of each class that has one."""
+        return dict(zip(sorted(self.classes), self.class_names, strict=False))
+
+    @property
+    def colours(self) -> dict[int, str]:
+        """Colour of each class that has one."""
+        return dict(zip(sorted(self.classes), self.class_colours, strict=False))
 
     @property
     def channels(self) -> int:
@@ -185,10 +209,13 @@ class TrainConfig(Config):
         description="Weights are averaged over about 1 / (1 - average) steps; 0: not.",
     )
     loss: str = Field(
-        "ce+dice", description="Loss of the class maps: ce, dice or ce+dice."
+        "ce+dice",
+        description="Loss of the class maps: ce, dice, ce+dice, focal or tversky.",
     )
-    class_weights: tuple[float, ...] | None = Field(
-        None, description="Weight of background and each class in the cross-entropy."
+    class_weights: Literal["frequencies"] | tuple[float, ...] | None = Field(
+        None,
+        description="Weight of background and each class in the cross-entropy; "
+        "frequencies: the rarer, the more.",
     )
     validation: float = Field(
         0.1, ge=0, lt=1, description="Part of the data kept for validation."

@@ -35,11 +35,13 @@ class Report:
     matchings : one an image, for objects
     tables : confusion of classes, one an image, for a semantic model
     classes : label values that are classes; empty for objects
+    class_names : name of each class that has one
     groups : the group of each image, empty where none were given
     seconds, megapixels : time and size of what was segmented; None without a model
     """
 
     classes: tuple[int, ...] = ()
+    class_names: dict[int, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     matchings: list[metrics.Matching] = field(default_factory=list)
@@ -84,7 +86,10 @@ class Report:
         found = dice_iou(table, self.classes)
         return {
             "images": len(which),
-            "classes": {str(c): {"dice": d, "iou": i} for c, (d, i) in found.items()},
+            "classes": {
+                str(c): {"name": self.class_names.get(c, ""), "dice": d, "iou": i}
+                for c, (d, i) in found.items()
+            },
             "dice": float(np.mean([dice for dice, _ in found.values()])),
             "iou": float(np.mean([iou for _, iou in found.values()])),
         }
@@ -166,6 +171,8 @@ def evaluate(
             f"there are {len(samples)} images but {len(groups)} groups; give one each"
         )
     report = Report(classes=_classes(model))
+    if model is not None:
+        report.class_names = model.config.names
     _check(samples, "semantic" if report.classes else "instances")
     files = [] if predictions is None else _find(Path(predictions), samples)
     if report.classes:

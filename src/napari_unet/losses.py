@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+FOCAL_GAMMA = 2.0
+# What a false and a missed pixel cost; .5 and .5 would be Dice.
+TVERSKY_FALSE = 0.3
+TVERSKY_MISSED = 0.7
+
 PixelLoss = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
@@ -68,12 +73,7 @@ def dice(
     .. [1] F. Milletari, N. Navab, S.-A. Ahmadi, "V-Net", 3DV 2016.
     """
     del class_weights
-    if logits.shape[1] == 1:
-        probability, truth = torch.sigmoid(logits), target
-    else:
-        probability = torch.softmax(logits, 1)[:, 1:]
-        truth = F.one_hot(target[:, 0].round().long(), logits.shape[1])
-        truth = truth.movedim(-1, 1)[:, 1:].to(probability.dtype)
+    probability, truth = _classes(logits, target)
     both = (probability * truth * weight).flatten(2).sum(2)
     sums = ((probability + truth) * weight).flatten(2).sum(2)
     # + 1 px: an empty sample with an empty prediction is right, not undefined.
@@ -92,9 +92,80 @@ def cross_entropy_and_dice(
     )
 
 
+def focal(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy in which pixels that are right already count little.
+
+    The arguments are those of :func:`cross_entropy`. A pixel's entropy is multiplied by
+    (1 - p)^2, with p the probability of its true class.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+    """
+    if logits.shape[1] == 1:
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        if class_weights is None:
+            factor: Tensor | float = 1.0
+        else:
+            step = class_weights[1:] - class_weights[0]
+            factor = class_weights[0] + target * step
+        return weighted_mean(_focused(loss) * factor, weight)
+    index = target[:, 0].round().long()
+    loss = _focused(F.cross_entropy(logits, index, reduction="none"))
+    if class_weights is not None:
+        loss = loss * class_weights.to(loss.dtype)[index]
+    return weighted_mean(loss, weight[:, 0])
+
+
+def _focused(entropy: Tensor) -> Tensor:
+    """Multiply an entropy, -log p, by (1 - p)^gamma."""
+    return entropy * (-torch.expm1(-entropy)) ** FOCAL_GAMMA
+
+
+def tversky(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Soft Tversky loss: Dice in which missed pixels cost more than false ones.
+
+    The arguments are those of :func:`dice`.
+
+    References
+    ----------
+    .. [1] S. S. M. Salehi, D. Erdogmus, A. Gholipour, "Tversky Loss Function for Image
+       Segmentation Using 3D Fully Convolutional Deep Networks", MLMI 2017.
+    """
+    del class_weights
+    probability, truth = _classes(logits, target)
+    both = (probability * truth * weight).flatten(2).sum(2)
+    false = (probability * (1 - truth) * weight).flatten(2).sum(2)
+    missed = ((1 - probability) * truth * weight).flatten(2).sum(2)
+    sums = both + TVERSKY_FALSE * false + TVERSKY_MISSED * missed
+    # As for Dice: nothing predicted where nothing is, is right.
+    return (1 - (both + 0.5) / (sums + 0.5)).mean(1)
+
+
+def _classes(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return probability and truth of each class but background, (B, K, ...)."""
+    if logits.shape[1] == 1:
+        return torch.sigmoid(logits), target
+    probability = torch.softmax(logits, 1)[:, 1:]
+    truth = F.one_hot(target[:, 0].round().long(), logits.shape[1])
+    return probability, truth.movedim(-1, 1)[:, 1:].to(probability.dtype)
+
+
 LOSSES: dict[str, PixelLoss] = {
     "ce": cross_entropy,
     "dice": dice,
     "ce+dice": cross_entropy_and_dice,
+    "focal": focal,
+    "tversky": tversky,
 }
 """Losses of class maps by name."""

@@ -184,8 +184,17 @@ def about(
     from . import __version__
     from .device import pick_dtype
 
+    told: dict[str, Any] = {
+        "path": path,
+        "hash": model.hash(),
+        "thresholds": model.thresholds,
+    }
+    if not model.formulation.instances:
+        names, colours = model.config.names, model.config.colours
+        told["class_names"] = {str(c): name for c, name in names.items()}
+        told["class_colours"] = {str(c): colour for c, colour in colours.items()}
     return {
-        "model": {"path": path, "hash": model.hash(), "thresholds": model.thresholds},
+        "model": told,
         "options": {**config.model_dump(mode="json"), "channel": channel},
         "device": str(model.device),
         "number_format": str(pick_dtype(model.device, config.precision))[6:],

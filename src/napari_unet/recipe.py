@@ -65,7 +65,21 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         changes["strides"] = strides_for(
             samples[0].spacing, changes.get("depth", config.depth)
         )
-    return config.replace(**changes)
+    fitted = config.replace(**changes)
+    _check_classes(fitted)
+    return fitted
+
+
+def _check_classes(config: ModelConfig) -> None:
+    """Raise a ValueError unless each class has a name and a colour, or none has."""
+    for option in ("class_names", "class_colours"):
+        given = getattr(config, option)
+        if given and len(given) != len(config.classes):
+            values = ", ".join(map(str, sorted(config.classes)))
+            raise ValueError(
+                f"{option} has {len(given)} entries but the classes are {values}; "
+                "give one a class"
+            )
 
 
 def _classes_of(samples: Sequence[Sample]) -> tuple[int, ...]:

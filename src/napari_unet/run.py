@@ -19,6 +19,7 @@ from .config import ModelConfig, TrainConfig
 from .crops import Encoded, encode_all, image_weights
 from .device import pick_dtype
 from .events import Event, Note, Progress, StepDone
+from .formulations.base import rarities
 from .model import Model
 from .networks.layers import Dropout
 from .recipe import batch_of, epoch_steps, fit, hold_back, patch_of
@@ -187,6 +188,10 @@ def prepare(
         )
     encoded = yield from encode_all(training, model)
     judged = yield from encode_all(judges, model, judges=True)
+    if config.class_weights == "frequencies":
+        count = 2 if model.formulation.instances else max(2, model.formulation.channels)
+        targets = ((e.target, e.weight) for e in encoded)
+        config = config.replace(class_weights=rarities(targets, count))
     run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
     if start.model and not start.header:
         run.card["init"] = start.model.hash()

@@ -67,6 +67,14 @@ class Sample:
                 f"has {spatial}; use a mask of the image's shape"
             )
 
+    def ignoring(self, label: int) -> Sample:
+        """Return the sample with a label value that counts as not annotated."""
+        ignored = self.labels == label
+        if not ignored.any():
+            return self
+        mask = ~ignored if self.mask is None else self.mask & ~ignored
+        return replace(self, labels=np.where(ignored, 0, self.labels), mask=mask)
+
     @property
     def ndim(self) -> int:
         """Number of spatial axes, 2 or 3."""

@@ -59,6 +59,18 @@ def sentence(reason: str) -> str:
     return reason[0].upper() + reason[1:] + "." * (not reason.endswith("."))
 
 
+def class_name(value: int | str, names: Mapping[str, str]) -> str:
+    """Return what a class is called: its value, and its name if it has one.
+
+    Examples
+    --------
+    >>> class_name(2, {"2": "nucleus"}), class_name(3, {})
+    ('nucleus (2)', 'class 3')
+    """
+    name = names.get(str(value))
+    return f"{name} ({value})" if name else f"class {value}"
+
+
 def clock(seconds: float, digits: int = 1) -> str:
     """Return a time as people write it; `digits` after the point below a minute.
 

@@ -61,6 +61,8 @@ def load(
     groups: list[str] = []
     for dataset in datasets:
         loaded = drain(load_samples(dataset, channel=selection.channel), show)
+        if selection.ignore is not None:
+            loaded = [sample.ignoring(selection.ignore) for sample in loaded]
         groups += [dataset.group(sample) for sample in loaded]
         samples += _named_apart(loaded, {s.name for s in samples}, dataset.path)
     return samples, groups

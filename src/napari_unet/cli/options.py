@@ -39,6 +39,10 @@ class Selection:
         ),
     ] = ()
 
+    ignore: Annotated[
+        int | None, Parameter(help="Label value that means: not annotated.")
+    ] = None
+
     def conditions(self) -> dict[str, str]:
         """Return the column=value pairs of --where.
 

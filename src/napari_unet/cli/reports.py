@@ -14,7 +14,7 @@ from napari_unet.datasets import Dataset
 from napari_unet.events import Note, Progress, drain
 from napari_unet.files import make_folder
 from napari_unet.samples import Sample, data_hash
-from napari_unet.words import clock, counted
+from napari_unet.words import class_name, clock, counted
 from napari_unet.writers import write_json
 
 from .bars import Show
@@ -137,7 +137,8 @@ def _table(scores: Mapping[str, Any]) -> str:
         errors = (f"{number:,} {kind}" for kind, number in scores["errors"].items())
         lines.append(f"  {'errors':<10} {', '.join(errors)}")
     for value, row in scores.get("classes", {}).items():
-        lines.append(f"  class {value:<4} Dice {row['dice']:.3f}  IoU {row['iou']:.3f}")
+        name = class_name(value, {value: row["name"]})
+        lines.append(f"  {name:<10} Dice {row['dice']:.3f}  IoU {row['iou']:.3f}")
     name = "mean" if "classes" in scores else "foreground"
     lines.append(f"  {name:<10} Dice {scores['dice']:.3f}  IoU {scores['iou']:.3f}")
     return "\n".join(lines)

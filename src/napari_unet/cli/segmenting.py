@@ -10,7 +10,7 @@ from napari_unet import outputs
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress, drain
 from napari_unet.files import make_folder
-from napari_unet.words import clock, counted, width
+from napari_unet.words import class_name, clock, counted, width
 
 from .bars import Show
 from .data import check_writable
@@ -73,4 +73,5 @@ def _text(told: dict[str, Any]) -> str:
     if "objects" in told:
         found = [counted(told["objects"], "object"), width(told)]
         return ", ".join(filter(None, found))
-    return ", ".join(f"class {c} {part:.1%}" for c, part in told["classes"].items())
+    parts, names = told["classes"].items(), told["model"]["class_names"]
+    return ", ".join(f"{class_name(c, names)} {part:.1%}" for c, part in parts)

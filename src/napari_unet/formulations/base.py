@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -106,7 +106,7 @@ class Formulation(ABC):
         weights, count = config.class_weights, max(2, self.channels)
         if self.instances:
             count = 2
-        if weights is not None and len(weights) != count:
+        if weights not in (None, "frequencies") and len(weights) != count:
             raise ValueError(
                 f"class_weights has {len(weights)} numbers; give {count}: background "
                 "and each class"
@@ -152,10 +152,46 @@ class Formulation(ABC):
 
 
 def class_weights(config: TrainConfig, device: torch.device) -> Tensor | None:
-    """Return the config's class weights, if any, as the losses take them."""
-    if config.class_weights is None:
+    """Return the config's class weights, if any, as the losses take them.
+
+    "frequencies" were turned into numbers before: see :func:`rarities`.
+    """
+    weights = config.class_weights
+    if weights is None or isinstance(weights, str):
         return None
-    return torch.tensor(config.class_weights, device=device)
+    return torch.tensor(weights, device=device)
+
+
+def rarities(
+    targets: Iterable[tuple[np.ndarray, np.ndarray]], count: int
+) -> tuple[float, ...]:
+    """Return weights of classes by how rare they are: the median frequency over each.
+
+    Parameters
+    ----------
+    targets : iterable of (target, weight)
+        As :meth:`Formulation.encode` returns them; the first map tells the class.
+    count : int
+        Number of classes, background included.
+
+    Returns
+    -------
+    tuple of float
+        From 0.1 to 10; 1 for a class that is nowhere.
+
+    References
+    ----------
+    .. [1] D. Eigen, R. Fergus, "Predicting Depth, Surface Normals and Semantic Labels
+       with a Common Multi-Scale Convolutional Architecture", ICCV 2015.
+    """
+    pixels = np.zeros(count)
+    for target, weight in targets:
+        known_class = target[0][weight[0] > 0].astype(np.int64)
+        pixels += np.bincount(known_class, minlength=count)[:count]
+    there = pixels > 0
+    weights = np.ones(count)
+    weights[there] = np.median(pixels[there]) / pixels[there]
+    return tuple(np.round(np.clip(weights, 0.1, 10), 4).tolist())
 
 
 def table(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.words import clock, counted, width
+from napari_unet.words import class_name, clock, counted, width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +54,24 @@ class Outcome:
         return np.round(self.series.area * one, 6)
 
     @property
+    def names(self) -> dict[str, str]:
+        """Names of the classes that have one, by their values."""
+        return dict(self._model.get("class_names", {}))
+
+    @property
+    def colours(self) -> dict[int, str]:
+        """Colours of the classes that have one."""
+        colours = self._model.get("class_colours", {})
+        return {int(value): colour for value, colour in colours.items()}
+
+    @property
     def least(self) -> float:
         """The score that objects must have as training found."""
-        return float(self.about["model"]["thresholds"].get("score", 0.0))
+        return float(self._model.get("thresholds", {}).get("score", 0.0))
+
+    @property
+    def _model(self) -> dict[str, Any]:
+        return dict(self.about.get("model", {}))
 
     def passing(self, score: float) -> np.ndarray:
         """Return which objects have at least this score; all classes do."""
@@ -68,9 +83,12 @@ class Outcome:
         import pandas as pd  # a third of a second, which an opening dock has not
 
         if not self.instances:
-            parts = self.about["classes"]
-            columns = {"class": [int(c) for c in parts], "share": list(parts.values())}
-            return pd.DataFrame({"index": columns["class"], **columns})
+            parts, names = self.about["classes"], self.names
+            values = [int(c) for c in parts]
+            columns = {"index": values, "class": values, "share": list(parts.values())}
+            if names:
+                columns["name"] = [names.get(c, "") for c in parts]
+            return pd.DataFrame(columns)
         keep = self.passing(score)
         table = {
             "index": self.series.ids[keep],
@@ -92,8 +110,8 @@ class Outcome:
 
     def _found(self, score: float) -> list[str]:
         if not self.instances:
-            shares = self.about["classes"].items()
-            return [", ".join(f"class {c} {share:.1%}" for c, share in shares)]
+            shares, names = self.about["classes"].items(), self.names
+            return [", ".join(f"{class_name(c, names)} {p:.1%}" for c, p in shares)]
         keep = self.passing(score)
         count, total = int(keep.sum()), len(keep)
         what = counted(total, "object")

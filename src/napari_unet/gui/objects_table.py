@@ -33,6 +33,7 @@ HELP = {
     "score": "How sure the model is of the object, 0 to 1.",
     "frame": "Time point of the object, from 0.",
     "class": "Value of the class in the labels layer.",
+    "name": "Name of the class.",
     "share": "Part of the image that belongs to the class.",
 }
 FORMATS = {"id": "d", "class": "d", "frame": "d", "share": ".1%", "score": ".3f"}
@@ -44,6 +45,7 @@ class TableModel(SortedModel):
     def __init__(self) -> None:
         super().__init__()
         self._index = np.zeros(0, np.int64)
+        self._columns: list[np.ndarray] = []
         self._formats: list[str] = []
 
     @property
@@ -63,20 +65,30 @@ class TableModel(SortedModel):
             pairs = zip(names, columns, strict=True)
             self._formats = [FORMATS.get(n) or _format(values) for n, values in pairs]
             self._index = features["index"].to_numpy()
-        self.set_keys(names, columns)
+        self._columns = columns
+        self.set_keys(names, [_numbers(values) for values in columns])
         self.endResetModel()
 
     def text(self, column: int, row: int) -> str:
         """Return the text of a cell."""
-        return format(self._keys[column][row], self._formats[column])
+        return format(self._columns[column][row], self._formats[column])
 
     def help(self, name: str) -> str:
         """Return what a column means; its name may end in a unit."""
         return HELP[name.split()[0]]
 
 
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """Return numbers that sort as the values do, which may be words."""
+    if np.issubdtype(values.dtype, np.number):
+        return values
+    return np.unique(values.astype(str), return_inverse=True)[1]
+
+
 def _format(values: np.ndarray) -> str:
     """Return a format that gives the middle value four digits, all the same places."""
+    if not np.issubdtype(values.dtype, np.number):
+        return ""
     if np.issubdtype(values.dtype, np.integer) or not len(values):
         return ","
     middle = float(np.median(np.abs(values)))

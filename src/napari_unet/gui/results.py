@@ -138,7 +138,9 @@ class ResultLayer(QObject):
                 self.layer.colormap = label_colormap()
         else:
             classes = [int(c) for c in outcome.about["classes"]]
-            self.layer.colormap = DirectLabelColormap(color_dict=_colours(classes))
+            colours = _colours(classes)
+            colours.update(outcome.colours)
+            self.layer.colormap = DirectLabelColormap(color_dict=colours)
         # An axes string of the labels: what place_on() leaves in.
         axes = self._axes.removeprefix("C")
         self.layer.metadata = {

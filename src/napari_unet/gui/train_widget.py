@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
+from .classes import as_shown
 from .clipboard import Clipboard
 from .docks import find_dock, lie_on_the_other
 from .drops import accept_folders
@@ -115,7 +116,7 @@ class TrainWidget(QWidget):
         try:
             if self.why_not():
                 raise ValueError(self.why_not())
-            settings = self.form.settings()
+            settings = self._settings()
             items = self.table.items(settings.zero, settings.background)
             self._targets = self.table.targets()
         except ValueError as error:
@@ -250,6 +251,15 @@ class TrainWidget(QWidget):
         self.monitor.finish(self._text)
         self._data_changed()  # the name of the model is taken now
 
+    def _settings(self) -> Settings:
+        """Return what the form says, with classes as the layers show them."""
+        settings = self.form.settings()
+        if settings.model is None or self.table.folders:
+            return settings
+        layers = self.table.labels_layers()
+        model = as_shown(settings.model, layers, settings.background)
+        return replace(settings, model=model)
+
     def _pressed(self, settings: Settings) -> TrainPress:
         return TrainPress(
             self.table.press(settings.zero, settings.background),
@@ -271,7 +281,7 @@ class TrainWidget(QWidget):
         try:
             press = self._press
             if press is None:
-                press = self._pressed(self.form.settings())
+                press = self._pressed(self._settings())
                 self._targets = self.table.targets()
             config = in_steps(press.config, self._steps)
             files = with_files(replace(press, config=config), self._targets)
