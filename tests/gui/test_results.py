@@ -9,6 +9,7 @@ import pytest
 
 from napari_unet.config import PredictConfig
 from napari_unet.events import Block
+from napari_unet.gui import objects_table
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.measures import Outcome
 from napari_unet.gui.press import SegmentPress
@@ -211,6 +212,28 @@ def test_classes_have_colours_and_shares_but_no_scores(viewer):
     assert classes.summary(0.5) == "class 1 25.0%, class 3 2.0%   3.1 s on the GPU"
     result.set_score(0.8)
     assert np.array_equal(layer.data, labels)
+
+
+def test_classes_are_called_and_coloured_as_their_model_says(viewer):
+    labels = squares()
+    about = {"axes": "YX", "device": "cpu", "options": {"score": 0.0}}
+    about["classes"] = {"1": 0.25, "3": 0.02}
+    about["model"] = {
+        "class_names": {"1": "tumour", "3": "stroma"},
+        "class_colours": {"3": "#0072b2"},
+    }
+    series = outcome(labels, [0.9, 0.5, 0.7]).series
+    classes = Outcome(series, about, False, 2, None)
+    layer = written(viewer, classes).layer
+    assert layer.features["name"].tolist() == ["tumour", "stroma"]
+    assert np.allclose(layer.get_color(3)[:3], [0, 0x72 / 255, 0xB2 / 255], atol=1e-3)
+    assert classes.summary().startswith("tumour (1) 25.0%, stroma (3) 2.0%   ")
+    table = objects_table.TableModel()
+    table.set_features(layer.features)
+    cells = [[table.text(c, r) for c in range(3)] for r in table.order]
+    assert cells == [["1", "25.0%", "tumour"], ["3", "2.0%", "stroma"]]
+    table.sort(2)
+    assert [table.text(2, r) for r in table.order] == ["stroma", "tumour"]
 
 
 def test_no_objects_and_thousands(viewer):

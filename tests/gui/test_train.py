@@ -372,3 +372,19 @@ def test_the_menu_gives_a_dock_that_works(make_napari_viewer, qtbot, own_models)
     qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
     assert "cells preview" in viewer.layers
     assert len(list(own_models.iterdir())) == 1
+
+
+def test_classes_keep_the_names_and_colours_of_their_layer(dock, own_models):
+    labels = np.zeros((96, 128), np.int32)
+    labels[:40, :40], labels[50:, 60:] = 1, 4
+    layer = dock.viewer.layers["cells labels"]
+    layer.data = labels
+    layer.features = {"index": [0, 4], "name": ["nothing", "stroma"]}
+    dock.form.classes_button.click()
+    dock.train()
+    (folder,) = own_models.iterdir()
+    config = Model.load(folder).config
+    assert config.names == {1: "class 1", 4: "stroma"}
+    for value, colour in config.colours.items():
+        shown = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        assert np.allclose(shown, layer.get_color(value)[:3], atol=0.01)
