@@ -383,6 +383,24 @@ def test_nothing_is_linked_without_planes_or_objects(crowd):
     assert notes(events)[0].endswith("plane by plane (6 planes)")
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_another_size_of_a_pixel_is_told(ndim):
+    known = (0.3, 0.1, 0.1)[-ndim:]
+    model = echo(ndim, spacing=known, depth=1)
+    image = maps_of(model, blobs(1, (12, 40, 40)[-ndim:], 4, (3, 5)).labels)
+    for spacing in (known, tuple(1.2 * s for s in known), None):
+        assert not segmented(model, image, spacing=spacing)[0].notes
+    other = (*known[:-1], 0.2)
+    result, events = segmented(model, image, spacing=other)
+    (text,) = notes(events)
+    assert result.notes == (text,)
+    sizes = " x ".join(map(str, known))
+    assert f"0.1 x 0.2 µm but the model learnt from {sizes} µm, so less" in text
+    sized = echo(ndim, spacing=known, depth=1, object_size=8.0)
+    given = PredictConfig(object_size=8.0)
+    assert not segmented(sized, image, given, spacing=other)[0].notes
+
+
 # Options
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from .config import PredictConfig
-from .events import Progress
+from .events import Note, Progress
 from .model import Model
 from .prediction import Picture
 from .samples import Stats, intensity_stats
 from .tiling import blocks
 
 CHECKED_EDGE = 2048
+# Pixels larger or smaller by this are worth a word.
+OTHER_SPACING = 1.3
 
 
 def check_out(out: Any, picture: Picture) -> None:
@@ -40,6 +42,24 @@ def check_level(model: Model, config: PredictConfig) -> None:
         raise ValueError(
             f"level is {config.level} but {network} has {levels}; leave it out"
         )
+
+
+def other_spacing(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Iterator[Note]:
+    """Warn where pixels have another size than those that the model learnt from."""
+    known, here = model.config.spacing, picture.spacing
+    if not known or not here or model.config.any_size or config.object_size:
+        return
+    here = here[-len(known) :]
+    ratios = [a / b for a, b in zip(here, known, strict=True)]
+    if max(max(r, 1 / r) for r in ratios) < OTHER_SPACING:
+        return
+    told = (" x ".join(f"{s:.3g}" for s in spacing) for spacing in (here, known))
+    yield Note(
+        f"{picture.name}: a pixel is {next(told)} µm but the model learnt from "
+        f"{next(told)} µm, so less may be found; resample the image to that"
+    )
 
 
 def check_finite(picture: Picture) -> Iterator[Progress]:

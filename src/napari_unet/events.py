@@ -40,6 +40,17 @@ class Note(Event):
 
 
 @dataclass(frozen=True)
+class Memory(Event):
+    """About how much memory the training takes that is to start."""
+
+    bytes: float
+
+    def __str__(self) -> str:
+        """Return it as people write it: ``about 1.4 GB``."""
+        return f"about {self.bytes / 1e9:.1f} GB"
+
+
+@dataclass(frozen=True)
 class StepDone(Event):
     """One optimiser step of training."""
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_finite, check_level, check_out, check_stats, stats_of
+from .checks import (
+    check_finite,
+    check_level,
+    check_out,
+    check_stats,
+    other_spacing,
+    stats_of,
+)
 from .config import PredictConfig
 from .estimate import with_size
 from .events import Control, Event
@@ -113,11 +120,13 @@ def segment(
     stats = stats or stats_of(picture, model, config)
     check_stats(stats, picture)
     config = yield from with_size(model, picture, stats, config, kept)
+    notes = list(other_spacing(model, picture, config))
+    yield from notes
     job = Job(model, picture, config, control or Control(), stats, out, kept)
     yield from job.run()
     ids, score, area = yield from job.finish()
     seconds = time.monotonic() - began
-    notes = tuple(job.notes)
+    told = tuple(n.text for n in notes) + tuple(job.notes)
     return Result(
-        out, ids, score, area, stats, seconds, job.complete, notes, config.object_size
+        out, ids, score, area, stats, seconds, job.complete, told, config.object_size
     )

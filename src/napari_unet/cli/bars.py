@@ -6,7 +6,15 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from napari_unet.events import EpochEnd, Event, Note, Progress, StepDone, TileDone
+from napari_unet.events import (
+    EpochEnd,
+    Event,
+    Memory,
+    Note,
+    Progress,
+    StepDone,
+    TileDone,
+)
 from napari_unet.words import all_figures, clock, counted, headline, time_left
 
 if TYPE_CHECKING:
@@ -61,6 +69,8 @@ class Show:
         """Show one event."""
         if isinstance(event, Note):
             print(event.text, file=sys.stderr, flush=True)
+        elif isinstance(event, Memory):
+            print(f"memory: {event}", flush=True)
         elif isinstance(event, EpochEnd):
             self._figure = headline(event.metrics, event.objects)
             if self._bar is None:

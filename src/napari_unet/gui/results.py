@@ -139,7 +139,8 @@ class ResultLayer(QObject):
         else:
             classes = [int(c) for c in outcome.about["classes"]]
             colours = _colours(classes)
-            colours.update(outcome.colours)
+            for value, colour in outcome.colours.items():
+                colours[value] = colour
             self.layer.colormap = DirectLabelColormap(color_dict=colours)
         # An axes string of the labels: what place_on() leaves in.
         axes = self._axes.removeprefix("C")

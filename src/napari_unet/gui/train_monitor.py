@@ -17,7 +17,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.events import Control, EpochEnd, Event, Note, Progress, StepDone
+from napari_unet.events import (
+    Control,
+    EpochEnd,
+    Event,
+    Memory,
+    Note,
+    Progress,
+    StepDone,
+)
 from napari_unet.words import clock, counted, headline, sentence
 
 from .loss_plot import LossPlot
@@ -44,6 +52,7 @@ class TrainMonitor(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = ""
+        self._memory = ""
         self._pace: deque[StepDone] = deque(maxlen=MESSAGES)
         self.speed = QLabel()
         self.speed.setToolTip("Optimiser steps a second, over the last few seconds.")
@@ -67,6 +76,7 @@ class TrainMonitor(QWidget):
     def begin(self, name: str) -> None:
         """Show a new training of a model of this name."""
         self._name = name
+        self._memory = ""
         self._pace.clear()
         self.plot.clear()
         self.best.clear()
@@ -75,7 +85,10 @@ class TrainMonitor(QWidget):
 
     def take(self, event: Event) -> None:
         """Show an event."""
-        if isinstance(event, StepDone):
+        if isinstance(event, Memory):
+            self._memory = str(event)
+            self._say(self._memory)
+        elif isinstance(event, StepDone):
             self.plot.add_step(event)
             self._show_speed(event)
         elif isinstance(event, EpochEnd):
@@ -108,7 +121,8 @@ class TrainMonitor(QWidget):
         first = self._pace[0]
         seconds = event.seconds - first.seconds
         if seconds > 0:
-            self._say(f"{(event.step - first.step) / seconds:.1f} steps/s")
+            pace = f"{(event.step - first.step) / seconds:.1f} steps/s"
+            self._say(", ".join(filter(None, [self._memory, pace])))
 
     def _show_best(self, event: EpochEnd) -> None:
         if not event.best:
