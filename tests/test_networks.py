@@ -122,7 +122,7 @@ def test_parameter_counts_of_the_papers(name, million):
     assert parameters(build(config, 1)) == pytest.approx(million * 1e6, rel=0.02)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 @pytest.mark.parametrize(("depth", "width", "maps"), [(1, 2, 1), (2, 3, 4), (3, 4, 2)])
@@ -238,9 +238,8 @@ def test_norm_and_dropout_can_be_switched_off(name, ndim):
     full = network(network=name, ndim=ndim, dropout=(0.1, 0.0, 0.3))
     assert {nn.BatchNorm2d, nn.BatchNorm3d} & {type(m) for m in full.modules()}
     rates = [m.rate for m in full.modules() if isinstance(m, Dropout)]
-    # Encoder, bottleneck, decoder; none where 0.
-    places = {"unet++": [0.1, 0.1, 0.3, 0.1], "fcn": [0.1, 0.3]}
-    assert sorted(rates) == sorted(places.get(name, [0.1, 0.3, 0.1]))
+    assert set(rates) == {0.1, 0.3}  # none where 0
+    assert rates.count(0.3) == 1  # the bottleneck
 
 
 def test_strides_pool_only_where_they_say():
