@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from .layers import MAX_POOL, initialise
@@ -147,7 +148,25 @@ class Network(nn.Module):
 
     def outputs(self, image: Tensor, level: int | None = None) -> list[Tensor]:
         """Return all logits that training judges, each (B, maps, ...) of any size."""
-        size = image.shape[2:]
+        inner = (slice(None), slice(None), *(slice(n) for n in image.shape[2:]))
+        return [logits[inner] for logits in self.logits(self.inside(image, level))]
+
+    def inside(
+        self,
+        image: Tensor,
+        level: int | None = None,
+        without: Collection[Key] = (),
+    ) -> dict[Key, Tensor]:
+        """Return the features of all places, on the grid of the padded image.
+
+        Parameters
+        ----------
+        image : (B, C, ...) Tensor
+        level : int, optional
+            As of :meth:`forward`.
+        without : collection of tuple of int
+            Places whose features are 0 where they join others as skips.
+        """
         padded = _pad(image, self.divisor)
         features: dict[Key, Tensor] = {}
         for key, node in self.nodes.items():
@@ -156,10 +175,12 @@ class Network(nn.Module):
             source = node.up if node.down is None else node.down
             below = padded if source is None and not key[1] else None
             below = features[source] if source is not None else below
-            skips = [features[k] for k in node.skips]
+            skips = [
+                torch.zeros_like(features[k]) if k in without else features[k]
+                for k in node.skips
+            ]
             features[key] = self.stage(key, skips, below)
-        inner = tuple(slice(n) for n in size)
-        return [x[(slice(None), slice(None), *inner)] for x in self.logits(features)]
+        return features
 
     def forward(self, image: Tensor, level: int | None = None) -> Tensor:
         """Return logits (B, maps, ...) of an image (B, C, ...) of any size.
