@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import shaken
+from PIL import Image
 
+from napari_unet import sample_data
+from napari_unet.cli import main
 from napari_unet.config import ModelConfig
 from napari_unet.inside import (
     MOST_PIXELS,
@@ -13,6 +16,7 @@ from napari_unet.inside import (
     receptive_field,
     skips,
 )
+from napari_unet.inside_figures import draw
 from napari_unet.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.prediction import Picture
@@ -133,3 +137,23 @@ def test_too_large_a_part_is_one_sentence():
         look_inside(
             made(), picture(edge, edge), STATS, everywhere((edge, edge)), [(0, 0)]
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "ndim"), [("unet", 3), ("attention", 2), ("unet++", 2), ("fcn", 2)]
+)
+def test_levels_are_drawn(tmp_path, name, ndim):
+    model, path = made(name, ndim), tmp_path / "inside.png"
+    draw(model, picture(*(20, 60, 52)[-ndim:]), STATS, path)
+    with Image.open(path) as drawn:
+        assert drawn.size[0] > 1000 and np.asarray(drawn).std() > 10
+
+
+def test_the_command_line_draws_a_model_of_any_size(tmp_path, capsys):
+    path = tmp_path / "inside.png"
+    data = sample_data.folder("nuclei") / "test"
+    code = main(
+        ["look", str(data), "--model", "nuclei", "--inside", "--output", str(path)]
+    )
+    assert not code and path.exists()
+    assert capsys.readouterr().out.endswith(f"written: {path}\n")

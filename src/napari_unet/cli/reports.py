@@ -1,4 +1,4 @@
-"""``napari-unet evaluate, look, info, doctor``: what is there and how good it is."""
+"""``napari-unet evaluate, info, doctor``: what is there and how good it is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from napari_unet.card import describe
 from napari_unet.config import PredictConfig
-from napari_unet.datasets import Dataset
-from napari_unet.events import Note, Progress, drain
+from napari_unet.events import Note, drain
 from napari_unet.files import make_folder
 from napari_unet.samples import Sample, data_hash
 from napari_unet.words import class_name, clock, counted
 from napari_unet.writers import write_json
 
 from .bars import Show
-from .data import check_writable, find, keep_pairs, load
+from .data import check_writable, find, load
 from .options import Device, Selection
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ NO_OBJECTS = (
     "tells no objects apart, which the pictures of --output show; leave it out: --json "
     "writes the figures, and napari-unet look draws images"
 )
-LOOK_AT = 3  # images of each kind
 
 
 def evaluate(
@@ -69,7 +67,7 @@ def evaluate(
         json = json or output / "figures.json"
     if json is not None:
         check_writable(json.absolute().parent)
-    loaded = None if model is None else _load_model(model, device)
+    loaded = None if model is None else load_model(model, device)
     if output is not None and loaded is not None and not loaded.formulation.instances:
         raise ValueError(f"{model} {NO_OBJECTS}")
     with Show() as show:
@@ -144,85 +142,6 @@ def _table(scores: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def look(
-    data: tuple[Path, ...],
-    /,
-    *,
-    model: str,
-    output: Path = Path("look.png"),
-    seed: int = 0,
-    config: PredictConfig,
-    selection: Selection = Selection(),  # noqa: B008
-    device: Device = "auto",
-) -> None:
-    """Draw random training and validation images with truth and prediction.
-
-    Parameters
-    ----------
-    data
-        Folders with images and labels.
-    model
-        A model: the folder that training wrote, a file, or a built-in name.
-    output
-        The picture, a PNG file.
-    seed
-        Which images are drawn.
-    """
-    from napari_unet.figures import look as drawing
-    from napari_unet.segmentation import segment
-
-    check_writable(output.absolute().parent)
-    loaded = _load_model(model, device)
-    rng = np.random.default_rng(seed)
-    rows: list[tuple[str, Sample, np.ndarray]] = []
-    with Show() as show:
-        datasets = find(data, selection)
-        for kind, sample in _choose(datasets, loaded.card, rng, selection, show):
-            show(Progress("segmenting", len(rows)))
-            events = segment(
-                loaded,
-                sample.image,
-                config,
-                rgb=sample.rgb,
-                spacing=sample.spacing,
-                channels=sample.channels,
-                name=sample.name,
-            )
-            name = sample.name if len(sample.name) <= 24 else f"{sample.name[:21]}..."
-            rows.append((f"{kind}: {name}", sample, drain(events, show).labels))
-        drawing(rows, output, instances=loaded.formulation.instances)
-    print(f"written: {output}")
-
-
-def _choose(
-    datasets: Sequence[Dataset],
-    card: Mapping[str, Any],
-    rng: np.random.Generator,
-    selection: Selection,
-    show: Show,
-) -> list[tuple[str, Sample]]:
-    """Return random samples of training, validation, or else of what is there."""
-    chosen: list[tuple[str, Sample]] = []
-    pairs = [(d, i) for d in datasets for i in range(len(d.pairs))]
-    for kind in ("training", "validation", "image"):
-        names = set(card.get(kind, {}).get("names", ()))
-        # A time-lapse is one pair, but a name a frame.
-        series = {name.rpartition("_t")[0] for name in names}
-        known = [
-            (dataset, i)
-            for dataset, i in pairs
-            if kind == "image" or dataset.pairs[i].name in names | series
-        ]
-        if kind == "image" and chosen:
-            break
-        for number in rng.permutation(len(known))[:LOOK_AT]:
-            dataset, i = known[number]
-            samples, _ = load([keep_pairs(dataset, [i])], selection, show)
-            fitting = [s for s in samples if s.name in names] or samples
-            chosen.append((kind, fitting[rng.integers(len(fitting))]))
-    return chosen
-
-
 def info(
     model: str,
     /,
@@ -234,7 +153,7 @@ def info(
     model
         A model: the folder that training wrote, a file, or a built-in name.
     """
-    loaded = _load_model(model, "cpu")
+    loaded = load_model(model, "cpu")
     first, *others = describe(model, loaded.header())
     print("\n".join([first, loaded.network.summary(), *others]))
     print(f"hash: {loaded.hash()}")
@@ -280,7 +199,8 @@ def doctor(
     return 2 if any(f.severity == "error" for f in findings) else 0
 
 
-def _load_model(path: str, device: str) -> Model:
+def load_model(path: str, device: str) -> Model:
+    """Load a model; torch comes with it."""
     from napari_unet.model import Model
 
     return Model.load(path, device)

@@ -1,0 +1,132 @@
+"""``napari-unet look``: pictures of what a model does, and of what happens inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.config import PredictConfig
+from napari_unet.datasets import Dataset
+from napari_unet.events import Progress, drain
+from napari_unet.samples import Sample
+
+from .bars import Show
+from .data import check_writable, find, keep_pairs, load
+from .options import Device, Selection
+from .reports import load_model
+
+if TYPE_CHECKING:
+    from napari_unet.model import Model
+
+LOOK_AT = 3  # images of each kind
+
+
+def look(
+    data: tuple[Path, ...],
+    /,
+    *,
+    model: str,
+    output: Path = Path("look.png"),
+    seed: int = 0,
+    inside: bool = False,
+    config: PredictConfig,
+    selection: Selection = Selection(),  # noqa: B008
+    device: Device = "auto",
+) -> None:
+    """Draw random training and validation images with truth and prediction.
+
+    With --inside, draw the features that the network computes of one of them.
+
+    Parameters
+    ----------
+    data
+        Folders with images and labels.
+    model
+        A model: the folder that training wrote, a file, or a built-in name.
+    output
+        The picture, a PNG file.
+    seed
+        Which images are drawn.
+    inside
+        Draw features instead: a row a level of the network, the contracting path on the
+        left, the expanding path on the right, and what each skip is worth.
+    """
+    from napari_unet.figures import look as drawing
+    from napari_unet.segmentation import segment
+
+    check_writable(output.absolute().parent)
+    loaded = load_model(model, device)
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[str, Sample, np.ndarray]] = []
+    with Show() as show:
+        datasets = find(data, selection)
+        chosen = _choose(datasets, loaded.card, rng, selection, show)
+        if inside:
+            _draw_inside(loaded, chosen[-1][1], config, output, show)
+            return
+        for kind, sample in chosen:
+            show(Progress("segmenting", len(rows)))
+            events = segment(
+                loaded,
+                sample.image,
+                config,
+                rgb=sample.rgb,
+                spacing=sample.spacing,
+                channels=sample.channels,
+                name=sample.name,
+            )
+            name = sample.name if len(sample.name) <= 24 else f"{sample.name[:21]}..."
+            rows.append((f"{kind}: {name}", sample, drain(events, show).labels))
+        drawing(rows, output, instances=loaded.formulation.instances)
+    print(f"written: {output}")
+
+
+def _draw_inside(
+    model: Model, sample: Sample, config: PredictConfig, output: Path, show: Show
+) -> None:
+    from napari_unet.checks import stats_of
+    from napari_unet.estimate import with_size
+    from napari_unet.inside_figures import draw
+    from napari_unet.prediction import Picture
+    from napari_unet.resampling import resampled
+
+    picture = Picture(
+        sample.image, sample.rgb, sample.spacing, sample.channels, sample.name
+    )
+    model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
+    stats = stats_of(picture, model, config)
+    config = drain(with_size(model, picture, stats, config), show)
+    draw(model, resampled(picture, model, config.object_size), stats, output)
+    print(f"{sample.name}\nwritten: {output}")
+
+
+def _choose(
+    datasets: Sequence[Dataset],
+    card: Mapping[str, Any],
+    rng: np.random.Generator,
+    selection: Selection,
+    show: Show,
+) -> list[tuple[str, Sample]]:
+    """Return random samples of training, validation, or else of what is there."""
+    chosen: list[tuple[str, Sample]] = []
+    pairs = [(d, i) for d in datasets for i in range(len(d.pairs))]
+    for kind in ("training", "validation", "image"):
+        names = set(card.get(kind, {}).get("names", ()))
+        # A time-lapse is one pair, but a name a frame.
+        series = {name.rpartition("_t")[0] for name in names}
+        known = [
+            (dataset, i)
+            for dataset, i in pairs
+            if kind == "image" or dataset.pairs[i].name in names | series
+        ]
+        if kind == "image" and chosen:
+            break
+        for number in rng.permutation(len(known))[:LOOK_AT]:
+            dataset, i = known[number]
+            samples, _ = load([keep_pairs(dataset, [i])], selection, show)
+            fitting = [s for s in samples if s.name in names] or samples
+            chosen.append((kind, fitting[rng.integers(len(fitting))]))
+    return chosen
