@@ -71,7 +71,8 @@ def run(way: str, draw: int, given: argparse.Namespace) -> dict[str, Any]:
         return found
     where = {"modality": "stained"}
     stained: list[Sample] = drain(load_samples(find_pairs(given.data, where=where)))
-    trained = {p.name for p in find_pairs(given.data, split="train", where=where)}
+    split = find_pairs(given.data, split="train", where=where)
+    trained = {pair.name for pair in split.pairs}
     rng = np.random.default_rng(draw)
     chosen = rng.permutation(sorted(trained))[: given.images]
     few = [s for s in stained if s.name in chosen]

@@ -90,9 +90,9 @@ def merge(image):
 CHANGES = {
     "float, below zero": (lambda image: image.astype(np.float32) * 1e-3 - 7, 0.03),
     "16 bits": (lambda image: image.astype(np.uint16) * 13 + 400, 0.03),
-    "dark on bright": (lambda image: image.max() - image, 0.1),
+    "dark on bright": (lambda image: image.max() - image, 0.2),
     "grey as RGB": (lambda image: np.repeat(image, 3, axis=0), 0.03),
-    "RGB merge": (merge, 0.1),
+    "RGB merge": (merge, 0.15),
 }
 
 

@@ -42,7 +42,7 @@ class ModelConfig(Config):
     network: str = Field(
         "unet",
         description="Architecture of the network: unet, residual, unet++, attention, "
-        "dense or fcn.",
+        "dense or fcn; or, to compare with, a pixel classifier: forest, tree or svm.",
     )
     formulation: str = Field(
         "instances",

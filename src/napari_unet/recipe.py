@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .config import ModelConfig, TrainConfig
+from .pixel_features import BASELINES
 from .samples import Sample, split
 from .sizes import KNOWN_SIZE, typical_size
 
@@ -20,6 +21,8 @@ VOXELS_A_STEP = 2**18
 # and too dear to lose.
 LEAST_OBJECTS = 20
 MOST_EPOCH_STEPS = 200
+# Fewer held-back objects than this would pick model and thresholds by chance.
+LEAST_JUDGES = 8
 # More label values than this are the numbers of objects.
 MOST_CLASSES = 20
 # Images whose objects differ by more than this are resampled to one object size.
@@ -49,8 +52,14 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
     if config.formulation == "semantic" and "classes" not in given:
         changes["classes"] = _classes_of(samples)
     if config.formulation == "instances":
+        scaled = config.network not in BASELINES  # which learn no size
+        if not scaled and config.any_size:
+            raise ValueError(
+                f"any_size is given for network {config.network}, which cannot tell "
+                "sizes; leave it out, or choose another network"
+            )
         if "any_size" not in given:
-            changes["any_size"] = ndim == 2 and _differ_in_size(samples)
+            changes["any_size"] = scaled and ndim == 2 and _differ_in_size(samples)
         if config.object_size is None:
             any_size = changes.get("any_size", config.any_size)
             changes["object_size"] = KNOWN_SIZE if any_size else typical_size(samples)
@@ -209,8 +218,13 @@ def hold_back(
     samples: Sequence[Sample], config: TrainConfig, formulation: str
 ) -> tuple[list[Sample], list[Sample]]:
     """Divide samples into those to train on and those that judge; few all train."""
-    if formulation == "instances":
-        objects = sum(len(np.unique(s.labels[s.labels > 0])) for s in samples)
-        if objects < LEAST_OBJECTS:
-            return list(samples), []
-    return split(samples, config.validation, config.seed)
+    if formulation == "instances" and _objects(samples) < LEAST_OBJECTS:
+        return list(samples), []
+    training, judges = split(samples, config.validation, config.seed)
+    if formulation == "instances" and _objects(judges) < LEAST_JUDGES:
+        return list(samples), []
+    return training, judges
+
+
+def _objects(samples: Sequence[Sample]) -> int:
+    return sum(len(np.unique(s.labels[s.labels > 0])) for s in samples)

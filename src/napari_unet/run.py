@@ -20,8 +20,10 @@ from .crops import Encoded, encode_all, image_weights
 from .device import pick_dtype
 from .events import Event, Note, Progress, StepDone
 from .formulations.base import rarities
+from .memory import tell_memory
 from .model import Model
 from .networks.layers import Dropout
+from .pixel_features import BASELINES
 from .recipe import batch_of, epoch_steps, fit, hold_back, patch_of
 from .samples import Sample, Stats, data_hash
 from .start import start_of
@@ -168,12 +170,14 @@ def prepare(
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
     start = start_of(folder, config, model_config, init, resume, device)
+    if start.model is not None:
+        refuse(start.model.config.network, "init")
     config = start.config
     wanted = fit(start.wanted, samples) if start.model is None else start.model.config
     everything = [*samples, *(validation or [])]
-    yield from _examine(everything, wanted)
+    yield from examine(everything, wanted)
     model = start.model or Model.create(wanted, config.seed, device)
-    _check(model, everything, config)
+    check_fit(model, everything, config)
     if validation is None:
         training, judges = hold_back(samples, config, wanted.formulation)
     else:
@@ -186,6 +190,7 @@ def prepare(
             f"({len(start.header['data'])} images, now {len(data)} or changed); give "
             "the same, or train with --init into a new folder"
         )
+    yield from tell_memory(model, everything, patch, config)
     encoded = yield from encode_all(training, model)
     judged = yield from encode_all(judges, model, judges=True)
     if config.class_weights == "frequencies":
@@ -201,7 +206,16 @@ def prepare(
     return run
 
 
-def _check(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
+def refuse(network: str, option: str) -> None:
+    """Raise a ValueError if a network of this name is a pixel classifier."""
+    if network in BASELINES:
+        raise ValueError(
+            f"network {network} is fitted anew each time, from nothing; leave out "
+            f"--{option}"
+        )
+
+
+def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
     """Raise a ValueError unless samples and options fit the model."""
     for sample in samples:
         if sample.ndim != model.config.ndim:
@@ -245,7 +259,11 @@ def _new_run(
         batch,
         epoch_steps(seen, patch, batch, config.steps),
         data,
-        _card(config, parts, [e.given for e in judged], data, patch, batch),
+        {
+            **card_of(config, parts, [e.given for e in judged], data),
+            "patch": list(patch),
+            "batch": batch,
+        },
     )
 
 
@@ -260,21 +278,18 @@ def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     )
 
 
-def _card(
+def card_of(
     config: TrainConfig,
     training: Sequence[Sample],
     held_back: Sequence[Sample],
     data: list[dict[str, Any]],
-    patch: tuple[int, ...],
-    batch: int,
 ) -> dict[str, Any]:
+    """Return what the card of a model says of its data and options."""
     return {
         "data": data,
         "training": {"names": [s.name for s in training], "images": len(training)},
         "validation": {"names": [s.name for s in held_back], "images": len(held_back)},
         "options": config.model_dump(mode="json", exclude_defaults=True),
-        "patch": list(patch),
-        "batch": batch,
         "seed": config.seed,
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "numpy")
@@ -295,7 +310,8 @@ def _restore(
     restore(tensors, networks, run.optimizer)
 
 
-def _examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
+def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
+    """Raise what is wrong with the data as a ValueError, and tell what is odd."""
     yield Progress("checking", 0, len(samples))
     findings = doctor.check(samples, formulation=config.formulation)
     doctor.raise_errors(findings)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .baselines import fit_baseline, wants_baseline
 from .config import ModelConfig, TrainConfig
-from .crops import draw, encode_views
+from .crops import Encoded, draw, encode_views
 from .device import free_memory, is_out_of_memory
 from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
@@ -76,9 +77,16 @@ def train(
     >>> model = drain(train(samples, None, "kidney"))  # doctest: +SKIP
     """
     config = config or TrainConfig()
-    control = control or Control()
+    control, place = control or Control(), Path(folder)
+    if wants_baseline(place, model, init, resume):
+        fitted, shown = yield from fit_baseline(
+            samples, validation, place, config, model, device, control
+        )
+        yield from _illustrate(fitted, shown)
+        fitted.save(place)
+        return Model.load(place, device)
     run = yield from prepare(
-        samples, validation, Path(folder), config, model, init, resume, device
+        samples, validation, place, config, model, init, resume, device
     )
     if run.counters.step == 0:
         # From here on a kill leaves a model that loads and a run that resumes.
@@ -259,7 +267,12 @@ def _finish(run: Run) -> Generator[Event, None, None]:
         found = yield from validate(best, run.validation, run.config)
         best.thresholds = dict(found.thresholds)
         best.card["validation"] |= found.summary()
-    shown = (run.validation or run.training)[0]
+    yield from _illustrate(best, (run.validation or run.training)[0])
+    best.save(run.folder)
+
+
+def _illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
+    """Give a model its thumbnail: the middle of a sample, and what it makes of it."""
     middle = tuple(
         slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
         for n in shown.sample.shape
@@ -267,7 +280,6 @@ def _finish(run: Run) -> Generator[Event, None, None]:
     labels = yield from labels_at(best, shown.sample, shown.stats, middle)
     image = shown.sample.image[(slice(None), *middle)]
     best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
-    best.save(run.folder)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -168,6 +168,7 @@ def _describe(
     from napari_unet.formulations import formulation_of
     from napari_unet.model import Model
     from napari_unet.networks import build
+    from napari_unet.pixel_features import BASELINES
     from napari_unet.recipe import fit
 
     where = pick_device(device)
@@ -185,7 +186,9 @@ def _describe(
     wanted = Model.load(start, "cpu").config if start else fit(model, samples)
     with torch.device("meta"):
         network = build(wanted, formulation_of(wanted).channels)
-    shape = f"{wanted.ndim}D, depth {wanted.depth}, width {wanted.width}"
+    shape = f"{wanted.ndim}D"
+    if wanted.network not in BASELINES:
+        shape += f", depth {wanted.depth}, width {wanted.width}"
     print(f"network: {wanted.network}, {wanted.formulation}, {shape}")
     print(f"  {network.summary().splitlines()[-1]}")
 

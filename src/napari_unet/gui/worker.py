@@ -234,12 +234,14 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
 
 def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str]]]:
     yield Progress("starting torch", 0)
+    import sklearn.ensemble  # noqa: F401 - so that the first press is quick
     import torch
 
-    from napari_unet import training  # noqa: F401 - so that the first press is quick
+    from napari_unet import training  # noqa: F401
     from napari_unet.formulations import FORMULATIONS
     from napari_unet.losses import LOSSES
     from napari_unet.networks import NETWORKS
+    from napari_unet.pixel_features import BASELINES
 
     # The first optimiser of a process imports the other half of torch: seconds that
     # the first press of Start would wait for.
@@ -248,7 +250,7 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
     return {
-        "network": list(NETWORKS),
+        "network": [*NETWORKS, *BASELINES],
         "formulation": list(FORMULATIONS),
         "loss": list(LOSSES),
         "device": devices,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_unet.pixel_features import BASELINES
+
 from .attention import AttentionUNet
 from .base import Network as Network
 from .dense import DenseUNet
@@ -39,6 +41,8 @@ def known(name: str, members: dict[str, Any], kind: str) -> Any:
 def build(config: ModelConfig, maps: int) -> Network:
     """Make the untrained network that a model config describes.
 
+    A pixel classifier has the interface of a network, but nothing to train.
+
     Parameters
     ----------
     config : ModelConfig
@@ -50,7 +54,10 @@ def build(config: ModelConfig, maps: int) -> Network:
     ValueError
         If the network's name is not known.
     """
-    kind = known(config.network, NETWORKS, "network")
+    kind = known(config.network, {**NETWORKS, **BASELINES}, "network")
+    if config.network in BASELINES:
+        classifier: Network = kind(config, maps)
+        return classifier
     network: Network = kind(
         config.ndim,
         config.channels,
