@@ -111,7 +111,7 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word():
 # --- options from the config models -------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "train", "segment"])
+@pytest.mark.parametrize("command", ["", "train", "segment", "compare"])
 def test_help_loads_no_torch(command):
     code = (
         "import sys; from napari_unet.cli import main; "
@@ -193,10 +193,13 @@ def test_only_what_the_user_gave_is_set(line, expected):
         ("--minutes abc", "minutes: Input should be a valid number"),
         ("--minutes 1 --steps 3", "minutes and steps are given; choose one of them"),
         ("--augment.scaling 9", "augment.scaling: Input should be less than or equal"),
-        ("--norm foo", 'Choose from: "batch", "none"'),
+        ("--norm foo", 'Choose from: "batch", "group", "none"'),
         ("--minuts 3", "Unknown option: --minuts. Did you mean --minutes? See"),
         ("--formulation blobs", "formulation 'blobs' is not known; choose one of"),
-        ("--network vnet", "network 'vnet' is not known; choose one of unet"),
+        (
+            "--network vnet",
+            "network 'vnet' is not known; choose one of attention, dense, fcn, forest",
+        ),
         ("--loss foo", "loss 'foo' is not known; choose one of"),
         ("--preset foo", "preset 'foo' is not known; choose one of guide"),
         ("--patch 128", "patch 128 is larger than the image"),
@@ -253,7 +256,8 @@ def test_a_preset_lies_under_explicit_options():
 def test_all_commands_are_there():
     names = {name for name in app if not name.startswith("-")}
     assert names == {
-        *("demo", "train", "segment", "evaluate", "look", "info", "doctor", "open")
+        *("demo", "train", "segment", "evaluate", "compare", "look", "info"),
+        *("doctor", "open"),
     }
 
 

@@ -152,9 +152,9 @@ def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match="formulation 'flows' is not .*instances, sem"):
         formulation("flows")
     with pytest.raises(
-        ValueError, match="loss 'focal' is not known.*ce, ce.dice, dice"
+        ValueError, match="loss 'hinge' is not known.*ce, ce.dice, dice, focal, tv"
     ):
-        formulation().check(TrainConfig(loss="focal"))
+        formulation().check(TrainConfig(loss="hinge"))
     with pytest.raises(ValueError, match="class_weights has 3 numbers; give 2"):
         formulation().check(TrainConfig(class_weights=(1, 2, 3)))
 

@@ -253,7 +253,7 @@ def starved(monkeypatch, made, most, error=None):
     """Let the network fail above so many pixels; returns the sizes that it saw."""
     run, sizes = made.maps, []
 
-    def maps(images, precision="auto"):
+    def maps(images, precision="auto", level=None):
         pixels = int(np.prod(images.shape[2:]))
         sizes.append(pixels)
         if pixels > most:
@@ -331,7 +331,7 @@ def test_tiles_are_chosen_to_fit_into_memory(monkeypatch):
     monkeypatch.setattr(prediction, "available_memory", lambda device: 64 * 2**20)
     plan = plan_tiles(made, shape, PredictConfig())
     pixels = {np.prod([s.stop - s.start for s in t.read]) for t in plan}
-    bytes_ = max(pixels) * prediction.LIVE_FEATURES * 4 * made.config.width
+    bytes_ = max(pixels) * made.network.live * 4 * made.config.width
     assert len(plan) > 1 and bytes_ <= 16 * 2**20 * 1.1
     monkeypatch.setattr(prediction, "available_memory", lambda device: 0)
     assert plan_tiles(made, shape, PredictConfig())
