@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
+from .comparing import compare
 from .demo import demo, open_files
+from .looking import look
 from .options import options
-from .reports import doctor, evaluate, info, look
+from .reports import doctor, evaluate, info
 from .segmenting import segment
 from .training import train
 
@@ -36,6 +38,7 @@ app = App(
 )
 for command in (demo, train, segment, evaluate, look, info, doctor):
     app.command(options(command))
+app.command(options(compare, leave_out=("network", "seed")))
 app.command(options(open_files), name="open")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, TypeGuard, get_origin, get_type_hints
 
@@ -61,12 +61,18 @@ class Selection:
         return {column: value for column, _, value in pairs}
 
 
-def options(command: Command) -> Command:
+def options(command: Command, leave_out: Collection[str] = ()) -> Command:
     """Spread the parameters of a command that are config models into options.
 
     A parameter annotated with a subclass of Config gets one option a field; the
     command is called with the config made of those that the user gave, so that
     `model_fields_set` tells which.
+
+    Parameters
+    ----------
+    command : callable
+    leave_out : collection of str
+        Fields that become no options.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def options(command: Command) -> Command:
     """
     hints = get_type_hints(command, include_extras=True)
     kinds = {name: hint for name, hint in hints.items() if _is_config(hint)}
-    mirrors = {name: _mirror(kind) for name, kind in kinds.items()}
+    mirrors = {name: _mirror(kind, leave_out) for name, kind in kinds.items()}
 
     @functools.wraps(command)
     def spread(*args: Any, **given: Any) -> int | None:
@@ -109,7 +115,7 @@ def _summary(kind: type[Config]) -> str:
     return (kind.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
-def _mirror(kind: type[Config]) -> type:
+def _mirror(kind: type[Config], leave_out: Collection[str]) -> type:
     """Return a dataclass with the same fields, all None: what the user gave.
 
     cyclopts could take the config model itself, but would then drop every value but the
@@ -118,8 +124,10 @@ def _mirror(kind: type[Config]) -> type:
     entries: list[tuple[str, Any, Any]] = []
     for name, info in kind.model_fields.items():
         hint: Any
+        if name in leave_out:
+            continue
         if _is_config(info.annotation):
-            nested = _mirror(info.annotation)
+            nested = _mirror(info.annotation, leave_out)
             title = Group(_summary(info.annotation), sort_key=2)
             hint = Annotated[nested, Parameter(group=title)]
             entries.append((name, hint, field(default_factory=nested)))
