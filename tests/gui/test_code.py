@@ -114,7 +114,7 @@ def test_a_file_is_segmented_alike(trained, data, tmp_path, monkeypatch, config)
 
 def test_only_what_differs_is_written(trained, data):
     file = data / "images" / "discs 0.tif"
-    press = SegmentPress("discs 0", file, "YX", "nuclei", PredictConfig(score=0.0))
+    press = SegmentPress("discs 0", file, "YX", "nuclei", PredictConfig(score=None))
     assert "PredictConfig" not in segment_python(press)
     assert segment_command(press) == (
         f"napari-unet segment {shlex.quote(str(file))} --model nuclei "

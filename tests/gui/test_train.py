@@ -57,6 +57,7 @@ def test_start_trains_the_pair_and_the_model_is_chosen(dock, own_models, notices
 
 
 def test_the_best_is_told_with_its_objects(dock):
+    dock.set(SHORT.replace(validation=0.4))
     dock.train()
     text = dock.monitor.best.text()
     found = Model.load(models().chosen_path, "cpu").card["validation"]
@@ -196,7 +197,7 @@ def test_pause_stops_the_steps_until_resume(dock, qtbot):
 
 
 def test_stop_keeps_the_best_and_chooses_it(dock, own_models):
-    dock.set(LONG)
+    dock.set(LONG.replace(validation=0.4))
     dock.press()
     dock.wait_for_steps(2)
     dock.press("stop")

@@ -283,7 +283,10 @@ class SegmentWidget(QWidget):
         result = self._result()
         if result is None or result.press is None:
             return
-        config = result.press.config.replace(score=result.score)
+        outcome = result.outcome
+        as_found = outcome is not None and result.score == outcome.least
+        score = None if as_found else result.score
+        config = result.press.config.replace(score=score)
         press = replace(result.press, config=config)
         self.clipboard.copy(kind, WRITERS[kind], with_file(press, result.image))
 
