@@ -13,7 +13,6 @@ from napari_unet.inside import (
     MOST_PIXELS,
     look_inside,
     places,
-    receptive_field,
     skips,
 )
 from napari_unet.inside_figures import draw
@@ -112,23 +111,12 @@ def test_coarse_features_lie_on_the_middle_of_their_pixels():
     for features in found.values():
         spot = np.unravel_index(features.maps[0].argmax(), features.maps[0].shape)
         place = [
-            t + s * i
-            for t, s, i in zip(features.translate, features.stride, spot, strict=True)
+            first + stride * i + (stride - 1) / 2
+            for first, stride, i in zip(
+                features.start, features.stride, spot, strict=True
+            )
         ]
         assert np.abs(np.array(place) - (43.5, 67.5)).max() <= 4 + features.stride[0]
-
-
-def test_the_receptive_field_is_what_a_pixel_depends_on():
-    model, image = made(), picture(96, 96)
-    (rows, columns) = receptive_field(model, (48, 50))
-    assert (rows.start + rows.stop - 1) / 2 == 48
-    _, _, maps = look_inside(model, image, STATS, everywhere((96, 96)), [])
-    for outside in (rows.start - 1, rows.stop):
-        changed = image.array.copy()
-        changed[0, outside] += 5
-        other = look_inside(model, Picture(changed), STATS, everywhere((96, 96)), [])[2]
-        np.testing.assert_array_equal(maps[:, 48, 50], other[:, 48, 50])
-    assert columns.stop - columns.start == 2 * model.halo[1] + 1
 
 
 def test_too_large_a_part_is_one_sentence():

@@ -514,15 +514,20 @@ def test_the_guide_preset_is_the_guides_training():
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
 
 
-def test_the_rate_rises_stays_and_falls(tmp_path, data, monkeypatch):
-    rates = []
-    step = torch.optim.AdamW.step
+@pytest.fixture
+def rates(monkeypatch):
+    """The learning rate of each step, as it is taken."""
+    found, step = [], torch.optim.AdamW.step
 
     def told(optimizer, *args, **kwargs):
-        rates.append(optimizer.param_groups[0]["lr"])
+        found.append(optimizer.param_groups[0]["lr"])
         return step(optimizer, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", told)
+    return found
+
+
+def test_the_rate_rises_stays_and_falls(tmp_path, data, rates):
     config = options(steps=20, warmup=4, decay=0.5, rate=0.01)
     drain(train(data, [], tmp_path / "m", config, model=SMALL))
     assert rates[:5] == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01])
@@ -530,15 +535,10 @@ def test_the_rate_rises_stays_and_falls(tmp_path, data, monkeypatch):
     assert rates[-1] == pytest.approx(0.001)
 
 
-def test_the_rate_falls_too_where_the_budget_is_a_time(tmp_path, data, monkeypatch):
-    rates, clock = [], itertools.count(2 * int(time.monotonic()))
-    step = torch.optim.AdamW.step
-
-    def told(optimizer, *args, **kwargs):
-        rates.append(optimizer.param_groups[0]["lr"])
-        return step(optimizer, *args, **kwargs)
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", told)
+def test_the_rate_falls_too_where_the_budget_is_a_time(
+    tmp_path, data, rates, monkeypatch
+):
+    clock = itertools.count(2 * int(time.monotonic()))
     monkeypatch.setattr(run.time, "monotonic", lambda: next(clock) / 2)
     config = options(steps=None, minutes=2, warmup=0, decay=0.5, rate=0.01)
     drain(train(data, [], tmp_path / "m", config, model=SMALL))
@@ -555,15 +555,7 @@ def test_the_rate_falls_too_where_the_budget_is_a_time(tmp_path, data, monkeypat
     assert_equal_weights(Model.load(tmp_path / "m"), Model.load(tmp_path / "n"))
 
 
-def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, monkeypatch):
-    rates = []
-    step = torch.optim.AdamW.step
-
-    def told(optimizer, *args, **kwargs):
-        rates.append(optimizer.param_groups[0]["lr"])
-        return step(optimizer, *args, **kwargs)
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", told)
+def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, rates):
     control = Control()
     control.update(data[0].name, (slice(0, 9), slice(0, 9)), np.zeros((9, 9)), None)
     config = options(warmup=0, decay=0.5, rate=0.01)

@@ -31,9 +31,9 @@ from .pixel_features import (
 from .pixel_fitting import FITS
 from .prediction import plan_tiles
 from .recipe import fit, hold_back
-from .run import card_of, check_fit, examine, refuse
+from .run import card_of
 from .samples import Sample, data_hash
-from .start import start_of
+from .start import check_fit, examine, refuse, start_of
 from .tiling import grow
 from .validation import Validation, validate
 

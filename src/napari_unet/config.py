@@ -6,14 +6,14 @@ text everywhere.
 
 from __future__ import annotations
 
-import operator
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .augment_config import AugmentConfig
-from .options import Config, checked
+from .options import Config, Precision, checked
+from .predict_config import PredictConfig
 from .presets import PRESETS
 
 __all__ = [
@@ -26,13 +26,6 @@ __all__ = [
     "checked",
 ]
 
-Precision = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    Field(
-        description="Number format inside the network; auto takes 16 bits only where "
-        "the hardware gains by it."
-    ),
-]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -243,78 +236,4 @@ class TrainConfig(Config):
         edges = self.patch if isinstance(self.patch, tuple) else (self.patch,)
         if any(e is not None and not 8 <= e <= 4096 for e in edges):
             raise ValueError(f"patch {self.patch} must lie within 8 to 4096 px")
-        return self
-
-
-class PredictConfig(Config):
-    """How an image is segmented."""
-
-    threshold: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Foreground threshold; None: the one that training found.",
-    )
-    score: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Objects with a lower score are left out; None: as training found.",
-    )
-    smallest: int | None = Field(
-        None,
-        ge=0,
-        description="Objects of fewer px are left out; None: as training found.",
-    )
-    object_size: float | None = Field(
-        None,
-        gt=0,
-        description="Diameter of the objects in px; the image is resampled to the size "
-        "that the model knows. None: it has it, or is estimated by a model that knows "
-        "any size.",
-    )
-    link: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="A stack on a 2D model: objects of neighbouring planes are joined "
-        "where they share this part of the smaller one; 0: not.",
-    )
-    intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
-        None,
-        description="Intensities that become 0 and 1, a channel; None: from the image.",
-    )
-    accurate: bool = Field(
-        False,
-        description="Average over mirrored images: better, 4 times slower (3D: 8).",
-    )
-    level: int | None = Field(
-        None,
-        ge=1,
-        description="unet++: of which of its U-Nets the result is, from 1, the "
-        "shallowest and fastest; None: the deepest.",
-    )
-    tile: int | None = Field(
-        None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
-    )
-    memory: float | None = Field(
-        None,
-        gt=0,
-        description="Most memory for a tile, in GB; None: a quarter of what is free, "
-        "2 at most.",
-    )
-    block: int = Field(
-        2048, ge=64, le=16384, description="Edge of the blocks that are decoded, in px."
-    )
-    precision: Precision = "auto"
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if self.intensity is not None:
-            low, high = self.intensity
-            if len(low) != len(high) or not all(map(operator.lt, low, high)):
-                raise ValueError(
-                    f"intensity {self.intensity} must hold as many low as high values, "
-                    "each low one below its high one"
-                )
         return self

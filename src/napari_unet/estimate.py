@@ -142,7 +142,10 @@ def estimate_size(
         close = CLOSE if best.worth > SURE else NEAR
         if not best.worth or abs(best.size) < close:
             break
-        looks.append(look(_step(best.wanted)))
+        zoom = _step(best.wanted)
+        if zoom in [seen.zoom for seen in looks]:
+            break
+        looks.append(look(zoom))
         yield Progress("estimating the size", len(looks), len(looks) + 1)
         best = max(looks, key=_trust)
     zoom = _step(best.wanted)

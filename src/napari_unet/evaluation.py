@@ -220,19 +220,10 @@ def _segment(
     config: PredictConfig | None,
     control: Control,
 ) -> Generator[Event, None, np.ndarray | None]:
-    from .segmentation import segment
+    from .segmentation import segment_sample
 
     began = time.perf_counter()
-    result = yield from segment(
-        model,
-        sample.image,
-        config,
-        rgb=sample.rgb,
-        spacing=sample.spacing,
-        channels=sample.channels,
-        name=sample.name,
-        control=control,
-    )
+    result = yield from segment_sample(model, sample, config, control)
     if not result.complete:
         return None
     report.seconds = (report.seconds or 0.0) + time.perf_counter() - began

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .events import Box
+from .checks import stats_of
+from .config import PredictConfig
+from .estimate import with_size
+from .events import Box, Event
 from .model import Model
 from .networks.attention import AttentionGate
 from .networks.base import Key
 from .prediction import Picture
+from .resampling import resampled
 from .samples import Stats
 from .tiling import grow, within
 
@@ -35,12 +39,6 @@ class Features:
     maps: np.ndarray
     stride: tuple[int, ...]
     start: tuple[int, ...]
-
-    @property
-    def translate(self) -> tuple[float, ...]:
-        """Where the centre of the first pixel lies, in px of the image, an axis."""
-        pairs = zip(self.start, self.stride, strict=True)
-        return tuple(start + (stride - 1) / 2 for start, stride in pairs)
 
 
 def places(model: Model) -> dict[Key, str]:
@@ -71,6 +69,25 @@ def skips(model: Model) -> list[Key]:
     return sorted(used)
 
 
+def as_seen(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Generator[Event, None, tuple[Picture, Stats]]:
+    """Return an image as the network sees it, and what becomes 0 and 1 in it.
+
+    Resampled to the size of objects that a model of any size knows.
+
+    Raises
+    ------
+    ValueError
+        If the image does not fit the model.
+    """
+    array = picture.array
+    model.check(array.shape, picture.rgb, picture.channels, picture.name)
+    stats = stats_of(picture, model, config)
+    config = yield from with_size(model, picture, stats, config)
+    return resampled(picture, model, config.object_size), stats
+
+
 def look_inside(
     model: Model,
     picture: Picture,
@@ -85,7 +102,7 @@ def look_inside(
     ----------
     model : Model
     picture : Picture
-        As the network sees it: resampled already, for a model of any size.
+        As :func:`as_seen` returns it.
     stats : Stats
         Intensities that become 0 and 1.
     box : tuple of slice
@@ -142,12 +159,6 @@ def look_inside(
     return features, gates, maps[(slice(None), *inner)]
 
 
-def receptive_field(model: Model, place: Sequence[int]) -> Box:
-    """Return the box of pixels on which the prediction at one pixel depends."""
-    halo = model.halo
-    return tuple(slice(p - h, p + h + 1) for p, h in zip(place, halo, strict=True))
-
-
 def _aligned(box: Box, divisor: Sequence[int]) -> Box:
     """Begin the box where the poolings of the whole image do."""
     return tuple(
@@ -155,7 +166,7 @@ def _aligned(box: Box, divisor: Sequence[int]) -> Box:
     )
 
 
-def _catch(name: str, caught: dict[str, torch.Tensor]):  # type: ignore[no-untyped-def]
+def _catch(name: str, caught: dict[str, torch.Tensor]) -> Callable[..., None]:
     def hook(module: object, given: object, result: torch.Tensor) -> None:
         del module, given
         caught[name] = result

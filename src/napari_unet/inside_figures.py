@@ -29,7 +29,7 @@ def draw(model: Model, picture: Picture, stats: Stats, path: str | Path) -> None
     ----------
     model : Model
     picture : Picture
-        As the network sees it: resampled already, for a model of any size.
+        As :func:`napari_unet.inside.as_seen` returns it.
     stats : Stats
         Intensities that become 0 and 1.
     path : str or Path

@@ -9,8 +9,16 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    Field(
+        description="Number format inside the network; auto takes 16 bits only where "
+        "the hardware gains by it."
+    ),
+]
 
 LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import numpy as np
 
+from .crops import Encoded
 from .events import Box, Control, Event, Preview
 from .model import Model
 from .prediction import Picture, predict_maps
@@ -14,6 +15,7 @@ from .resampling import resize, zoomed
 from .run import Run
 from .samples import Sample, Stats, intensity_stats
 from .sizes import zoom_of
+from .thumbnail import EDGE, thumbnail
 from .tiling import grow, within
 
 
@@ -66,3 +68,14 @@ def labels_at(
         return labels.astype(np.int32)
     numbers = np.searchsorted(np.concatenate([[0], found.ids]), labels)
     return numbers.astype(np.int32)
+
+
+def illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
+    """Give a model its thumbnail: the middle of a sample, and what it makes of it."""
+    middle = tuple(
+        slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
+        for n in shown.sample.shape
+    )
+    labels = yield from labels_at(best, shown.sample, shown.stats, middle)
+    image = shown.sample.image[(slice(None), *middle)]
+    best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)

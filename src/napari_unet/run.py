@@ -6,32 +6,29 @@ import copy
 import importlib.metadata
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from . import doctor
 from .checkpoint import Counters, clean, restore, save_state
 from .config import ModelConfig, TrainConfig
 from .crops import Encoded, encode_all, image_weights
 from .device import pick_dtype
-from .events import Event, Note, Progress, StepDone
+from .events import Event, StepDone
 from .formulations.base import rarities
 from .memory import tell_memory
 from .model import Model
 from .networks.layers import Dropout
-from .pixel_features import BASELINES
 from .recipe import batch_of, epoch_steps, fit, hold_back, patch_of
 from .samples import Sample, Stats, data_hash
-from .start import start_of
+from .start import check_fit, examine, start_of
 from .validation import Validation
 
 DEFAULT_MINUTES = 10.0
 WEIGHT_DECAY = 1e-4
-MOST_NOTES = 5
 
 
 @dataclass
@@ -170,8 +167,6 @@ def prepare(
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
     start = start_of(folder, config, model_config, init, resume, device)
-    if start.model is not None:
-        refuse(start.model.config.network, "init")
     config = start.config
     wanted = fit(start.wanted, samples) if start.model is None else start.model.config
     everything = [*samples, *(validation or [])]
@@ -204,27 +199,6 @@ def prepare(
         _restore(run, start.header, start.tensors)
     clean(folder)
     return run
-
-
-def refuse(network: str, option: str) -> None:
-    """Raise a ValueError if a network of this name is a pixel classifier."""
-    if network in BASELINES:
-        raise ValueError(
-            f"network {network} is fitted anew each time, from nothing; leave out "
-            f"--{option}"
-        )
-
-
-def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise a ValueError unless samples and options fit the model."""
-    for sample in samples:
-        if sample.ndim != model.config.ndim:
-            raise ValueError(
-                f"{sample.name}: the image is {sample.ndim}D but the model is "
-                f"{model.config.ndim}D; give {model.config.ndim}D images"
-            )
-        model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
-    model.formulation.check(config)
 
 
 def _new_run(
@@ -308,21 +282,3 @@ def _restore(
     run.averaged.thresholds = dict(run.counters.thresholds)
     networks = {"network": run.model.network, "averaged": run.averaged.network}
     restore(tensors, networks, run.optimizer)
-
-
-def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
-    """Raise what is wrong with the data as a ValueError, and tell what is odd."""
-    yield Progress("checking", 0, len(samples))
-    findings = doctor.check(samples, formulation=config.formulation)
-    doctor.raise_errors(findings)
-    for finding in findings[:MOST_NOTES]:
-        yield Note(str(finding))
-    if len(findings) > MOST_NOTES:
-        yield Note(
-            f"{len(findings) - MOST_NOTES} more findings; `napari-unet doctor` lists "
-            "all"
-        )
-    if config.formulation == "semantic":
-        values = ", ".join(map(str, config.classes))
-        what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
-        yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")

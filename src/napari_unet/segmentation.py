@@ -23,7 +23,7 @@ from .events import Control, Event
 from .kept import KeptMaps
 from .model import Model
 from .prediction import Picture
-from .samples import Stats, check_image
+from .samples import Sample, Stats, check_image
 from .segment_job import Job
 
 
@@ -129,4 +129,23 @@ def segment(
     told = tuple(n.text for n in notes) + tuple(job.notes)
     return Result(
         out, ids, score, area, stats, seconds, job.complete, told, config.object_size
+    )
+
+
+def segment_sample(
+    model: Model,
+    sample: Sample,
+    config: PredictConfig | None = None,
+    control: Control | None = None,
+) -> Generator[Event, None, Result]:
+    """Segment the image of a sample; its labels play no part. See :func:`segment`."""
+    return segment(
+        model,
+        sample.image,
+        config,
+        rgb=sample.rgb,
+        spacing=sample.spacing,
+        channels=sample.channels,
+        name=sample.name,
+        control=control,
     )

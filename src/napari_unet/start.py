@@ -1,17 +1,24 @@
-"""What a run starts from: nothing, another model, or where it was before."""
+"""What a run starts from, and what must be right before it does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import doctor
 from .checkpoint import has_state, read_state
 from .config import ModelConfig, TrainConfig, checked
+from .events import Event, Note, Progress
 from .model import Model
 from .model_file import WEIGHTS
+from .pixel_features import BASELINES
+from .samples import Sample
+
+MOST_NOTES = 5
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ def start_of(
         wanted = model.config  # killed between its first two files, before any step
     elif init is not None:
         model = init if isinstance(init, Model) else Model.load(init, device)
+        refuse(model.config.network, "init")
         return Start(config, wanted, model)
     return Start(config, wanted)
 
@@ -71,3 +79,42 @@ def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
     if any(budget.values()):
         stored = {**stored, **budget}
     return checked(TrainConfig, stored)
+
+
+def refuse(network: str, option: str) -> None:
+    """Raise a ValueError if a network of this name is a pixel classifier."""
+    if network in BASELINES:
+        raise ValueError(
+            f"network {network} is fitted anew each time, from nothing; leave out "
+            f"--{option}"
+        )
+
+
+def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
+    """Raise a ValueError unless samples and options fit the model."""
+    for sample in samples:
+        if sample.ndim != model.config.ndim:
+            raise ValueError(
+                f"{sample.name}: the image is {sample.ndim}D but the model is "
+                f"{model.config.ndim}D; give {model.config.ndim}D images"
+            )
+        model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
+    model.formulation.check(config)
+
+
+def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
+    """Raise what is wrong with the data as a ValueError, and tell what is odd."""
+    yield Progress("checking", 0, len(samples))
+    findings = doctor.check(samples, formulation=config.formulation)
+    doctor.raise_errors(findings)
+    for finding in findings[:MOST_NOTES]:
+        yield Note(str(finding))
+    if len(findings) > MOST_NOTES:
+        yield Note(
+            f"{len(findings) - MOST_NOTES} more findings; `napari-unet doctor` lists "
+            "all"
+        )
+    if config.formulation == "semantic":
+        values = ", ".join(map(str, config.classes))
+        what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
+        yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")

@@ -13,14 +13,13 @@ import torch
 
 from .baselines import fit_baseline, wants_baseline
 from .config import ModelConfig, TrainConfig
-from .crops import Encoded, draw, encode_views
+from .crops import draw, encode_views
 from .device import free_memory, is_out_of_memory
 from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
-from .preview import labels_at, preview
+from .preview import illustrate, preview
 from .run import Run, prepare
 from .samples import Sample
-from .thumbnail import EDGE, thumbnail
 from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
@@ -82,7 +81,7 @@ def train(
         fitted, shown = yield from fit_baseline(
             samples, validation, place, config, model, device, control
         )
-        yield from _illustrate(fitted, shown)
+        yield from illustrate(fitted, shown)
         fitted.save(place)
         return Model.load(place, device)
     run = yield from prepare(
@@ -267,19 +266,8 @@ def _finish(run: Run) -> Generator[Event, None, None]:
         found = yield from validate(best, run.validation, run.config)
         best.thresholds = dict(found.thresholds)
         best.card["validation"] |= found.summary()
-    yield from _illustrate(best, (run.validation or run.training)[0])
+    yield from illustrate(best, (run.validation or run.training)[0])
     best.save(run.folder)
-
-
-def _illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
-    """Give a model its thumbnail: the middle of a sample, and what it makes of it."""
-    middle = tuple(
-        slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
-        for n in shown.sample.shape
-    )
-    labels = yield from labels_at(best, shown.sample, shown.stats, middle)
-    image = shown.sample.image[(slice(None), *middle)]
-    best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -55,7 +55,7 @@ def look(
         left, the expanding path on the right, and what each skip is worth.
     """
     from napari_unet.figures import look as drawing
-    from napari_unet.segmentation import segment
+    from napari_unet.segmentation import segment_sample
 
     check_writable(output.absolute().parent)
     loaded = load_model(model, device)
@@ -69,15 +69,7 @@ def look(
             return
         for kind, sample in chosen:
             show(Progress("segmenting", len(rows)))
-            events = segment(
-                loaded,
-                sample.image,
-                config,
-                rgb=sample.rgb,
-                spacing=sample.spacing,
-                channels=sample.channels,
-                name=sample.name,
-            )
+            events = segment_sample(loaded, sample, config)
             name = sample.name if len(sample.name) <= 24 else f"{sample.name[:21]}..."
             rows.append((f"{kind}: {name}", sample, drain(events, show).labels))
         drawing(rows, output, instances=loaded.formulation.instances)
@@ -87,19 +79,15 @@ def look(
 def _draw_inside(
     model: Model, sample: Sample, config: PredictConfig, output: Path, show: Show
 ) -> None:
-    from napari_unet.checks import stats_of
-    from napari_unet.estimate import with_size
+    from napari_unet.inside import as_seen
     from napari_unet.inside_figures import draw
     from napari_unet.prediction import Picture
-    from napari_unet.resampling import resampled
 
     picture = Picture(
         sample.image, sample.rgb, sample.spacing, sample.channels, sample.name
     )
-    model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
-    stats = stats_of(picture, model, config)
-    config = drain(with_size(model, picture, stats, config), show)
-    draw(model, resampled(picture, model, config.object_size), stats, output)
+    seen, stats = drain(as_seen(model, picture, config), show)
+    draw(model, seen, stats, output)
     print(f"{sample.name}\nwritten: {output}")
 
 
