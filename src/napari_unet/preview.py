@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -12,30 +12,35 @@ from .events import Box, Control, Event, Preview
 from .model import Model
 from .prediction import Picture, predict_maps
 from .resampling import resize, zoomed
-from .run import Run
 from .samples import Sample, Stats, intensity_stats
 from .sizes import zoom_of
 from .thumbnail import EDGE, thumbnail
 from .tiling import grow, within
 
 
-def preview(run: Run, control: Control) -> Generator[Event, None, None]:
-    """Show what the averaged weights make of the place that was asked for.
+def preview(
+    model: Model,
+    given: Sequence[Sample],
+    stats: dict[str, Stats],
+    control: Control,
+    step: int,
+) -> Generator[Event, None, None]:
+    """Show what the weights make of the place that was asked for, after a step.
 
-    The place is in an image as it was given: the split may have cut it in two.
+    The place is in an image as it was given: the split may have cut it in two. What
+    its intensities are is kept in `stats` by its name.
     """
     view = control.view
     if view is None:
         return
-    for sample in run.given:
+    for sample in given:
         if sample.name == view.name:
-            if sample.name not in run.stats:
-                run.stats[sample.name] = intensity_stats(
-                    sample.image, sample.rgb, run.averaged.config.percentiles
+            if sample.name not in stats:
+                stats[sample.name] = intensity_stats(
+                    sample.image, sample.rgb, model.config.percentiles
                 )
-            stats = run.stats[sample.name]
-            labels = yield from labels_at(run.averaged, sample, stats, view.box)
-            yield Preview(view, labels, run.counters.step)
+            labels = yield from labels_at(model, sample, stats[sample.name], view.box)
+            yield Preview(view, labels, step)
             return
 
 

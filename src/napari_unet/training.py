@@ -81,6 +81,8 @@ def train(
         fitted, shown = yield from fit_baseline(
             samples, validation, place, config, model, device, control
         )
+        given = [*samples, *(validation or [])]
+        yield from preview(fitted, given, {}, control, 1)
         yield from illustrate(fitted, shown)
         fitted.save(place)
         return Model.load(place, device)
@@ -108,7 +110,9 @@ def train(
         if run.counters.step % run.epoch_steps == 0:
             last = run.counters.step
             yield from _end_epoch(run)
-            yield from preview(run, control)
+            yield from preview(
+                run.averaged, run.given, run.stats, control, run.counters.step
+            )
     if run.counters.step > last or not run.counters.history:
         yield from _end_epoch(run)
     yield from _finish(run)

@@ -5,6 +5,7 @@ import shutil
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from conftest import blobs
 
 from napari_unet.config import ModelConfig, TrainConfig
@@ -94,6 +95,19 @@ def test_pixels_that_nobody_annotated_do_not_count():
     np.testing.assert_array_equal(sample.mask, labels > 0)
     assert set(np.unique(sample.labels)) == {0, 1}
     assert (labels == 7).any()  # the array that was given is as it was
+
+
+def test_a_label_that_is_ignored_teaches_nothing_in_layers_and_folders(tmp_path):
+    layer = pair(ignored=1)
+    (sample,), _ = drain(load([layer]))
+    np.testing.assert_array_equal(sample.mask, layer.labels != 1)
+    assert 1 not in sample.labels
+    for kind, array in (("images", layer.image.array[0]), ("labels", layer.labels)):
+        (tmp_path / kind).mkdir()
+        tifffile.imwrite(tmp_path / kind / "cells.tif", array)
+    (of_folder,), _ = drain(load([Folder(tmp_path, ignored=1)]))
+    np.testing.assert_array_equal(of_folder.mask, sample.mask)
+    np.testing.assert_array_equal(of_folder.labels, sample.labels)
 
 
 def test_without_any_background_the_remedy_is_said():

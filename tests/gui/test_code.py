@@ -212,7 +212,7 @@ def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
         sample = blobs(seed, (72, 80), 12)
         image = viewer.add_image(np.stack([sample.image[0]] * 2), name=f"image {seed}")
         labels = viewer.add_labels(sample.labels, name=f"labels {seed}")
-        options = {"use": use, "zero": "unknown", "background": 1}
+        options = {"use": use, "zero": "unknown", "background": 1, "ignored": 2}
         pairs.append(
             Annotated(
                 image_of(image, "CYX", channel=1), labels_of(labels, "YX"), **options
@@ -233,6 +233,13 @@ def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
     assert_same_training(pressed, executed(code, viewer=viewer)["model"])
     with pytest.raises(ValueError, match="for training only"):
         train_command(press)
+
+
+def test_the_command_line_ignores_the_same_label(data, tmp_path):
+    items = (pair(data, 0, ignored=3), FolderPress(data, ignored=3))
+    words = shlex.split(train_command(TrainPress(items, tmp_path, SHORT)))
+    assert words[words.index("--ignore") + 1] == "3"
+    assert "ignored=3" in train_python(TrainPress(items, tmp_path, SHORT))
 
 
 def test_some_pairs_of_a_folder_are_named_by_their_files(data, tmp_path):

@@ -6,6 +6,7 @@ from conftest import blobs
 from napari.layers import Image, Labels
 
 from napari_unet.gui import matching
+from napari_unet.gui.annotated import Meaning
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.matching import fits, labels_on, usual_zero
 from napari_unet.gui.pairs import PairsTable
@@ -118,12 +119,12 @@ def test_the_image_and_its_labels_are_chosen(viewer, table):
     assert row.image == viewer.layers["a"]
     assert row.labels == viewer.layers["a labels"]
     assert table.why_not() == ""
-    (item,) = table.items()
+    (item,) = table.items(Meaning())
     assert (item.image.name, item.use, item.zero) == ("a", "automatic", "background")
 
 
 def test_labels_are_copied_when_training_starts(viewer, table):
-    (item,) = table.items()
+    (item,) = table.items(Meaning())
     viewer.layers["a labels"].data[:] = 5
     assert not item.labels.any()
 
@@ -208,8 +209,10 @@ def test_objects_are_counted_again_after_edits(viewer, table, qtbot):
     layer.selected_label = 77
     layer.paint((2, 2), 77)
     qtbot.waitUntil(lambda: row.count.text() == "6 objects")
-    table.set_background(77)
+    table.set_meaning(Meaning(background=77))
     assert row.count.text() == "5 objects"
+    table.set_meaning(Meaning(background=77, ignored=1))
+    assert row.count.text() == "4 objects"
 
 
 def test_large_labels_are_not_counted(viewer, table, qtbot, monkeypatch):
@@ -223,7 +226,7 @@ def test_a_folder_says_what_it_holds(table, qtbot):
     (row,) = table.folders
     qtbot.waitUntil(lambda: row.name.text() == "nuclei: 8 pairs")
     row.use_box.setCurrentText("training")
-    assert table.items()[-1].use == "training"
+    assert table.items(Meaning())[-1].use == "training"
     table.add_folder(folder("nuclei"))
     assert len(table.folders) == 1
 

@@ -216,12 +216,39 @@ def test_known_axes_are_not_asked_but_can_be_changed(viewer, docked):
     assert row.line.isVisibleTo(picker) and not row.choices_box.isVisibleTo(picker)
 
 
-def test_a_flat_image_has_nothing_to_change(viewer, docked):
+def test_a_flat_image_has_no_other_axes(viewer, docked):
     picker = docked()
-    button = picker.axes_row.change_button
+    row = picker.axes_row
+    button = row.change_button
     assert not button.isEnabled() and button.toolTip() == "Choose an image first."
     viewer.add_image(noise(40, 50))
-    assert not button.isEnabled() and "no others" in button.toolTip()
+    button.click()
+    assert row.spacing.isVisibleTo(picker) and row.line.isVisibleTo(picker)
+    assert not row.choices_box.isVisibleTo(picker)
+    assert not row.spacing.button.isEnabled()
+    assert row.spacing.button.toolTip() == "Give a number above 0 for each axis first."
+
+
+def test_the_size_of_a_voxel_can_be_said(viewer, docked):
+    image = viewer.add_image(noise(28, 40, 50), axis_labels=("z", "y", "x"))
+    labels = viewer.add_labels(np.zeros((28, 40, 50), int))
+    viewer.layers.selection.active = image
+    picker = docked()
+    row = picker.axes_row
+    row.change_button.click()
+    boxes = row.spacing.boxes
+    assert all(box.isVisibleTo(picker) and box.text() == "?" for box in boxes.values())
+    for axis, value in zip("ZYX", (2, 0.25, 0.25), strict=True):
+        boxes[axis].setValue(value)
+    row.spacing.button.click()
+    assert picker.image().spacing == (2, 0.25, 0.25)
+    assert picker.shape_text() == "Z Y X  28 x 40 x 50  2 x 0.25 x 0.25 µm"
+    for layer in (image, labels):
+        np.testing.assert_allclose(layer.scale, (2, 0.25, 0.25))
+    row.change_button.click()
+    assert [box.text() for box in boxes.values()] == ["2", "0.25", "0.25"]
+    boxes["Z"].setValue(0)
+    assert not row.spacing.button.isEnabled()
 
 
 def test_too_many_axes_are_one_sentence(viewer, docked):

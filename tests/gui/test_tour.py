@@ -82,7 +82,7 @@ def test_from_a_sample_to_corrected_objects(viewer, qtbot, notices):
 
     train.form.train_form.set_value(QUICK)
     train.form.model_form.set_value(SMALL)
-    assert train.form.zero == "background", "a sample is annotated all over"
+    assert train.form.labels_mean.zero == "background", "a sample is annotated all over"
     train.buttons.start.click()
     best = train.monitor.best  # of the first epoch that found an object
     qtbot.waitUntil(

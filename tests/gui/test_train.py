@@ -21,6 +21,7 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Preview, StepDone, View
 from napari_unet.gui import train_preview, worker
+from napari_unet.gui.annotated import Meaning
 from napari_unet.gui.models import models
 from napari_unet.gui.train_widget import TrainWidget
 from napari_unet.sample_data import folder
@@ -80,15 +81,18 @@ def test_the_core_gets_what_the_form_says(dock):
     config = TrainConfig(steps=7, rate=1e-3, validation=0.2)
     dock.set(config, ModelConfig(depth=3))
     dock.form.classes_button.click()
-    dock.form.unknown_button.click()
-    dock.form.background_box.setValue(4)
+    dock.form.labels_mean.unknown_button.click()
+    dock.form.labels_mean.background_box.setValue(4)
     settings = dock.form.settings()
     assert settings.config == config
     assert settings.model == ModelConfig(depth=3, formulation="semantic")
-    assert (settings.zero, settings.background) == ("unknown", 4)
+    assert settings.meaning == Meaning("unknown", 4)
+    dock.form.labels_mean.ignored_box.setValue(9)
+    settings = dock.form.settings()
+    assert settings.meaning == Meaning("unknown", 4, 9)
     assert settings.device == "cpu"  # as the preferences say
-    (item,) = dock.table.items(settings.zero, settings.background)
-    assert (item.zero, item.background) == ("unknown", 4)
+    (item,) = dock.table.items(settings.meaning)
+    assert (item.zero, item.background, item.ignored) == ("unknown", 4, 9)
 
 
 def test_the_budget_is_in_minutes_unless_the_options_say_otherwise(dock):
@@ -122,21 +126,21 @@ def test_painted_labels_have_no_default_of_what_zero_means(make_napari_viewer, q
     viewer = make_napari_viewer()
     add_pair(viewer)
     dock = Dock(viewer, qtbot)
-    assert dock.form.zero is None
+    assert dock.form.labels_mean.zero is None
     assert not dock.buttons.start.isEnabled()
     assert "what 0 means" in dock.buttons.start.toolTip()
-    dock.form.background_button.click()
+    dock.form.labels_mean.background_button.click()
     assert dock.buttons.start.isEnabled()
     add_pair(viewer, name="more")
     dock.table.layers_button.click()
-    assert dock.form.zero == "background"  # the user has said so
+    assert dock.form.labels_mean.zero == "background"  # the user has said so
 
 
 def test_samples_start_as_fully_annotated(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     viewer.open_sample("napari-unet-live", "nuclei_2d")
     dock = Dock(viewer, qtbot)
-    assert dock.form.zero == "background"
+    assert dock.form.labels_mean.zero == "background"
     assert dock.buttons.start.isEnabled()
 
 
@@ -368,7 +372,7 @@ def test_the_menu_gives_a_dock_that_works(make_napari_viewer, qtbot, own_models)
     assert widget.table.pairs[0].labels == viewer.layers["cells labels"]
     widget.form.train_form.set_value(SHORT.replace(steps=20))
     widget.form.model_form.set_value(train_dock.SMALL)
-    widget.form.background_button.click()
+    widget.form.labels_mean.background_button.click()
     widget.buttons.start.click()
     qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
     assert "cells preview" in viewer.layers

@@ -61,7 +61,7 @@ class Dock:
         self.form.train_form.set_value(train)
         self.form.model_form.set_value(model)
         if zero:
-            getattr(self.form, f"{zero}_button").click()
+            getattr(self.form.labels_mean, f"{zero}_button").click()
 
     def press(self, button="start"):
         """Press a button that is not greyed."""

@@ -23,6 +23,20 @@ Zero = Literal["background", "unknown"]
 USES: tuple[Use, ...] = ("automatic", "training", "validation")
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What numbers in labels mean; the fields are those of :class:`Annotated`."""
+
+    zero: Zero = "background"
+    background: int | None = None
+    ignored: int | None = None
+
+    @property
+    def others(self) -> set[int]:
+        """The numbers above 0 that are no object and no class."""
+        return {n for n in (self.background, self.ignored) if n is not None}
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
 class Annotated:
     """An image and its labels.
@@ -39,6 +53,8 @@ class Annotated:
         What 0 means in the labels; ``unknown`` pixels teach nothing.
     background : int, optional
         The label that background was painted with.
+    ignored : int, optional
+        A label that means: not annotated.
     """
 
     image: ImageFile
@@ -46,6 +62,7 @@ class Annotated:
     use: Use = "automatic"
     zero: Zero = "background"
     background: int | None = None
+    ignored: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ class Folder:
 
     path: Path
     use: Use = "automatic"
+    ignored: int | None = None
 
 
 @dataclass
@@ -136,6 +154,8 @@ def load(
         for sample in samples:
             name = unique(sample.name, names)
             names.add(name)
+            if item.ignored is not None:
+                sample = sample.ignoring(item.ignored)
             parts[item.use].append(replace(sample, name=name))
     _check_background([s for part in parts.values() for s in part])
     return _Parts(**parts).divided(config or TrainConfig(), formulation)

@@ -27,6 +27,7 @@ from .layers import (
     spacing_of,
     use_spacing,
 )
+from .spacing_row import SpacingRow
 from .steady import steady
 
 if TYPE_CHECKING:
@@ -164,6 +165,9 @@ class AxesRow(QWidget):
         )
         self.choices_box.activated.connect(self._choose)
         self.choices_box.hide()
+        self.spacing = SpacingRow()
+        self.spacing.given.connect(self._set_spacing)
+        self.spacing.hide()
         self.question, self.offer = Line(), Line()
         self.question.picked.connect(self._answer)
         self.offer.picked.connect(self._use_spacing)
@@ -175,6 +179,7 @@ class AxesRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(top)
+        layout.addWidget(self.spacing)
         layout.addWidget(self.question)
         layout.addWidget(self.offer)
 
@@ -201,10 +206,12 @@ class AxesRow(QWidget):
 
     def _show_choices(self, shown: bool) -> None:
         choices = () if self._layer is None else choices_of(self._layer)
-        self.change_button.setEnabled(len(choices) > 1)
-        self.change_button.setToolTip(_why(self._layer, choices))
-        self.choices_box.setVisible(shown)
-        self.line.setVisible(not shown)
+        self.change_button.setEnabled(bool(choices))
+        self.change_button.setToolTip(_why(self._layer))
+        self.choices_box.setVisible(shown and len(choices) > 1)
+        self.spacing.setVisible(shown)
+        self.spacing.show_layer(self._layer)
+        self.line.setVisible(not self.choices_box.isVisibleTo(self))
         self.choices_box.clear()
         for axes in choices:
             self.choices_box.addItem(" ".join(axes), axes)
@@ -234,7 +241,12 @@ class AxesRow(QWidget):
 
     def _use_spacing(self) -> None:
         spacing = self._file_spacing()
-        if self._layer is not None and spacing is not None:
+        if spacing is not None:
+            self._set_spacing(spacing)
+
+    def _set_spacing(self, spacing: tuple[float, ...]) -> None:
+        self.change_button.setChecked(False)
+        if self._layer is not None:
             use_spacing(self._layer, spacing, self._viewer.layers)
 
 
@@ -249,9 +261,7 @@ def _answer(letters: str) -> tuple[str, str]:
     return letters, f"They are {', '.join(MEANINGS[a] for a in letters.split())}."
 
 
-def _why(layer: Image | None, choices: Sequence[str]) -> str:
+def _why(layer: Image | None) -> str:
     if layer is None:
         return "Choose an image first."
-    if len(choices) < 2:
-        return "The axes of this image can be no others."
-    return "Say what the axes of the image are."
+    return "Say what the axes of the image are, and how large a pixel is."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ MOST_PIXELS = 16 * 2**20
 
 
 def as_shown(
-    config: ModelConfig, layers: Sequence[Labels], background: int | None
+    config: ModelConfig, layers: Sequence[Labels], others: Collection[int]
 ) -> ModelConfig:
     """Let a model of classes call and colour them as labels layers do.
 
@@ -26,8 +26,8 @@ def as_shown(
         Where it says names, colours or classes itself, it stays as it is.
     layers : sequence of Labels
         All that the model learns from; names are the column ``name`` of their features.
-    background : int or None
-        The label that background was painted with.
+    others : collection of int
+        Values that are no class: the label of the background, for example.
     """
     given = config.model_fields_set & {"classes", "class_names", "class_colours"}
     pixels = sum(int(np.prod(layer.data.shape)) for layer in layers)
@@ -37,7 +37,8 @@ def as_shown(
     for layer in layers:
         for value in _values(layer):
             shown.setdefault(value, layer)
-    shown.pop(background or 0, None)
+    for value in others:
+        shown.pop(value, None)
     if not 0 < len(shown) <= MOST_CLASSES:
         return config
     values = sorted(shown)

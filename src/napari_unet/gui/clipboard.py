@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_unet.events import Control, Event
 
 from . import worker
 
 Press = TypeVar("Press")
+
+
+class CopyButton(QPushButton):
+    """A button with a menu of what can be copied.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+        The entries; `picked` is sent with one.
+    """
+
+    picked = Signal(str)
+
+    def __init__(self, kinds: Iterable[str]) -> None:
+        super().__init__("Copy as")
+        menu = QMenu(self)
+        for kind in kinds:
+            menu.addAction(kind)
+        menu.triggered.connect(self._pick)
+        self.setMenu(menu)
+
+    def _pick(self, action: QAction) -> None:
+        self.picked.emit(action.text())
 
 
 class Clipboard(QObject):

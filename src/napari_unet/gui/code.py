@@ -114,6 +114,7 @@ def _item(item: ItemPress | FolderPress, lines: list[str]) -> str:
         ("use", "automatic"),
         ("zero", "background"),
         ("background", None),
+        ("ignored", None),
     ):
         value = getattr(item, name, default)
         if value != default:

@@ -71,6 +71,8 @@ def train_command(press: TrainPress) -> str:
     words += ["--output", str(press.folder)]
     words += [] if press.init is None else ["--init", press.init]
     words += [*_channel(next(iter(channels), None)), *_device(press.device)]
+    ignored = next((i.ignored for i in press.items if i.ignored is not None), None)
+    words += [] if ignored is None else ["--ignore", str(ignored)]
     words += _options(press.config, press.config.model_dump(exclude_defaults=True))
     if press.model is not None and press.init is None:
         words += _options(press.model, press.model.model_dump(exclude_unset=True))

@@ -83,9 +83,9 @@ class FolderRow(Row):
         work = functools.partial(_find, path)
         worker.start("finding", work, returned=self._found, errored=self._fail)
 
-    def item(self) -> Folder:
-        """Return what training takes."""
-        return Folder(self.path, self.use)
+    def item(self, ignored: int | None) -> Folder:
+        """Return what training takes; labels of the number `ignored` teach nothing."""
+        return Folder(self.path, self.use, ignored)
 
     def _found(self, dataset: Dataset) -> None:
         which = " for training" if dataset.has_split else ""

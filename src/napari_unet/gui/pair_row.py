@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 
 from napari_unet.events import Control, Event
 from napari_unet.readers import ImageFile
 from napari_unet.words import counted
 
 from . import worker
-from .annotated import Annotated, Zero
+from .annotated import Annotated, Meaning
 from .axes import full
 from .connections import Connections
 from .folder_row import Row
@@ -55,11 +55,13 @@ class Target:
 class PairRow(Row):
     """An image layer and the labels layer that was drawn on it."""
 
+    edited = Signal()  # something was painted
+
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self.values: np.ndarray | None = np.zeros(0, np.int64)
-        self._background: int | None = None
+        self._meaning = Meaning()
         self._edits = 0
         self._filling = False
         self._image: Image | None = None
@@ -160,9 +162,9 @@ class PairRow(Row):
         self._image = self.image
         self._filling = False
 
-    def set_background(self, background: int | None) -> None:
-        """Say which label is background and no object."""
-        self._background = background
+    def set_meaning(self, meaning: Meaning) -> None:
+        """Say which numbers are no objects."""
+        self._meaning = meaning
         self._show_count()
 
     def why_not(self) -> str:
@@ -180,11 +182,11 @@ class PairRow(Row):
             )
         return reason
 
-    def item(self, zero: Zero, background: int | None) -> Annotated:
+    def item(self, meaning: Meaning) -> Annotated:
         """Return what training takes: a copy of the labels, and the image as it is."""
         target = self.target()
         drawn = labels_of(target.labels, target.axes, target.image)
-        return Annotated(target.image, drawn, self.use, zero, background)
+        return Annotated(target.image, drawn, self.use, **asdict(meaning))
 
     def target(self) -> Target:
         """Return the layers."""
@@ -193,7 +195,7 @@ class PairRow(Row):
             raise ValueError(self.why_not())
         return Target(image, labels, axes, self.picker.image())
 
-    def press(self, zero: Zero, background: int | None) -> ItemPress:
+    def press(self, meaning: Meaning) -> ItemPress:
         """Return what was pressed, for its code; no file is looked at."""
         target = self.target()
         return ItemPress(
@@ -204,8 +206,7 @@ class PairRow(Row):
             channel=self.picker.channel,
             extra=tuple(layer.name for layer in self.picker.extra),
             use=self.use,
-            zero=zero,
-            background=background,
+            **asdict(meaning),
         )
 
     def _labels_layers(self, widget: Any = None) -> list[Labels]:
@@ -258,6 +259,7 @@ class PairRow(Row):
         del event
         self._edits += 1
         self._timer.start(COUNT_MS)
+        self.edited.emit()
 
     def _start_counting(self) -> None:
         if self.labels is not None:
@@ -274,8 +276,8 @@ class PairRow(Row):
         if self.labels is None or self.values is None:
             self.count.setText("" if self.labels is None else "not counted")
             return
-        number = np.count_nonzero(self.values != (self._background or 0))
-        self.count.setText(counted(int(number), "object"))
+        objects = np.setdiff1d(self.values, list(self._meaning.others))
+        self.count.setText(counted(len(objects), "object"))
 
 
 def _count(

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .annotated import Annotated, Folder, Zero
+from .annotated import Annotated, Folder, Meaning
 from .dialogs import ask_folder
 from .folder_row import FolderRow, Row
 from .pair_row import PairRow, Target
@@ -33,6 +33,7 @@ class PairsTable(QWidget):
     """
 
     changed = Signal()
+    edited = Signal()  # some labels were
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,8 +88,7 @@ class PairsTable(QWidget):
             if row.image == image and not row.touched:
                 row.choose(image, labels)
                 return
-        row = PairRow(self._viewer)
-        self._add(row)
+        row = self._add_pair()
         row.choose(image, labels)
         row.preselect(self._used(row))
 
@@ -108,10 +108,10 @@ class PairsTable(QWidget):
         """Whether all pairs are planes of one channel or RGB, as far as one can see."""
         return not self.folders and all(row.planar for row in self.pairs)
 
-    def set_background(self, background: int | None) -> None:
-        """Say which label is background and no object."""
+    def set_meaning(self, meaning: Meaning) -> None:
+        """Say which numbers are no objects."""
         for row in self.pairs:
-            row.set_background(background)
+            row.set_meaning(meaning)
 
     def why_not(self) -> str:
         """Return why training cannot start; "" if it can."""
@@ -119,34 +119,32 @@ class PairsTable(QWidget):
             return "add an image with its labels, or a folder of them"
         return next((r for r in (row.why_not() for row in self.pairs) if r), "")
 
-    def items(
-        self, zero: Zero = "background", background: int | None = None
-    ) -> list[Annotated | Folder]:
+    def items(self, meaning: Meaning) -> list[Annotated | Folder]:
         """Return what training takes; labels are copied.
 
         Parameters
         ----------
-        zero, background
-            What 0 means in the labels layers, and the label of their background.
+        meaning : Meaning
+            Of the numbers in the labels layers; folders ignore the same number.
 
         Raises
         ------
         ValueError
             If a pair is not complete or does not fit.
         """
-        pairs = [row.item(zero, background) for row in self.pairs]
-        return [*pairs, *(row.item() for row in self.folders)]
+        pairs = [row.item(meaning) for row in self.pairs]
+        return [*pairs, *(row.item(meaning.ignored) for row in self.folders)]
 
     def targets(self) -> list[Target]:
         """Return the layers of the pairs."""
         return [row.target() for row in self.pairs]
 
-    def press(
-        self, zero: Zero, background: int | None
-    ) -> tuple[ItemPress | FolderPress, ...]:
+    def press(self, meaning: Meaning) -> tuple[ItemPress | FolderPress, ...]:
         """Return the same for the code that reproduces a press."""
-        pairs = [row.press(zero, background) for row in self.pairs]
-        return (*pairs, *(FolderPress(row.path, row.use) for row in self.folders))
+        pairs = [row.press(meaning) for row in self.pairs]
+        ignored = meaning.ignored
+        folders = [FolderPress(row.path, row.use, ignored) for row in self.folders]
+        return (*pairs, *folders)
 
     def reset_choices(self, event: object = None) -> None:
         """List the layers that are there now; choices stay."""
@@ -158,9 +156,14 @@ class PairsTable(QWidget):
         self.changed.emit()
 
     def _add_layers(self) -> None:
-        row = PairRow(self._viewer)
-        self._add(row)
+        row = self._add_pair()
         row.preselect(self._used(row))
+
+    def _add_pair(self) -> PairRow:
+        row = PairRow(self._viewer)
+        row.edited.connect(self.edited)
+        self._add(row)
+        return row
 
     def _ask_folder(self) -> None:
         path = ask_folder(self, "Folder of images with labels")

@@ -72,7 +72,7 @@ class ItemPress:
         Name of the labels layer.
     labels_path : Path, optional
         The file behind it, where reading it gives the same labels.
-    use, zero, background
+    use, zero, background, ignored
         As for :class:`napari_unet.gui.annotated.Annotated`.
     """
 
@@ -86,6 +86,7 @@ class ItemPress:
     use: Literal["automatic", "training", "validation"] = "automatic"
     zero: Literal["background", "unknown"] = "background"
     background: int | None = None
+    ignored: int | None = None
 
     @property
     def from_files(self) -> bool:
@@ -99,6 +100,7 @@ class FolderPress:
 
     path: Path
     use: Literal["automatic", "training", "validation"] = "automatic"
+    ignored: int | None = None
 
 
 @dataclass(frozen=True)

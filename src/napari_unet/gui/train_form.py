@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 from napari.layers import Labels
 from qtpy.QtCore import Signal
@@ -14,37 +15,24 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QRadioButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_unet.config import ModelConfig, TrainConfig
 
-from .annotated import Zero
 from .form import ConfigForm, fold
-from .matching import usual_zero
+from .meaning import MeaningChoice
 from .model_name import ModelName
 from .models import ModelPicker, built_in
 from .preferences import preferences
 from .steady import form_rows, steady
 from .train_settings import Settings
 
-if TYPE_CHECKING:
-    pass
-
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
 ]
-
-NO_ZERO = (
-    "say what 0 means in the labels that you painted: background, or not annotated yet"
-)
-NO_BACKGROUND = (
-    "nothing is background now: paint some background with a label of its own and "
-    'choose it as background label, or choose "background" if all objects are annotated'
-)
 
 
 class TrainForm(QWidget):
@@ -54,13 +42,15 @@ class TrainForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._zero_touched = False
-        self._make_zero()
+        self._classifiers: frozenset[str] = frozenset()
+        self.labels_mean = mean = MeaningChoice(self)
+        mean.changed.connect(self._arrange)
+        self._background_line = _line(QLabel("background label"), mean.background_box)
         self._make_learn()
         self._make_start()
         self._make_options()
         rows = form_rows()
-        rows.addRow("0 means", _line(self.background_button, self.unknown_button))
+        rows.addRow("0 means", _line(mean.background_button, mean.unknown_button))
         rows.addRow(self._background_line)
         rows.addRow("Learn", self._learn)
         rows.addRow("Start from", self.model_picker)
@@ -74,16 +64,10 @@ class TrainForm(QWidget):
         self._arrange()
 
     @property
-    def zero(self) -> Zero | None:
-        """What 0 means in the labels; None: nobody said."""
-        if self.background_button.isChecked():
-            return "background"
-        return "unknown" if self.unknown_button.isChecked() else None
-
-    @property
-    def background(self) -> int | None:
-        """The label of the background; None: it has none of its own."""
-        return self.background_box.value() or None if self.zero == "unknown" else None
+    def classifier(self) -> bool:
+        """Whether a pixel classifier is to be fitted, which takes seconds."""
+        chosen = self.network_box.currentText() in self._classifiers
+        return chosen and self.model_picker.path is None
 
     def set_data(self, layers: Sequence[Labels], name: str) -> None:
         """Choose for the user what the data suggest, where the user did not.
@@ -95,12 +79,7 @@ class TrainForm(QWidget):
             Of the image or folder that the model is named after.
         """
         self.name.suggest(name)
-        if not self._zero_touched:
-            zero = usual_zero(layers)
-            self._zero_group.setExclusive(False)  # or one must stay checked
-            self.background_button.setChecked(zero == "background")
-            self.unknown_button.setChecked(zero == "unknown")
-            self._zero_group.setExclusive(True)
+        self.labels_mean.propose(layers)
         self._arrange()
 
     def propose_built_in(self, fits: bool) -> None:
@@ -111,6 +90,7 @@ class TrainForm(QWidget):
 
     def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
         """Fill the menus whose entries only torch knows."""
+        self._classifiers = frozenset(names["classifier"])
         for box, kind in ((self.network_box, "network"), (self.device_box, "device")):
             wanted = box.currentText()
             box.clear()
@@ -121,19 +101,22 @@ class TrainForm(QWidget):
 
     def why_not(self, folders: bool = False) -> str:
         """Return why training cannot start; in `folders`, 0 always is background."""
-        if self.zero == "unknown" and self.background is None and not folders:
-            return NO_BACKGROUND
-        return "" if self.zero else NO_ZERO
+        return self.labels_mean.why_not(folders)
 
-    def settings(self) -> Settings:
+    def settings(self, folder: Path | None = None) -> Settings:
         """Return what the form says.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Of the model, whatever it is called in the form.
 
         Raises
         ------
         ValueError
             If an option is out of range or a model of the name is there already.
         """
-        if self.zero is None:
+        if self.labels_mean.zero is None:
             raise ValueError(self.why_not())
         config = cast(TrainConfig, self.train_form.value())
         if config.steps is None and config.epochs is None:
@@ -143,10 +126,9 @@ class TrainForm(QWidget):
             config,
             self._model() if init is None else None,
             init,
-            self.name.folder(),
+            folder or self.name.folder(),
             self.device_box.currentText(),
-            self.zero,
-            self.background,
+            self.labels_mean.value,
         )
 
     def _model(self) -> ModelConfig:
@@ -157,27 +139,6 @@ class TrainForm(QWidget):
         if self.classes_button.isChecked():
             config = config.replace(formulation="semantic")
         return config
-
-    def _make_zero(self) -> None:
-        self.background_button = QRadioButton("background")
-        self.background_button.setToolTip("Every object is annotated: 0 is none.")
-        self.unknown_button = QRadioButton("not annotated yet")
-        self.unknown_button.setToolTip(
-            "Only what is labelled is learnt from. Paint some background with a label "
-            "of its own and choose it below."
-        )
-        self._zero_group = QButtonGroup(self)
-        for button in (self.background_button, self.unknown_button):
-            self._zero_group.addButton(button)
-        self._zero_group.buttonClicked.connect(self._touch_zero)
-        self.background_box = steady(QSpinBox())
-        self.background_box.setRange(0, 2**31 - 1)
-        self.background_box.setSpecialValueText("none")
-        self.background_box.setToolTip(
-            "The label that background was painted with; 0 teaches nothing."
-        )
-        self.background_box.valueChanged.connect(self._tell)
-        self._background_line = _line(QLabel("background label"), self.background_box)
 
     def _make_learn(self) -> None:
         self.instances_button = QRadioButton("instances")
@@ -198,6 +159,7 @@ class TrainForm(QWidget):
         self.model_picker.changed.connect(self._arrange)
         self.network_box = steady(QComboBox())
         self.network_box.addItem("unet")
+        self.network_box.currentTextChanged.connect(self._arrange)
         self.network_box.setToolTip(
             str(ModelConfig.model_fields["network"].description)
         )
@@ -222,6 +184,7 @@ class TrainForm(QWidget):
         rows = form_rows()
         rows.addRow("Device", self.device_box)
         rows.addRow("Model name", self.name)
+        rows.addRow("Ignored label", self.labels_mean.ignored_box)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
@@ -233,14 +196,14 @@ class TrainForm(QWidget):
 
     def _arrange(self) -> None:
         """Grey and hide what does not apply now."""
-        unknown = self.zero == "unknown"
+        unknown = self.labels_mean.zero == "unknown"
         self._rows.setRowVisible(self._background_line, unknown)
         path = self.model_picker.path
         scratch = path is None
         # A model has decided them; but the built-in one was nobody's decision.
         self._rows.setRowVisible(self._learn, scratch or path == built_in())
         self._rows.setRowVisible(self.network_box, scratch)
-        self.model_fold.setVisible(scratch)
+        self.model_fold.setVisible(scratch and not self.classifier)
         self._arrange_budget()
         self.changed.emit()
 
@@ -250,11 +213,13 @@ class TrainForm(QWidget):
         except ValueError:
             return  # the row that is wrong is marked already
         timed = config.steps is None and config.epochs is None
-        self.minutes_box.setEnabled(timed)
+        self.minutes_box.setEnabled(timed and not self.classifier)
+        help_text = "Train for so long; the best model so far is kept at any moment."
+        help_text = help_text if timed else "The options name steps or epochs instead."
         self.minutes_box.setToolTip(
-            "Train for so long; the best model so far is kept at any moment."
-            if timed
-            else "The options name steps or epochs instead."
+            "A pixel classifier is fitted once, in seconds."
+            if self.classifier
+            else help_text
         )
 
     def _learn_classes(self, classes: bool) -> None:
@@ -262,10 +227,6 @@ class TrainForm(QWidget):
         if classes and self.model_picker.path == built_in():
             self.model_picker.propose(None)
         self.changed.emit()
-
-    def _touch_zero(self) -> None:
-        self._zero_touched = True
-        self._arrange()
 
     def _tell(self) -> None:
         self.changed.emit()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Control, Event
 
-from .annotated import Annotated, Folder, Zero, train_on
+from .annotated import Annotated, Folder, Meaning, train_on
 from .worker import Work
 
 if TYPE_CHECKING:
@@ -26,16 +26,24 @@ class Settings:
     init: str | None
     folder: Path
     device: str
-    zero: Zero
-    background: int | None
+    meaning: Meaning
 
-    def work(self, items: Sequence[Annotated | Folder]) -> Work[Model]:
-        """Return the work of a job that trains on these items."""
+    def work(
+        self, items: Sequence[Annotated | Folder], folder: Path | None = None
+    ) -> Work[Model]:
+        """Return the work of a job that trains on these items.
+
+        Parameters
+        ----------
+        items : sequence of Annotated or Folder
+        folder : Path, optional
+            Where the model goes instead.
+        """
 
         def train(control: Control) -> Generator[Event, None, Model]:
             return train_on(
                 items,
-                self.folder,
+                folder or self.folder,
                 self.config,
                 model=self.model,
                 init=self.init,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
-    QMenu,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +22,7 @@ from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
 from .classes import as_shown
-from .clipboard import Clipboard
+from .clipboard import Clipboard, CopyButton
 from .docks import find_dock, lie_on_the_other
 from .drops import accept_folders
 from .models import models
@@ -32,6 +31,7 @@ from .pair_row import Target
 from .pairs import PairsTable
 from .press import TrainPress
 from .steady import Column
+from .train_again import AgainBox, replacing
 from .train_copy import WRITERS, in_steps, with_files
 from .train_form import TrainForm
 from .train_monitor import Findings, RunButtons, TrainMonitor
@@ -71,9 +71,12 @@ class TrainWidget(QWidget):
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
         self.clipboard = Clipboard(self)
+        self.again = AgainBox()
         self._make_buttons()
         self._lay_out()
         self.table.changed.connect(self._data_changed)
+        self.table.edited.connect(self.again.painted)
+        self.again.due.connect(self._fit_again)
         self.form.changed.connect(self._update)
         self.monitor.progress.cancelled.connect(self.stop)
         worker.jobs().changed.connect(self._update)
@@ -113,22 +116,30 @@ class TrainWidget(QWidget):
 
     def start(self) -> None:
         """Start to train."""
+        self._start(None)
+
+    def _start(self, replaced: Path | None) -> None:
+        """Start to train a new model, or one that takes the place of another."""
         try:
             if self.why_not():
                 raise ValueError(self.why_not())
-            settings = self._settings()
-            items = self.table.items(settings.zero, settings.background)
+            settings = self._settings(replaced)
+            items = self.table.items(settings.meaning)
             self._targets = self.table.targets()
         except ValueError as error:
             worker.report(error)
             return
+        work = settings.work(items)
+        if replaced is not None:
+            work = replacing(replaced, functools.partial(settings.work, items))
         self._press = self._pressed(settings)
+        self.again.begin(replaced)
         self._steps, self._kept, self._text = 0, False, ""
         self.findings.clear()
         self.monitor.begin(settings.folder.name)
         self._job = worker.start(
             worker.TRAINING,
-            settings.work(items),
+            work,
             event=self._take,
             returned=self._returned,
             errored=self._errored,
@@ -158,7 +169,7 @@ class TrainWidget(QWidget):
             self._job.quit()
         else:
             self._text = "stopped before the first step; no model was kept"
-            self._untrained = None if self._press is None else self._press.folder
+            self._untrained = self._fresh
             self._job.abandon()
         self._update()
 
@@ -174,22 +185,21 @@ class TrainWidget(QWidget):
             "a layer of its own."
         )
         self.view_box.toggled.connect(self.preview.set_wanted)
-        self.copy_button = QPushButton("Copy as")
+        self.copy_button = CopyButton(WRITERS)
         self.copy_button.setToolTip(
             "Copy what reproduces this training: Python code or a command line."
         )
-        menu = QMenu(self.copy_button)
-        menu.addAction("Python", self._copy_python)
-        menu.addAction("command line", self._copy_command)
-        self.copy_button.setMenu(menu)
+        self.copy_button.picked.connect(self._copy)
 
     def _lay_out(self) -> None:
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(6, 2, 6, 2)
         column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
-        parts = (self.table, self.form, self.buttons, self.findings, self.monitor)
-        for widget in parts:
+        for widget in (
+            *(self.table, self.form, self.again),
+            *(self.buttons, self.findings, self.monitor),
+        ):
             column.addWidget(widget)
         last = QHBoxLayout()
         last.addWidget(self.view_box, 1)
@@ -211,7 +221,8 @@ class TrainWidget(QWidget):
 
     def _update(self) -> None:
         """Grey what cannot be done now, and say why."""
-        self.table.set_background(self.form.background)
+        self.table.set_meaning(self.form.labels_mean.value)
+        self.again.setVisible(self.form.classifier)
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control)
 
@@ -230,6 +241,7 @@ class TrainWidget(QWidget):
         self.monitor.show_card(model.card)
         folder = self._press.folder
         models().choose(folder)
+        self.again.end(folder if self.form.classifier else None)
         self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
         if find_dock(self._viewer, "Segment") is None:
             self._text += " (menu Plugins > U-Net)"
@@ -237,8 +249,15 @@ class TrainWidget(QWidget):
     def _errored(self, error: Exception) -> None:
         self._text = f"training ended: {worker.told(error)}"
         worker.report(error)
-        if not self._kept and self._press is not None:
-            self._untrained = self._press.folder
+        if not self._kept:
+            self._untrained = self._fresh
+
+    @property
+    def _fresh(self) -> Path | None:
+        """The folder of the last press, unless a model was there before."""
+        if self._press is None or self._press.folder == self.again.folder:
+            return None
+        return self._press.folder
 
     def _finished(self) -> None:
         if self._job is not None:
@@ -251,30 +270,32 @@ class TrainWidget(QWidget):
         self.monitor.finish(self._text)
         self._data_changed()  # the name of the model is taken now
 
-    def _settings(self) -> Settings:
+    def _fit_again(self) -> None:
+        """Fit a classifier to what was painted; later, where it is being fitted."""
+        folder = self.again.folder
+        if self._job is not None:
+            self.again.painted()
+        elif folder is not None and self.form.classifier and not self.why_not():
+            self._start(folder)
+
+    def _settings(self, folder: Path | None = None) -> Settings:
         """Return what the form says, with classes as the layers show them."""
-        settings = self.form.settings()
+        settings = self.form.settings(folder)
         if settings.model is None or self.table.folders:
             return settings
         layers = self.table.labels_layers()
-        model = as_shown(settings.model, layers, settings.background)
+        model = as_shown(settings.model, layers, settings.meaning.others)
         return replace(settings, model=model)
 
     def _pressed(self, settings: Settings) -> TrainPress:
         return TrainPress(
-            self.table.press(settings.zero, settings.background),
+            self.table.press(settings.meaning),
             settings.folder,
             settings.config,
             settings.model,
             settings.init,
             settings.device,
         )
-
-    def _copy_python(self) -> None:
-        self._copy("Python")
-
-    def _copy_command(self) -> None:
-        self._copy("command line")
 
     def _copy(self, kind: str) -> None:
         """Copy the last press of Start, or what a press would do now."""

@@ -251,6 +251,7 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     devices += ["mps"] if torch.backends.mps.is_available() else []
     return {
         "network": [*NETWORKS, *BASELINES],
+        "classifier": list(BASELINES),
         "formulation": list(FORMULATIONS),
         "loss": list(LOSSES),
         "device": devices,

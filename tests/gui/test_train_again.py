@@ -1,0 +1,101 @@
+"""Pixel classifiers in the Train dock: a first result at once, and after each stroke."""
+
+import numpy as np
+import pytest
+
+from napari_unet import Model
+from napari_unet.config import TrainConfig
+
+from .train_dock import (  # noqa: F401
+    Dock,
+    add_pair,
+    notices,
+    own_models,
+)
+
+
+@pytest.fixture
+def dock(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    labels = add_pair(viewer)
+    for value in np.unique(labels.data)[6:]:  # some objects, and two strokes
+        labels.data[labels.data == value] = 0
+    row = labels.data[48]
+    row[(row == 0) & (np.arange(row.size) % 3 > 0)] = 99
+    dock = Dock(viewer, qtbot)
+    box = dock.form.network_box
+    qtbot.waitUntil(lambda: box.findText("forest") >= 0, timeout=60_000)
+    dock.form.model_picker.set_path(None)
+    box.setCurrentText("forest")
+    dock.set(TrainConfig(), zero="unknown")
+    dock.form.labels_mean.background_box.setValue(99)
+    return dock
+
+
+def stroke(dock, row=20):
+    """Paint some background where there is no object."""
+    layer = dock.viewer.layers["cells labels"]
+    at = np.flatnonzero(layer.data[row] == 0)
+    layer.selected_label = 99
+    layer.data_setitem((np.full(at.size, row), at), 99)
+    layer.events.paint(value=[])
+
+
+def folders(own_models):  # noqa: F811
+    return sorted(p.name for p in own_models.iterdir())
+
+
+def arrays(folder):
+    state = Model.load(folder, "cpu").network.state_dict()
+    return {name: np.asarray(value) for name, value in state.items()}
+
+
+def test_what_a_classifier_does_not_use_is_greyed(dock):
+    assert dock.widget.again.isVisible()
+    assert not dock.form.minutes_box.isEnabled()
+    assert "in seconds" in dock.form.minutes_box.toolTip()
+    assert not dock.form.model_fold.isVisibleTo(dock.form.options)
+    dock.form.network_box.setCurrentText("unet")
+    assert not dock.widget.again.isVisible()
+    assert dock.form.minutes_box.isEnabled()
+
+
+def test_a_stroke_fits_again_into_the_same_model(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    preview = dock.viewer.layers["cells preview"]
+    assert preview.data.any(), "the view is shown"
+    stroke(dock)
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    stroke(dock, 70)  # while it is being fitted: once more
+    dock.wait()
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.wait()
+    assert folders(own_models) == [name]
+    after = arrays(own_models / name)
+    assert any(not np.array_equal(before[k], after[k]) for k in after)
+    assert not (own_models / ".again").exists()
+
+
+def test_a_fit_that_fails_leaves_the_model(dock, own_models, notices, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    layer = dock.viewer.layers["cells labels"]
+    layer.data = np.where(layer.data == 99, 99, 0)  # nothing but background
+    qtbot.waitUntil(lambda: "training ended" in dock.text, timeout=30_000)
+    assert any("one class" in text or "empty" in text for text in notices), notices
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def test_unticked_nothing_is_fitted_again(dock, own_models, qtbot):  # noqa: F811
+    dock.widget.again.setChecked(False)
+    dock.train()
+    written = (own_models / folders(own_models)[0] / "model.safetensors").stat()
+    stroke(dock)
+    qtbot.wait(600)
+    assert dock.widget._job is None
+    now = (own_models / folders(own_models)[0] / "model.safetensors").stat()
+    assert now.st_mtime_ns == written.st_mtime_ns
