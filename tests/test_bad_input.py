@@ -129,6 +129,13 @@ def test_options_that_cannot_be_met(capsys, tmp_path, options, parts):
     assert all(part in sentence for part in parts), sentence
 
 
+def test_a_network_deeper_than_the_images_are_large(capsys, tmp_path):
+    data = put(tmp_path / "data", noise(40, 30), squares(40, 30))
+    error = refused_training(capsys, tmp_path, data, "--depth", 6)
+    assert "depth 6 pools more than there is in an image of 40 x 30 px" in error
+    assert "choose 5 or less" in error
+
+
 def test_folders_without_images(capsys, tmp_path):
     empty = tmp_path / "data"
     empty.mkdir()

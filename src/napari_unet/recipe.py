@@ -76,7 +76,25 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         )
     fitted = config.replace(**changes)
     _check_classes(fitted)
+    if config.network not in BASELINES:
+        _check_depth(fitted, samples)
     return fitted
+
+
+def _check_depth(config: ModelConfig, samples: Sequence[Sample]) -> None:
+    """Raise a ValueError where the lowest level would see nothing but padding."""
+    strides = config.strides or ((2,) * config.ndim,) * config.depth
+    largest = np.max([s.shape for s in samples], axis=0)
+    pooled, fits = np.ones(config.ndim, int), 0
+    for stride in strides:
+        pooled = pooled * stride
+        if (pooled >= 2 * largest).any():
+            size = " x ".join(map(str, largest))
+            raise ValueError(
+                f"depth {config.depth} pools more than there is in an image of {size} "
+                f"px; choose {max(1, fits)} or less, or give larger images"
+            )
+        fits += 1
 
 
 def _check_classes(config: ModelConfig) -> None:

@@ -31,7 +31,8 @@ def test_a_device_that_is_missing_stays_chosen(
         train_form, "preferences", lambda: Preferences("cuda:7", tmp_path)
     )
     dock = Dock(make_napari_viewer(), qtbot)
-    dock.form.set_choices({"network": ["unet"], "device": ["auto", "cpu"], "loss": []})
+    known = {"network": ["unet"], "classifier": [], "loss": []}
+    dock.form.set_choices(known | {"device": ["auto", "cpu"]})
     assert dock.form.device_box.currentText() == "cuda:7"
 
 
@@ -40,7 +41,7 @@ def test_layers_that_changed_since_the_press_are_one_notice(dock, notices, what)
     dock.train()
     layer = dock.viewer.layers[what == "labels"]
     layer.data = np.zeros((4, 5, 6, 7), np.uint16)
-    dock.widget._copy_python()
+    dock.widget.copy_button.picked.emit("Python")
     assert len(notices) == 1
 
 

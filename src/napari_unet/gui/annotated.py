@@ -64,6 +64,11 @@ class Annotated:
     background: int | None = None
     ignored: int | None = None
 
+    @property
+    def meaning(self) -> Meaning:
+        """What the numbers in the labels mean."""
+        return Meaning(self.zero, self.background, self.ignored)
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -146,6 +151,8 @@ def load(
             for text in dataset.notes:
                 yield Note(text)
             samples = yield from load_samples(dataset)
+            if item.ignored is not None:
+                samples = [s.ignoring(item.ignored) for s in samples]
         else:
             name = unique(item.image.name, images)
             images.add(name)
@@ -154,8 +161,6 @@ def load(
         for sample in samples:
             name = unique(sample.name, names)
             names.add(name)
-            if item.ignored is not None:
-                sample = sample.ignoring(item.ignored)
             parts[item.use].append(replace(sample, name=name))
     _check_background([s for part in parts.values() for s in part])
     return _Parts(**parts).divided(config or TrainConfig(), formulation)
@@ -236,7 +241,7 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
     samples = []
     for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
         yield Progress("loading", done, len(cut))
-        labels, mask = _meaning(np.asarray(plane), item)
+        labels, mask = understood(np.asarray(plane), item.meaning)
         if len(cut) > 1 and mask is not None and not mask.any():
             continue  # a frame that nobody annotated teaches nothing
         samples.append(
@@ -262,13 +267,16 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
     return samples
 
 
-def _meaning(
-    labels: np.ndarray, item: Annotated
+def understood(
+    labels: np.ndarray, meaning: Meaning
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return labels where 0 is background, and where they count."""
-    mask = labels > 0 if item.zero == "unknown" else None
-    if item.background is not None:
-        labels = np.where(labels == item.background, 0, labels)
+    """Return labels where 0 is background, and where they count; None: everywhere."""
+    mask = labels > 0 if meaning.zero == "unknown" else None
+    if meaning.ignored is not None:
+        counts = labels != meaning.ignored
+        mask = counts if mask is None else mask & counts
+    for number in meaning.others:
+        labels = np.where(labels == number, 0, labels)
     return labels, mask
 
 

@@ -25,6 +25,7 @@ from .classes import as_shown
 from .clipboard import Clipboard, CopyButton
 from .docks import find_dock, lie_on_the_other
 from .drops import accept_folders
+from .live_labels import LiveLabels
 from .models import models
 from .open import open_path
 from .pair_row import Target
@@ -70,12 +71,14 @@ class TrainWidget(QWidget):
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
+        self.live = LiveLabels(self)
         self.clipboard = Clipboard(self)
         self.again = AgainBox()
         self._make_buttons()
         self._lay_out()
         self.table.changed.connect(self._data_changed)
         self.table.edited.connect(self.again.painted)
+        self.table.edited.connect(self.live.painted)
         self.again.due.connect(self._fit_again)
         self.form.changed.connect(self._update)
         self.monitor.progress.cancelled.connect(self.stop)
@@ -148,6 +151,9 @@ class TrainWidget(QWidget):
         # A dock that is closed is gone: the job must end by itself.
         self.destroyed.connect(self._job.quit)
         self.preview.begin(self._job.control, self._targets)
+        if not self.form.classifier:
+            control = self._job.control
+            self.live.begin(control, items, self._targets, settings.meaning)
         self._update()
 
     def pause(self) -> None:
@@ -267,6 +273,7 @@ class TrainWidget(QWidget):
             shutil.rmtree(self._untrained, ignore_errors=True)
             self._untrained = None
         self.preview.end()
+        self.live.end()
         self.monitor.finish(self._text)
         self._data_changed()  # the name of the model is taken now
 
