@@ -82,21 +82,44 @@ def segment(viewer):
     take(viewer, "6_light")
     viewer.theme = "dark"
     compare(viewer, dock, folder("nuclei/test") / "labels" / file.name, place)
+    look_inside(viewer, dock)
 
 
 def compare(viewer, dock, truth, place):
     """Compare the result with the true labels."""
-    from napari_unet.gui.form import Fold
     from napari_unet.readers import read_labels
 
     labels = read_labels(truth).array.astype(np.int32)
     viewer.add_labels(labels, name="truth", visible=False, **place)
-    for part in dock.findChildren(Fold):
-        if dock.form.compare in part.findChildren(type(dock.form.compare)):
-            part.expand()
+    open_fold(dock, dock.form.compare)
     dock.form.compare.button.click()
     until(lambda: dock.form.compare.figures.text().startswith("AP50"))
     take(viewer, "8_compare")
+
+
+def look_inside(viewer, dock):
+    """Look at what a level of the network computes."""
+    from napari_unet.gui import worker
+
+    inside = dock.form.inside
+    open_fold(dock, dock.form.compare, False)
+    open_fold(dock, inside)
+    for layer in viewer.layers[1:]:
+        layer.visible = False
+    until(lambda: inside.drawing.boxes and not worker.running())
+    inside.drawing.boxes[2, 0].click()
+    until(lambda: not worker.running())
+    viewer.dims.set_point(0, 1)
+    take(viewer, "9_look_inside")
+
+
+def open_fold(dock, content, opened=True):
+    """Open the fold of the dock that holds this widget, or close it."""
+    from napari_unet.gui.form import Fold
+
+    for part in dock.findChildren(Fold):
+        if part.content() is content:
+            part.expand() if opened else part.collapse()
 
 
 def ask_for_an_axis(viewer):

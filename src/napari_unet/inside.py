@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .checks import stats_of
+from .checks import check_finite, check_stats, stats_of
 from .config import PredictConfig
 from .estimate import with_size
 from .events import Box, Event
@@ -69,6 +69,34 @@ def skips(model: Model) -> list[Key]:
     return sorted(used)
 
 
+def map_names(model: Model) -> list[str]:
+    """Return what the maps are called that a model makes of an image."""
+    names = [m.name for m in model.formulation.maps]
+    if len(names) < model.formulation.channels:  # softmax: one map a class
+        return ["background", *map(str, sorted(model.config.classes))]
+    return names
+
+
+def settled(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
+    """Return the options, the size of the objects with them, and the intensities.
+
+    Raises
+    ------
+    ValueError
+        If the image does not fit the model, or has no intensities since it holds NaN.
+    """
+    shape = picture.array.shape
+    model.check(shape, picture.rgb, picture.channels, picture.name)
+    stats = stats_of(picture, model, config)
+    if not np.isfinite([stats.low, stats.high]).all():
+        yield from check_finite(picture)
+    check_stats(stats, picture)
+    config = yield from with_size(model, picture, stats, config)
+    return config, stats
+
+
 def as_seen(
     model: Model, picture: Picture, config: PredictConfig
 ) -> Generator[Event, None, tuple[Picture, Stats]]:
@@ -79,12 +107,9 @@ def as_seen(
     Raises
     ------
     ValueError
-        If the image does not fit the model.
+        As :func:`settled`.
     """
-    array = picture.array
-    model.check(array.shape, picture.rgb, picture.channels, picture.name)
-    stats = stats_of(picture, model, config)
-    config = yield from with_size(model, picture, stats, config)
+    config, stats = yield from settled(model, picture, config)
     return resampled(picture, model, config.object_size), stats
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .events import Box
 from .figures import png, save, stretched
-from .inside import Features, look_inside, places, skips
+from .inside import Features, look_inside, map_names, places, skips
 from .model import Model
 from .prediction import Picture
 from .samples import Stats
@@ -98,10 +98,8 @@ def _head(
     part = np.asarray(picture.array[(slice(None), *box)])
     row[0].imshow(stretched(part, picture.rgb), cmap="gray", vmin=0, vmax=1)
     _title(row[0], "image")
-    names = [m.name for m in model.formulation.maps]
-    if len(names) < len(maps):  # softmax: one map a class
-        names = ["background", *map(str, sorted(model.config.classes))]
-    for axes, name, values in zip(row[SHOWN + 1 :], names, maps, strict=False):
+    right = row[SHOWN + 1 :]
+    for axes, name, values in zip(right, map_names(model), maps, strict=False):
         _show(axes, values, (0.0, 1.0))
         _title(axes, name)
 

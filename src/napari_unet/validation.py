@@ -19,7 +19,11 @@ from .model import Model
 from .prediction import Picture, predict_maps
 from .resampling import resize
 
-SMALLEST = (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
+# Pixels or voxels that an object must have.
+SMALLEST = {
+    2: (0, 4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200),
+    3: (0, 10, 25, 50, 100, 200, 300, 400, 600, 800, 1200, 1600, 2000),
+}
 SCORES = (0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 # Raising one of these must gain this much: on few objects a tiny gain is chance.
 LEAST_GAIN = 5e-4
@@ -189,8 +193,9 @@ def _score(
         objects = sum(len(c.encoded.centres) for c in cases)
         return figures["dice"], figures, thresholds, objects
     found = yield from _matchings(model, cases, thresholds)
+    smallest = SMALLEST[model.config.ndim]
     if config.thresholds:
-        for name, values in (("smallest", SMALLEST), ("score", SCORES)):
+        for name, values in (("smallest", smallest), ("score", SCORES)):
             value, _ = _best(found, name, values, thresholds)
             thresholds = {**thresholds, name: value}
     scores = _scores(found, thresholds)

@@ -1,4 +1,4 @@
-"""Pixel classifiers in the Train dock: a first result at once, and after each stroke."""
+"""Pixel classifiers in the Train dock: a first result at once, then after strokes."""
 
 import numpy as np
 import pytest

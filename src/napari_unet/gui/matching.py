@@ -26,7 +26,7 @@ def ours(layer: Any) -> dict[str, Any]:
 
 
 def is_preview(layer: Any) -> bool:
-    """Return whether a layer shows what a training makes of the view."""
+    """Return whether a layer shows what a network makes of an image: not to work on."""
     return bool(ours(layer).get("preview"))
 
 
@@ -79,7 +79,8 @@ def labels_on(
 def image_under(labels: Labels, layers: Iterable[Any]) -> Image | None:
     """Return the image that labels are most likely drawn on."""
     layers = list(layers)
-    images = [i for i in layers if isinstance(i, Image) and fits(labels, i)]
+    images = [i for i in layers if isinstance(i, Image) and not is_preview(i)]
+    images = [i for i in images if fits(labels, i)]
     named = [i for i in images if _named_after(labels, i)]
     if named:
         return max(named, key=lambda i: len(i.name))

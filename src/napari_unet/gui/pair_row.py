@@ -136,7 +136,7 @@ class PairRow(Row):
         layers = self._viewer.layers
         if labels is not None:
             return image_under(labels, layers)
-        images = [layer for layer in layers if isinstance(layer, Image)]
+        images = [y for y in layers if isinstance(y, Image) and not is_preview(y)]
         return max(
             images,
             key=lambda i: (

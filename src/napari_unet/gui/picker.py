@@ -28,6 +28,7 @@ from .layers import (
     is_channel_of,
     shape_of,
 )
+from .matching import is_preview
 from .steady import steady
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ class ImagePicker(QWidget):
 
     def _images(self, widget: Any = None) -> list[Image]:
         del widget
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        found = [y for y in self._viewer.layers if isinstance(y, Image)]
+        return [layer for layer in found if not is_preview(layer)]
 
     def _candidates(self, widget: Any = None) -> list[Image]:
         """Return the layers that can be further channels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +119,47 @@ def place_on(layer: Image, axes: str) -> dict[str, Any]:
         "affine": affine[np.ix_(homogeneous, homogeneous)],
         "units": tuple(layer.units[i] for i in kept),
         "axis_labels": tuple(layer.axis_labels[i] for i in kept),
+    }
+
+
+def place_part(
+    layer: Image,
+    axes: str,
+    steps: Mapping[str, tuple[float, float]],
+    front: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return where maps of a part of an image lie on it, as keywords of a layer.
+
+    Parameters
+    ----------
+    layer : Image layer
+    axes : str
+        Of `layer`; the maps have all of them.
+    steps : mapping of str to (float, float)
+        For an axis, px of the image a pixel of the maps, and the place in the image of
+        the first one's centre. Axes that miss have one entry that covers them all.
+    front : sequence of str
+        Names of axes that the maps have before those of the image.
+    """
+    sizes = zip(axes, shape_of(layer), strict=True)
+    step, first = np.array([steps.get(a, (n, (n - 1) / 2)) for a, n in sizes]).T
+    rotate, shear = layer.rotate, _matrix(layer.shear, layer.ndim)
+    translate = layer.translate + rotate @ shear @ (layer.scale * first)
+    more = len(front)
+
+    def widened(matrix: np.ndarray) -> np.ndarray:
+        wide = np.eye(len(matrix) + more)
+        wide[more:, more:] = matrix
+        return wide
+
+    return {
+        "scale": np.r_[np.ones(more), layer.scale * step],
+        "translate": np.r_[np.zeros(more), translate],
+        "rotate": widened(rotate),
+        "shear": widened(shear),
+        "affine": widened(layer.affine.affine_matrix),
+        "units": (*["pixel"] * more, *layer.units),
+        "axis_labels": (*front, *layer.axis_labels),
     }
 
 

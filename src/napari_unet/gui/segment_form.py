@@ -22,7 +22,8 @@ from napari_unet.config import PredictConfig
 from napari_unet.words import sentence
 
 from .compare import CompareForm
-from .form import ConfigForm, fold
+from .form import ConfigForm, Fold, fold
+from .inside import InsideForm
 from .models import ModelPicker
 from .objects_table import ObjectsTable
 from .picker import ImagePicker
@@ -50,6 +51,7 @@ class SegmentForm(Column):
         self.reason.setToolTip("Why nothing can be segmented now.")
         self.table = ObjectsTable()
         self.compare = CompareForm(viewer)
+        self.inside = InsideForm(viewer)
         self._make_options()
         self._make_buttons()
         self._make_score()
@@ -117,6 +119,9 @@ class SegmentForm(Column):
         objects.setToolTip("What was found, as a table.")
         compare = fold("Compare with", self.compare)
         compare.setToolTip("How well the result agrees with true objects.")
+        inside = Fold("Look inside", self.inside)
+        inside.setToolTip("What the network computes on its way to the result.")
+        inside.toggled.connect(self.inside.set_open)
         content = QWidget()
         column = QVBoxLayout(content)
         column.addLayout(head)
@@ -132,6 +137,7 @@ class SegmentForm(Column):
         column.addLayout(score)
         column.addWidget(objects)
         column.addWidget(compare)
+        column.addWidget(inside)
         column.addLayout(_line(self.train_button, self.copy_button))
         column.addStretch(1)
         return content

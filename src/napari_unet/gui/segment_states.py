@@ -42,6 +42,9 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     form.image_action.setEnabled(not why_not)
     form.enable(form.score, _no_scores(result), SCORE_HELP)
     form.compare.follow(result)
+    why_not = form.picker.why_not() if form.model.path else NO_MODEL
+    device = form.device.currentText()
+    form.inside.follow(form.picker.layer, form.model.path, device, why_not)
 
 
 def _no_scores(result: ResultLayer | None) -> str:

@@ -20,6 +20,7 @@ from .dialogs import ask_folder
 from .docks import lie_on_the_other, open_dock
 from .drops import accept_folders
 from .layers import axes_of, image_of, shape_of, visible_box
+from .matching import is_preview
 from .models import models
 from .open import open_path
 from .press import SegmentPress, decodes_only
@@ -53,6 +54,7 @@ class SegmentWidget(QWidget):
         super().__init__()
         self._viewer = viewer
         self.form = form = SegmentForm(viewer)
+        form.inside.target = self._target
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(form)
@@ -127,7 +129,7 @@ class SegmentWidget(QWidget):
             for layer in self._viewer.layers:
                 if layer == self.form.picker.layer:
                     targets.append(self._target())
-                elif isinstance(layer, Image):
+                elif isinstance(layer, Image) and not is_preview(layer):
                     axes = axes_of(layer)
                     if axes is None:
                         skipped.append(layer.name)

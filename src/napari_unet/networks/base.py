@@ -197,13 +197,21 @@ class Network(nn.Module):
     @property
     def halo(self) -> tuple[int, ...]:
         """How far an output pixel looks, in px an axis: half the receptive field."""
-        reach = []
-        for axis, divisor in enumerate(self.divisor):
-            seen = [self._seen(axis, self.last, (x, x)) for x in range(divisor)]
-            reach.append(
-                max(max(x - low, high - x) for x, (low, high) in enumerate(seen))
-            )
-        return tuple(reach)
+        return tuple(
+            max(max(x - low, high - x) for x, (low, high) in enumerate(seen))
+            for seen in self.receptive_fields
+        )
+
+    @property
+    def receptive_fields(self) -> list[list[Interval]]:
+        """First and last px, an axis, that pixels 0, 1 ... of the output depend on.
+
+        There are as many as the divisor; from then on, they repeat.
+        """
+        return [
+            [self._seen(axis, self.last, (x, x)) for x in range(divisor)]
+            for axis, divisor in enumerate(self.divisor)
+        ]
 
     def _seen(self, axis: int, key: Key, wanted: Interval) -> Interval:
         """Return the image pixels on which an interval of a place depends."""
