@@ -21,6 +21,7 @@ from superqt import QLabeledDoubleSlider
 from napari_unet.config import PredictConfig
 from napari_unet.words import sentence
 
+from .clipboard import CopyButton
 from .compare import CompareForm
 from .form import ConfigForm, Fold, fold
 from .inside import InsideForm
@@ -29,6 +30,7 @@ from .objects_table import ObjectsTable
 from .picker import ImagePicker
 from .preferences import preferences
 from .progress import ProgressRow
+from .segment_copy import WRITERS
 from .steady import Column, steady
 
 if TYPE_CHECKING:
@@ -171,11 +173,7 @@ class SegmentForm(Column):
         self.first_button = QPushButton("Train a model")
         self.first_button.setToolTip("Open the Train dock.")
         self.train_button = QPushButton("Correct and train")
-        self.copy_button = QPushButton("Copy as")
-        menu = QMenu(self.copy_button)
-        self.python_action = menu.addAction("Python")
-        self.command_action = menu.addAction("command line")
-        self.copy_button.setMenu(menu)
+        self.copy_button = CopyButton(WRITERS)
 
     def _make_score(self) -> None:
         self.score_moved = False

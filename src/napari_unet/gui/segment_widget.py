@@ -74,8 +74,7 @@ class SegmentWidget(QWidget):
         form.table.picked.connect(self._go_to)
         form.first_button.clicked.connect(self._train_first)
         form.train_button.clicked.connect(self.correct_and_train)
-        form.python_action.triggered.connect(self._copy_python)
-        form.command_action.triggered.connect(self._copy_command)
+        form.copy_button.picked.connect(self._copy)
         self.runs.began.connect(self._on_began)
         self.runs.progressed.connect(form.progress.show_event)
         self.runs.ended.connect(self._on_ended)
@@ -274,12 +273,6 @@ class SegmentWidget(QWidget):
             self.form.model.set_path(path)
         except ValueError as error:
             worker.report(error)
-
-    def _copy_python(self) -> None:
-        self._copy("Python")
-
-    def _copy_command(self) -> None:
-        self._copy("command line")
 
     def _copy(self, kind: str) -> None:
         result = self._result()
