@@ -20,13 +20,13 @@ import numpy as np
 
 from napari_unet import Sample, drain, train
 from napari_unet.cli.bars import Show
-from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config import TrainConfig
 from napari_unet.datasets import find_pairs, load_samples
 from napari_unet.evaluation import evaluate
 from napari_unet.model import Model
 from napari_unet.samples import split
 
-WAYS = ("3D", "3D, depth 3", "2D plane by plane", "built-in nuclei, plane by plane")
+WAYS = ("3D", "2D plane by plane", "built-in nuclei, plane by plane")
 FIGURES = ("0.50", "0.75")
 
 
@@ -52,14 +52,13 @@ def model_of(way: str, stack: Sample, given: argparse.Namespace) -> Model:
         return Model.load("nuclei")
     config = TrainConfig(minutes=given.minutes)
     training, judges = split([stack], config.validation, config.seed)
-    wanted = ModelConfig(depth=3) if "depth 3" in way else ModelConfig()
     if way.startswith("2D"):
         training, judges = (
             [p for s in part for p in planes(s)] for part in (training, judges)
         )
     folder = given.output / way / f"model {time.time():.0f}"  # killed runs stay
     with Show() as show:
-        return drain(train(training, judges, folder, config, model=wanted), show)
+        return drain(train(training, judges, folder, config), show)
 
 
 def run(way: str, given: argparse.Namespace) -> dict[str, Any]:

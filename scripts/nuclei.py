@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "sample_data"))
 
 from make import Style, nuclei_2d
 
-STEPS = 33_000
+STEPS = 20_000
 SEED = 0
 EMPTY_FIELDS = 36
 EDGE = 256
