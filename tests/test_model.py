@@ -423,3 +423,16 @@ def test_luminance_weighs_colours():
     np.testing.assert_allclose(grey, np.full((1, 4, 4), 0.7154), rtol=1e-5)
     rgb = made(input="rgb").prepare(image_[1:2], False, Stats((0,), (255,)))
     np.testing.assert_allclose(rgb, np.ones((3, 4, 4)))
+
+
+def test_16_bits_a_weight_leave_the_statistics_as_they_are(tmp_path):
+    model = Model.create(ModelConfig(depth=1, width=2), device="cpu")
+    state = model.network.state_dict()
+    name = next(n for n in state if n.endswith("running_var"))
+    state[name].fill_(2.4e6)  # more than 16 bits hold
+    model.save(tmp_path / "m", half=True)
+    loaded = Model.load(tmp_path / "m", "cpu").network.state_dict()
+    assert torch.equal(loaded[name], state[name])
+    for key, tensor in state.items():
+        assert torch.isfinite(loaded[key]).all()
+        assert torch.allclose(loaded[key], tensor, rtol=1e-3, atol=1e-6)

@@ -39,6 +39,15 @@ from .samples import Stats, normalise
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
 
 
+def in_16_bits(tensor: Tensor) -> Tensor:
+    """Return weights in 16 bits, and vectors, which take little room, as they are.
+
+    Variances of batch normalisation may exceed what 16 bits hold, 65,504.
+    """
+    weights = tensor.is_floating_point() and tensor.ndim > 1
+    return tensor.half() if weights else tensor
+
+
 class Model:
     """A network with all that turns an image into labels.
 
@@ -192,16 +201,13 @@ class Model:
         }
 
     def to_bytes(self, half: bool = False) -> bytes:
-        """Return the content of the model file; with `half` in 16 bits a weight."""
+        """Return the content of the model file; `half`: as :func:`in_16_bits`."""
         tensors = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in self.network.state_dict().items()
         }
         if half:
-            tensors = {
-                name: t.half() if t.is_floating_point() else t
-                for name, t in tensors.items()
-            }
+            tensors = {name: in_16_bits(t) for name, t in tensors.items()}
         return safetensors.torch.save(tensors, {HEADER: json.dumps(self.header())})
 
     def hash(self) -> str:
