@@ -89,7 +89,7 @@ def merge(image):
 CHANGES = {
     "float, below zero": (lambda image: image.astype(np.float32) * 1e-3 - 7, 0.03),
     "16 bits": (lambda image: image.astype(np.uint16) * 13 + 400, 0.03),
-    "dark on bright": (lambda image: image.max() - image, 0.2),
+    "dark on bright": (lambda image: image.max() - image, 0.1),
     "grey as RGB": (lambda image: np.repeat(image, 3, axis=0), 0.03),
     "RGB merge": (merge, 0.15),
 }
@@ -119,15 +119,10 @@ def test_it_finds_few_large_nuclei_among_debris(nuclei, script):
 
 
 def test_it_finds_next_to_nothing_where_nothing_is(nuclei, script):
-    """Noise, uneven light, specks, fibres, haze: 36 fields, 2.4 Mpx.
-
-    The two that are found are bends of bright fibres.
-    """
+    """Noise, uneven light, specks, fibres, haze: 36 fields, 2.4 Mpx."""
     empty = script.empty_fields(np.random.default_rng(7_000))
     found = [len(segmented(nuclei, s.image)[0].ids) for s in empty]
-    others = [n for n, s in zip(found, empty, strict=True) if "fibres" not in s.name]
-    assert sum(found) <= 2
-    assert not any(others)
+    assert sum(found) <= 1
 
 
 def test_it_finds_stained_nuclei(nuclei):
@@ -138,10 +133,17 @@ def test_it_finds_stained_nuclei(nuclei):
 
 
 @pytest.mark.parametrize(
-    ("modality", "least"), [("fluorescence", 0.78), ("stained", 0.45)]
+    ("modality", "least"), [("fluorescence", 0.78), ("stained", 0.6)]
 )
 def test_it_is_as_good_as_it_says_on_real_images(nuclei, real_data, modality, least):
     where = {"modality": modality}
     data = find_pairs(real_data / "dsb2018", split="val", where=where)
     samples = drain(load_samples(data))[:12]
     assert ap50(nuclei, samples) > least
+
+
+def test_it_does_not_take_evenly_stained_ground_for_nuclei(nuclei, script):
+    fields = script.stained_fields(7_000)[:7]  # with 0 to 6 nuclei
+    found = [len(segmented(nuclei, s.image, rgb=True)[0].ids) for s in fields]
+    true = [len(np.unique(s.labels)) - 1 for s in fields]
+    assert sum(found) <= sum(true) + 4
