@@ -323,12 +323,13 @@ def test_a_result_is_copied_as_code(dock, qtbot, tmp_path, notices, trained):
     dock.viewer.open(tmp_path / "cells.tif", plugin="napari")
     dock.segment()
     dock.slide(0.5)
-    for action, words in (
-        (dock.form.python_action, ["read_image", "score=0.5"]),
-        (dock.form.command_action, ["napari-unet segment", "--score 0.5"]),
+    entries = {a.text(): a for a in dock.form.copy_button.menu().actions()}
+    for entry, words in (
+        ("Python", ["read_image", "score=0.5"]),
+        ("command line", ["napari-unet segment", "--score 0.5"]),
     ):
         QApplication.clipboard().clear()
-        action.trigger()
+        entries[entry].trigger()
         qtbot.waitUntil(lambda: bool(QApplication.clipboard().text()))
         text = QApplication.clipboard().text()
         assert all(w in text for w in [*words, str(tmp_path / "cells.tif")])
