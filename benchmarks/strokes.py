@@ -51,7 +51,7 @@ def until(done, seconds: float = 60.0) -> float:
     began = time.perf_counter()
     while not done():
         QApplication.processEvents()
-        time.sleep(0.002)  # the job has a thread of its own
+        time.sleep(0.02)  # the job has a thread of its own
         if time.perf_counter() - began > seconds:
             raise TimeoutError("nothing came")
     return time.perf_counter() - began

@@ -15,7 +15,7 @@ from .events import Control, Event, Progress
 from .pixel_features import BASELINES, SVM, Forest, PixelClassifier
 
 LEAST_LEAF = 3  # pixels
-TREES_AT_ONCE = 4  # between two events
+TREES_AT_ONCE = 16  # between two events
 FOLDS = 3  # of the cross-validation that calibrates
 # Directions in which the landmarks differ less than this would be mostly noise.
 LEAST_DIRECTION = 1e-4

@@ -8,14 +8,14 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from .crops import Encoded
-from .events import Box, Control, Event, Preview
+from .events import Box, Control, Event, Preview, View
 from .model import Model
 from .prediction import Picture, predict_maps
 from .resampling import resize, zoomed
 from .samples import Sample, Stats, intensity_stats
 from .sizes import zoom_of
 from .thumbnail import EDGE, thumbnail
-from .tiling import grow, within
+from .tiling import grow, middle, within
 
 
 def preview(
@@ -24,15 +24,22 @@ def preview(
     stats: dict[str, Stats],
     control: Control,
     step: int,
+    most: int | None = None,
 ) -> Generator[Event, None, None]:
     """Show what the weights make of the place that was asked for, after a step.
 
     The place is in an image as it was given: the split may have cut it in two. What
-    its intensities are is kept in `stats` by its name.
+    its intensities are is kept in `stats` by its name. With `most`, the middle of so
+    many pixels is shown, of a larger view only.
     """
     view = control.view
     if view is None:
         return
+    if most is not None:
+        box = middle(view.box, most)
+        if box == view.box:
+            return
+        view = View(view.name, box)
     for sample in given:
         if sample.name == view.name:
             if sample.name not in stats:

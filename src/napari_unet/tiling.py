@@ -9,6 +9,7 @@ exactly once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -133,3 +134,20 @@ def distance(a: Box, b: Box) -> float:
         )
         ** 0.5
     )
+
+
+def middle(box: Sequence[slice], most: int) -> tuple[slice, ...]:
+    """Return the middle of a box, of at most so many pixels.
+
+    Examples
+    --------
+    >>> middle((slice(10, 20), slice(0, 80)), 200)
+    (slice(10, 20, None), slice(30, 50, None))
+    """
+    sizes = [s.stop - s.start for s in box]
+    while math.prod(sizes) > most:
+        sizes[sizes.index(max(sizes))] = -(-max(sizes) // 2)
+    starts = [
+        s.start + (s.stop - s.start - n) // 2 for s, n in zip(box, sizes, strict=True)
+    ]
+    return tuple(slice(a, a + n) for a, n in zip(starts, sizes, strict=True))

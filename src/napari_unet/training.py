@@ -19,11 +19,12 @@ from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
 from .preview import illustrate, preview
 from .run import Run, prepare
-from .samples import Sample
+from .samples import Sample, Stats
 from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
 EVENT_SECONDS = 0.2
+FIRST_PIXELS = 2**14
 
 
 def train(
@@ -82,7 +83,9 @@ def train(
             samples, validation, place, config, model, device, control
         )
         given = [*samples, *(validation or [])]
-        yield from preview(fitted, given, {}, control, 1)
+        stats: dict[str, Stats] = {}
+        for most in (FIRST_PIXELS, None):  # the middle is there in a second
+            yield from preview(fitted, given, stats, control, 1, most)
         yield from illustrate(fitted, shown)
         fitted.save(place)
         return Model.load(place, device)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.model import Model
 
 # After the last stroke; a fit at each would lag behind the brush.
-AGAIN_MS = 250
+AGAIN_MS = 100
 HELP = (
     "Fit the pixel classifier again whenever something was painted; its model is "
     "replaced. It takes a second or so."

@@ -8,8 +8,9 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
-from napari_unet.events import Box, Control, Preview, View
+from napari_unet.events import Control, Preview, View
 from napari_unet.readers import frame_name
+from napari_unet.tiling import middle
 
 from .layers import KEY, as_layer, place_on, visible_box
 from .pair_row import Target
@@ -134,16 +135,5 @@ class LivePreview(QObject):
                 name = frame_name(name, box[0].start, target.shape[0])
                 box = box[1:]
             self._places[name] = (target, frame)
-            return View(name, _centre(box))
+            return View(name, middle(box, MOST_PIXELS))
         return None
-
-
-def _centre(box: Box) -> Box:
-    """Return the middle of a box, of at most MOST_PIXELS."""
-    sizes = np.array([s.stop - s.start for s in box])
-    while sizes.prod() > MOST_PIXELS:
-        sizes[sizes.argmax()] = -(-sizes.max() // 2)
-    starts = [
-        s.start + (s.stop - s.start - n) // 2 for s, n in zip(box, sizes, strict=True)
-    ]
-    return tuple(slice(int(a), int(a + n)) for a, n in zip(starts, sizes, strict=True))
