@@ -7,6 +7,7 @@ from napari_unet import Model
 from napari_unet.config import TrainConfig
 
 from .train_dock import (  # noqa: F401
+    LONG,
     Dock,
     add_pair,
     notices,
@@ -99,3 +100,33 @@ def test_unticked_nothing_is_fitted_again(dock, own_models, qtbot):  # noqa: F81
     assert dock.widget._job is None
     now = (own_models / folders(own_models)[0] / "model.safetensors").stat()
     assert now.st_mtime_ns == written.st_mtime_ns
+
+
+def test_a_network_is_not_replaced_where_the_menu_has_changed(
+    dock,
+    own_models,  # noqa: F811
+    qtbot,
+):
+    dock.form.network_box.setCurrentText("unet")
+    dock.set(LONG, zero="unknown")
+    dock.press()
+    dock.wait_for_steps()
+    dock.form.network_box.setCurrentText("forest")
+    stroke(dock)
+    dock.press("stop")
+    dock.wait()
+    qtbot.wait(600)
+    assert dock.widget._job is None
+    (name,) = folders(own_models)
+    assert Model.load(own_models / name, "cpu").config.network == "unet"
+
+
+def test_a_model_of_other_layers_is_not_replaced(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    other = add_pair(dock.viewer, name="other", seed=1)
+    (row,) = dock.table.pairs
+    row.choose(dock.viewer.layers["other"], other)
+    other.data[:3, :3] = 99
+    other.events.paint(value=[])
+    qtbot.wait(600)
+    assert dock.widget._job is None and len(folders(own_models)) == 1

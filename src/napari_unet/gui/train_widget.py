@@ -61,6 +61,7 @@ class TrainWidget(QWidget):
         self._viewer = viewer
         self._job: worker.Job | None = None
         self._steps = 0
+        self._fits = False  # whether it is a pixel classifier, not a network
         self._kept = False  # whether the folder holds a model that learnt something
         self._text = ""
         self._press: TrainPress | None = None
@@ -136,6 +137,7 @@ class TrainWidget(QWidget):
         if replaced is not None:
             work = replacing(replaced, functools.partial(settings.work, items))
         self._press = self._pressed(settings)
+        self._fits = self.form.classifier
         self.again.begin(replaced)
         self._steps, self._kept, self._text = 0, False, ""
         self.findings.clear()
@@ -151,7 +153,7 @@ class TrainWidget(QWidget):
         # A dock that is closed is gone: the job must end by itself.
         self.destroyed.connect(self._job.quit)
         self.preview.begin(self._job.control, self._targets)
-        if not self.form.classifier:
+        if not self._fits:
             control = self._job.control
             self.live.begin(control, items, self._targets, settings.meaning)
         self._update()
@@ -247,7 +249,7 @@ class TrainWidget(QWidget):
         self.monitor.show_card(model.card)
         folder = self._press.folder
         models().choose(folder)
-        self.again.end(folder if self.form.classifier else None)
+        self.again.end(folder if self._fits else None)
         self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
         if find_dock(self._viewer, "Segment") is None:
             self._text += " (menu Plugins > U-Net)"
@@ -278,12 +280,17 @@ class TrainWidget(QWidget):
         self._data_changed()  # the name of the model is taken now
 
     def _fit_again(self) -> None:
-        """Fit a classifier to what was painted; later, where it is being fitted."""
+        """Fit a classifier to what was painted; later, where it is being fitted.
+
+        A model of other layers is left alone.
+        """
         folder = self.again.folder
         if self._job is not None:
             self.again.painted()
         elif folder is not None and self.form.classifier and not self.why_not():
-            self._start(folder)
+            pairs = [(t.layer, t.labels) for t in self.table.targets()]
+            if pairs == [(t.layer, t.labels) for t in self._targets]:
+                self._start(folder)
 
     def _settings(self, folder: Path | None = None) -> Settings:
         """Return what the form says, with classes as the layers show them."""

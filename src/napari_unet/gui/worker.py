@@ -222,7 +222,7 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
     """Import torch in a thread.
 
     `ready` gets what only torch knows: a dict of the names to choose from for
-    ``network``, ``formulation``, ``loss`` and ``device``.
+    ``network`` with ``classifier`` among them, ``formulation``, ``loss``, ``device``.
     """
     job = Job("importing", _import_torch)
     job.returned.connect(ready)
