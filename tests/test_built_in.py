@@ -59,6 +59,7 @@ def test_it_is_small_and_says_what_it_is():
     text = "\n".join(describe("nuclei", header))
     assert "CC0" in text
     assert "any size" in text
+    assert "started from: the model with hash" in text, "its second stage did"
 
 
 def test_its_weights_are_what_16_bits_hold(nuclei):

@@ -56,6 +56,8 @@ def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     numbers = f"{counted(len(data), 'image')}, {counted(objects, 'object')}"
     lines.append(f"data: {numbers}, licence {card.get('licence', 'not stated')}")
     lines += [f"training: {best_after(card)}", quality(card)]
+    if "init" in card:
+        lines.append(f"started from: the model with hash {card['init']}")
     for part in ("options", "versions"):
         if part in card:
             lines.append(f"{part}: {json.dumps(card[part])}")

@@ -84,10 +84,10 @@ def labels_at(
 
 def illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
     """Give a model its thumbnail: the middle of a sample, and what it makes of it."""
-    middle = tuple(
+    part = tuple(
         slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
         for n in shown.sample.shape
     )
-    labels = yield from labels_at(best, shown.sample, shown.stats, middle)
-    image = shown.sample.image[(slice(None), *middle)]
+    labels = yield from labels_at(best, shown.sample, shown.stats, part)
+    image = shown.sample.image[(slice(None), *part)]
     best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
