@@ -139,6 +139,13 @@ def test_objects_of_other_sizes_are_a_warning():
     assert warning.startswith("large: objects are 11 px wide, but 2 px in small")
 
 
+def test_objects_of_other_sizes_are_right_for_a_model_of_any_size():
+    tiny = np.zeros((40, 40), np.uint8)
+    tiny[5:7, 5:7], tiny[20:22, 5:7] = 1, 2
+    given = [sample("large"), sample("small", tiny)]
+    assert check(given, formulation="instances", any_size=True) == []
+
+
 def test_errors_are_raised_all_at_once():
     flat = np.zeros((1, 40, 40), np.uint8)
     findings = check(

@@ -33,7 +33,11 @@ class Finding:
 
 
 def check(
-    samples: Sequence[Sample], *, formulation: str, require_contrast: bool = True
+    samples: Sequence[Sample],
+    *,
+    formulation: str,
+    require_contrast: bool = True,
+    any_size: bool = False,
 ) -> list[Finding]:
     """Look for what would spoil a training.
 
@@ -44,6 +48,9 @@ def check(
         ``instances`` wants one id an object; ``semantic`` does not.
     require_contrast : bool
         Whether a constant image is an error.
+    any_size : bool
+        Whether images are resampled until their objects are of one size, so that
+        sizes may differ.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def check(
             found, diameter = _check_objects(sample)
             findings += found
             diameters[sample.name] = diameter
-    findings += _check_together(samples, diameters)
+    findings += _check_together(samples, {} if any_size else diameters)
     if samples and empty:
         name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
         findings.append(
@@ -216,6 +223,6 @@ def _check_together(
                 large,
                 f"objects are {diameters[large]:.0f} px wide, but "
                 f"{diameters[small]:.0f} px in {small}",
-                "let the model resample them to one size (any_size, in 2D), or train "
-                "one model a size",
+                "train with any_size, which resamples them to one size (in 2D), or one "
+                "model a size",
             )

@@ -105,7 +105,9 @@ def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> N
 def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
     """Raise what is wrong with the data as a ValueError, and tell what is odd."""
     yield Progress("checking", 0, len(samples))
-    findings = doctor.check(samples, formulation=config.formulation)
+    findings = doctor.check(
+        samples, formulation=config.formulation, any_size=config.any_size
+    )
     doctor.raise_errors(findings)
     for finding in findings[:MOST_NOTES]:
         yield Note(str(finding))
