@@ -305,6 +305,21 @@ def test_init_starts_from_the_given_weights(tmp_path, data):
         np.testing.assert_allclose(a[name], b[name], atol=1e-6)
 
 
+def test_a_model_to_start_from_is_left_as_it_is(tmp_path, data):
+    first = Model.create(SMALL, device="cpu")
+    before = weights(first)
+    drain(train(data, None, tmp_path / "b", options(), init=first))
+    for name, value in weights(first).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_images_of_two_kinds_are_one_sentence(tmp_path, data):
+    mixed = [*data, discs(9, ndim=3)]
+    with pytest.raises(ValueError, match="discs 9 is 3D but discs 0 is 2D; train on"):
+        drain(train(mixed, None, tmp_path / "m", options()))
+    assert not (tmp_path / "m").exists()
+
+
 def test_early_stopping_waits_for_patience(tmp_path, data, monkeypatch):
     scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.1])
     real = training.validate

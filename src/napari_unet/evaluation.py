@@ -97,8 +97,6 @@ class Report:
     def _add(self, sample: Sample, labels: np.ndarray) -> None:
         """Compare one image's labels with the truth."""
         truth, mask = sample.labels, sample.mask
-        if truth.dtype == bool:
-            truth = truth.astype(np.uint8)
         try:
             if not self.classes:
                 self.matchings.append(metrics.match(truth, labels, mask))
@@ -169,6 +167,12 @@ def evaluate(
     if groups is not None and len(groups) != len(samples):
         raise ValueError(
             f"there are {len(samples)} images but {len(groups)} groups; give one each"
+        )
+    if predictions is not None and config is not None and config.model_fields_set:
+        options = ", ".join(sorted(config.model_fields_set))
+        raise ValueError(
+            f"{options}: labels in a folder are taken as they are; leave it out, or "
+            "give a model"
         )
     report = Report(classes=_classes(model))
     if model is not None:

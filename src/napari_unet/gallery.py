@@ -181,7 +181,6 @@ def own_figure(report: Report, index: int) -> float:
 
 def _panel(axes: Axes, what: str, sample: Sample, report: Report, index: int) -> None:
     labels, truth, mask = report.labels[index], sample.labels, sample.mask
-    truth = truth.astype(np.uint8) if truth.dtype == bool else truth
     errors = classify(report.matchings[index])
     kinds = middle(error_image(errors, truth, labels, mask))
     box = window(kinds > Kind.MATCHED)

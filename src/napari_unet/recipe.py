@@ -40,8 +40,14 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         If the samples differ in the number of axes or channels.
     """
     given = config.model_fields_set
-    changes: dict[str, Any] = {"ndim": samples[0].ndim}
     ndim = samples[0].ndim
+    for sample in samples:
+        if sample.ndim != ndim:
+            raise ValueError(
+                f"{sample.name} is {sample.ndim}D but {samples[0].name} is {ndim}D; "
+                "train on images of one kind"
+            )
+    changes: dict[str, Any] = {"ndim": ndim}
     if "ndim" in given and config.ndim != ndim:
         raise ValueError(
             f"{samples[0].name}: the images are {ndim}D but the model is "
@@ -181,7 +187,7 @@ def patch_of(
             if any(p > n for p, n in zip(patch, sample.shape, strict=True)):
                 raise ValueError(
                     f"{sample.name}: patch {_text(patch)} is larger than the image "
-                    f"{sample.shape}; choose {min(smallest)} or less, or auto"
+                    f"{sample.shape}; choose {min(smallest)} or less, or leave it out"
                 )
         return tuple(patch)
     size = model.object_size or 0.0

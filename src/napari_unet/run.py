@@ -42,11 +42,11 @@ class Run:
     optimizer: torch.optim.Optimizer
     training: list[Encoded]
     validation: list[Encoded]
-    given: list[Sample]  # as they were before the split
+    given: list[Sample]  # before the split, with the labels of now
     patch: tuple[int, ...]
     batch: int
     epoch_steps: int
-    data: list[dict[str, Any]]
+    data: list[dict[str, Any]]  # as it was given
     card: dict[str, Any]
     counters: Counters = field(default_factory=Counters)
     parts: int = 1  # the batch goes through in so many parts, where memory is short
@@ -55,6 +55,7 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     told: float = 0.0
     rescore: bool = False
+    repainted: set[int] = field(default_factory=set)  # of `given`; not in the card yet
 
     def __post_init__(self) -> None:
         """Set up what follows from the rest."""
@@ -129,6 +130,9 @@ class Run:
 
     def save_best(self, found: Validation | None = None) -> None:
         """Write the averaged weights as the best model."""
+        for index in self.repainted:
+            self.card["data"][index] = data_hash([self.given[index]])[0]
+        self.repainted.clear()
         card = {
             **self.card,
             "steps": self.counters.step,
@@ -195,6 +199,8 @@ def prepare(
     run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
     if start.model and not start.header:
         run.card["init"] = start.model.hash()
+    elif start.model and "init" in start.model.card:
+        run.card["init"] = start.model.card["init"]
     if start.header:
         _restore(run, start.header, start.tensors)
     clean(folder)
@@ -260,7 +266,7 @@ def card_of(
 ) -> dict[str, Any]:
     """Return what the card of a model says of its data and options."""
     return {
-        "data": data,
+        "data": list(data),
         "training": {"names": [s.name for s in training], "images": len(training)},
         "validation": {"names": [s.name for s in held_back], "images": len(held_back)},
         "options": config.model_dump(mode="json", exclude_defaults=True),

@@ -22,7 +22,7 @@ class Sample:
     ----------
     image : (C, [Z,] Y, X) array, any real dtype
         The channel axis is always there and first.
-    labels : ([Z,] Y, X) integer array
+    labels : ([Z,] Y, X) integer array, or bool
         0 is background, every other value one object (or one class).
     spacing : tuple of float, optional
         µm per pixel, one number a spatial axis.
@@ -36,6 +36,8 @@ class Sample:
         Frames of one time series share this name and keep their order.
     channels : tuple of str
         Names of the channels, where known.
+    start : tuple of int
+        Of a part: the place of its first pixel in the image that it was cut from.
 
     Raises
     ------
@@ -51,9 +53,12 @@ class Sample:
     name: str = ""
     series: str = ""
     channels: tuple[str, ...] = ()
+    start: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that all shapes agree."""
+        """Check that all shapes agree; bool labels become numbers."""
+        if self.labels.dtype == bool:
+            object.__setattr__(self, "labels", self.labels.astype(np.uint8))
         check_image(self.image, self.rgb, self.spacing, self.name)
         spatial, name = tuple(self.image.shape[1:]), self.name or "sample"
         if tuple(self.labels.shape) != spatial:
@@ -280,6 +285,7 @@ def _part(sample: Sample, axis: int, where: slice) -> Sample:
         image=sample.image[(slice(None), *box)],
         labels=sample.labels[box],
         mask=None if sample.mask is None else sample.mask[box],
+        start=tuple((where.start or 0) * (a == axis) for a in range(sample.ndim)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from . import doctor
 from .checkpoint import has_state, read_state
 from .config import ModelConfig, TrainConfig, checked
+from .device import pick_device
 from .events import Event, Note, Progress
 from .model import Model
 from .model_file import WEIGHTS
@@ -67,7 +69,11 @@ def start_of(
             )
         wanted = model.config  # killed between its first two files, before any step
     elif init is not None:
-        model = init if isinstance(init, Model) else Model.load(init, device)
+        if isinstance(init, Model):  # which stays where it is
+            network, place = copy.deepcopy(init.network), pick_device(device)
+            model = Model(init.config, network, init.thresholds, init.card, place)
+        else:
+            model = Model.load(init, device)
         refuse(model.config.network, "init")
         return Start(config, wanted, model)
     return Start(config, wanted)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from .model import Model
 from .preview import illustrate, preview
 from .run import Run, prepare
 from .samples import Sample, Stats
+from .strokes import painted
 from .validation import Validation, validate
 
 GRADIENT_NORM = 1.0
@@ -98,7 +98,9 @@ def train(
         run.save_state()
     last = run.counters.step
     while run.goes_on() and not control.stopped:
+        waiting = time.monotonic()
         yield from control.wait_while_paused()
+        run.began += time.monotonic() - waiting
         yield from _take_updates(run, control)
         run.settle()
         loss = yield from _step(run)
@@ -279,21 +281,18 @@ def _finish(run: Run) -> Generator[Event, None, None]:
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:
     """Put new labels into the samples that they belong to, and encode those again."""
+    updates = control.take_updates()
+    if not updates:
+        return
+    run.counters.painted = True
+    for index, sample in enumerate(run.given):
+        run.given[index] = painted(sample, updates)
+        if run.given[index] is not sample:
+            run.repainted.add(index)
     changed: dict[int, Sample] = {}
-    given = {id(e.given): e.given for e in [*run.training, *run.validation]}
-    for update in control.take_updates():
-        run.counters.painted = True
-        for key, first in given.items():
-            if first.name != update.name:
-                continue
-            sample = changed.get(key, first)
-            labels = np.array(sample.labels)
-            labels[update.box] = update.labels
-            mask = sample.mask
-            if update.mask is not None:
-                mask = np.ones(sample.shape, bool) if mask is None else np.array(mask)
-                mask[update.box] = update.mask
-            changed[key] = replace(sample, labels=labels, mask=mask)
+    for part in (e.given for e in [*run.training, *run.validation]):
+        if id(part) not in changed and (new := painted(part, updates)) is not part:
+            changed[id(part)] = new
     for done, (key, sample) in enumerate(changed.items(), start=1):
         for members, judges in ((run.training, False), (run.validation, True)):
             where = [i for i, e in enumerate(members) if id(e.given) == key]
