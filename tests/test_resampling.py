@@ -33,6 +33,20 @@ def test_an_image_of_larger_objects_is_resampled():
     assert len(tiles) < len([e for e in all_events if isinstance(e, TileDone)]) / 2
 
 
+@pytest.mark.parametrize("any_size", [False, True])
+def test_the_smallest_is_in_pixels_of_the_known_size(any_size):
+    model = echo(object_size=13.0)
+    labels = blobs(5, (120, 130), 40, (5, 8)).labels
+    areas = np.bincount(labels.ravel())[1:]
+    model.thresholds["smallest"] = limit = int(np.median(areas))
+    model.config = model.config.replace(any_size=any_size)
+    image = maps_of(model, labels)
+    large = np.kron(image, np.ones((1, 2, 2), np.float32))
+    found, _ = segmented(model, large, SMALL.replace(object_size=26.0))
+    expected = np.count_nonzero(areas >= limit)
+    assert abs(len(found.ids) - expected) <= 2 < len(areas) - expected
+
+
 def test_resampled_labels_depend_on_neither_blocks_nor_focus():
     model = echo(object_size=13.0)
     image = maps_of(model, blobs(5, (120, 130), 40, (5, 8)).labels)

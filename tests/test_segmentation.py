@@ -404,6 +404,23 @@ def test_another_size_of_a_pixel_is_told(ndim):
 # Options
 
 
+def test_options_without_effect_are_told():
+    model = Model.create(
+        ModelConfig(formulation="semantic", classes=(1, 2), depth=1, width=2),
+        device="cpu",
+    )
+    image = np.random.default_rng(0).random((1, 40, 40))
+    config = PredictConfig(score=0.5, smallest=3, link=0.2, threshold=0.4)
+    result = drain(segment(model, image, config, name="a"))
+    first, second = result.notes
+    assert first == (
+        "a: a semantic model tells no objects apart, so there is no effect of score, "
+        "smallest, link"
+    )
+    assert second.startswith("a: threshold has no effect on several classes")
+    assert drain(segment(model, image)).notes == ()
+
+
 def test_threshold_score_and_smallest_take_effect(crowd):
     model, image, labels = crowd
     dim = image.copy()

@@ -44,6 +44,27 @@ def check_level(model: Model, config: PredictConfig) -> None:
         )
 
 
+def without_effect(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Iterator[Note]:
+    """Tell of options that are given but mean nothing for the model."""
+    if model.formulation.instances:
+        return
+    given = [n for n in ("score", "smallest") if getattr(config, n) is not None]
+    if "link" in config.model_fields_set:
+        given.append("link")
+    if given:
+        yield Note(
+            f"{picture.name}: a semantic model tells no objects apart, so there is no "
+            f"effect of {', '.join(given)}"
+        )
+    if config.threshold is not None and len(model.config.classes) > 1:
+        yield Note(
+            f"{picture.name}: threshold has no effect on several classes: the most "
+            "probable one is taken"
+        )
+
+
 def other_spacing(
     model: Model, picture: Picture, config: PredictConfig
 ) -> Iterator[Note]:

@@ -50,7 +50,8 @@ class PredictConfig(Config):
     )
     accurate: bool = Field(
         False,
-        description="Average over mirrored images: better, 4 times slower (3D: 8).",
+        description="Average over mirrored images: better, 3 to 4 times slower "
+        "(3D: up to 8).",
     )
     level: int | None = Field(
         None,

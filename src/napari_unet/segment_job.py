@@ -53,7 +53,7 @@ class Job:
         if self.config.threshold is not None:
             self.thresholds["foreground"] = self.config.threshold
         model, size = self.model.config, self.config.object_size
-        if model.any_size and model.object_size and size:
+        if model.object_size and size and "smallest" in self.thresholds:
             # Of the model's own pixels, as its threshold was found.
             zoom = size / model.object_size
             self.thresholds["smallest"] *= zoom**model.ndim

@@ -16,6 +16,7 @@ from .checks import (
     check_stats,
     other_spacing,
     stats_of,
+    without_effect,
 )
 from .config import PredictConfig
 from .estimate import with_size
@@ -116,11 +117,12 @@ def segment(
         out = np.zeros(picture.shape, np.int32)
     check_out(out, picture)
     check_level(model, config)
+    notes = list(without_effect(model, picture, config))
     yield from check_finite(picture)
     stats = stats or stats_of(picture, model, config)
     check_stats(stats, picture)
     config = yield from with_size(model, picture, stats, config, kept)
-    notes = list(other_spacing(model, picture, config))
+    notes += other_spacing(model, picture, config)
     yield from notes
     job = Job(model, picture, config, control or Control(), stats, out, kept)
     yield from job.run()
