@@ -209,6 +209,8 @@ def test_only_what_the_user_gave_is_set(line, expected):
         ("--channel DAPI", "has no channel 'DAPI'"),
         ("--device foo", "device 'foo' is not known; choose auto, cpu"),
         ("--init nowhere", "nowhere: there is no such model"),
+        ("--init nuclei --width 8", "width cannot change the model of --init"),
+        ("--init nuclei --preset guide", "--preset guide cannot change the model of"),
     ],
 )
 def test_bad_options_are_one_sentence(capsys, data, tmp_path, line, sentence):
@@ -257,7 +259,7 @@ def test_all_commands_are_there():
     names = {name for name in app if not name.startswith("-")}
     assert names == {
         *("demo", "train", "segment", "evaluate", "compare", "look", "info"),
-        *("doctor", "open"),
+        *("doctor", "open", "share"),
     }
 
 
@@ -558,6 +560,36 @@ def test_info_tells_all(capsys, trained):
         *("0.25 x 0.25 µm", "best after 40 steps", "licence", '"torch"'),
     ):
         assert text in out
+
+
+def test_figures_go_into_a_folder_that_is_not_there_yet(data, trained, tmp_path):
+    path = tmp_path / "new" / "figures.json"
+    assert run("evaluate", data, "--model", trained, "--json", path) == 0
+    assert json.loads(path.read_text())["images"] == 6
+
+
+def test_options_without_effect_on_labels_from_a_folder(capsys, data, tmp_path):
+    line = ("evaluate", data, "--predictions", tmp_path, "--smallest", 9)
+    assert "smallest: labels in a folder are taken as they are" in error_of(
+        capsys, *line
+    )
+
+
+def test_data_may_be_called_as_a_built_in_model_is(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nuclei").mkdir()
+    assert run("info", "nuclei") == 0
+    assert capsys.readouterr().out.startswith("nuclei: unet, instances")
+
+
+def test_share_writes_one_file_and_replaces_none(capsys, trained, tmp_path):
+    wanted = tmp_path / "shared.unetmodel"
+    assert run("share", trained, "--output", tmp_path / "shared") == 0
+    assert capsys.readouterr().out.startswith(f"{wanted}: ")
+    assert Model.load(wanted, "cpu").hash() == Model.load(trained, "cpu").hash()
+    assert run("share", trained, "--output", wanted) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run("info", wanted) == 0
 
 
 def test_doctor_of_the_machine_and_of_data(capsys, data, tmp_path):

@@ -137,6 +137,32 @@ def test_levels_are_drawn(tmp_path, name, ndim):
         assert drawn.size[0] > 1000 and np.asarray(drawn).std() > 10
 
 
+def test_a_large_stack_is_drawn_in_part(tmp_path):
+    model, path = made("unet", 3), tmp_path / "inside.png"
+    draw(model, picture(40, 200, 210), STATS, path)
+    assert path.exists()
+
+
+def test_the_command_line_draws_a_plane_of_a_stack(tmp_path, capsys):
+    root = tmp_path / "data"
+    for part, suffix in (("images", ""), ("labels", "_labels")):
+        (root / part).mkdir(parents=True)
+        source = sample_data.folder("nuclei").parent / f"nuclei_3d{suffix}.tif"
+        (root / part / "nuclei_3d.tif").write_bytes(source.read_bytes())
+    path = tmp_path / "new" / "inside.png"
+    line = ["look", str(root), "--model", "nuclei", "--inside", "--output", str(path)]
+    assert not main(line) and path.exists()
+    assert "written" in capsys.readouterr().out
+
+
+def test_a_pixel_classifier_has_no_levels(tmp_path, capsys):
+    config = ModelConfig(network="forest")
+    folder = Model.create(config, device="cpu").save(tmp_path / "m")
+    data = sample_data.folder("nuclei") / "test"
+    assert main(["look", str(data), "--model", str(folder), "--inside"]) == 2
+    assert "a forest classifies each pixel by itself" in capsys.readouterr().err
+
+
 def test_the_command_line_draws_a_model_of_any_size(tmp_path, capsys):
     path = tmp_path / "inside.png"
     data = sample_data.folder("nuclei") / "test"

@@ -91,6 +91,12 @@ def has_state(folder: Path) -> bool:
     return (folder / RUN / STATE).is_file()
 
 
+def read_history(folder: Path) -> list[dict[str, str]]:
+    """Read ``history.csv``, a row an epoch; empty where a figure was not known."""
+    with open(folder / HISTORY, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Return the header and the tensors of a run.
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from .events import Box
 from .figures import png, save, stretched
-from .inside import Features, look_inside, map_names, places, skips
+from .inside import MOST_PIXELS, Features, look_inside, map_names, places, skips
 from .model import Model
 from .prediction import Picture
 from .samples import Stats
+from .tiling import middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,9 +76,8 @@ def draw(model: Model, picture: Picture, stats: Stats, path: str | Path) -> None
 
 def _middle(shape: tuple[int, ...]) -> Box:
     starts = [max(0, (n - MOST_EDGE) // 2) for n in shape]
-    return tuple(
-        slice(a, min(a + MOST_EDGE, n)) for a, n in zip(starts, shape, strict=True)
-    )
+    box = (slice(a, min(a + MOST_EDGE, n)) for a, n in zip(starts, shape, strict=True))
+    return middle(tuple(box), MOST_PIXELS)
 
 
 def _worth(

@@ -62,11 +62,13 @@ def find_model(path: str | Path) -> Path:
         If it stands for none.
     """
     where = Path(path)
+    built_in = BUILT_IN / str(path)
+    named = len(where.parts) == 1 and (built_in / WEIGHTS).is_file()
+    # Data may be called as the model is: `nuclei`.
+    if named and not (where / WEIGHTS).is_file():
+        return built_in
     if where.exists():
         return where
-    built_in = BUILT_IN / str(path)
-    if len(where.parts) == 1 and (built_in / WEIGHTS).is_file():
-        return built_in
     names = sorted(p.parent.name for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
     known = f"; built in: {', '.join(names)}" if names else ""
     raise ValueError(

@@ -12,7 +12,7 @@ from .comparing import compare
 from .demo import demo, open_files
 from .looking import look
 from .options import options
-from .reports import doctor, evaluate, info
+from .reports import doctor, evaluate, info, share
 from .segmenting import segment
 from .training import train
 
@@ -36,7 +36,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (demo, train, segment, evaluate, look, info, doctor):
+for command in (demo, train, segment, evaluate, look, info, share, doctor):
     app.command(options(command))
 app.command(options(compare, leave_out=("network", "seed")))
 app.command(options(open_files), name="open")

@@ -11,6 +11,7 @@ import numpy as np
 from napari_unet.config import PredictConfig
 from napari_unet.datasets import Dataset
 from napari_unet.events import Progress, drain
+from napari_unet.files import make_folder
 from napari_unet.samples import Sample
 
 from .bars import Show
@@ -55,15 +56,23 @@ def look(
         left, the expanding path on the right, and what each skip is worth.
     """
     from napari_unet.figures import look as drawing
+    from napari_unet.pixel_features import BASELINES
     from napari_unet.segmentation import segment_sample
 
     check_writable(output.absolute().parent)
     loaded = load_model(model, device)
+    network = loaded.config.network
+    if inside and network in BASELINES:
+        raise ValueError(
+            f"{model}: a {network} classifies each pixel by itself and has no levels; "
+            "leave out --inside"
+        )
     rng = np.random.default_rng(seed)
     rows: list[tuple[str, Sample, np.ndarray]] = []
     with Show() as show:
         datasets = find(data, selection)
         chosen = _choose(datasets, loaded.card, rng, selection, show)
+        make_folder(output.absolute().parent)
         if inside:
             _draw_inside(loaded, chosen[-1][1], config, output, show)
             return
@@ -83,9 +92,11 @@ def _draw_inside(
     from napari_unet.inside_figures import draw
     from napari_unet.prediction import Picture
 
-    picture = Picture(
-        sample.image, sample.rgb, sample.spacing, sample.channels, sample.name
-    )
+    image, spacing = sample.image, sample.spacing
+    if sample.ndim > model.config.ndim:  # its middle plane
+        image = image[:, len(image[0]) // 2]
+        spacing = spacing and spacing[1:]
+    picture = Picture(image, sample.rgb, spacing, sample.channels, sample.name)
     seen, stats = drain(as_seen(model, picture, config), show)
     draw(model, seen, stats, output)
     print(f"{sample.name}\nwritten: {output}")

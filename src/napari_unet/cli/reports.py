@@ -1,4 +1,4 @@
-"""``napari-unet evaluate, info, doctor``: what is there and how good it is."""
+"""``napari-unet evaluate, info, share, doctor``: what is there and how good it is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from napari_unet.card import describe
 from napari_unet.config import PredictConfig
 from napari_unet.events import Note, drain
 from napari_unet.files import make_folder
+from napari_unet.methods import training_text
+from napari_unet.model_file import SUFFIX
 from napari_unet.samples import Sample, data_hash
 from napari_unet.words import class_name, clock, counted
 from napari_unet.writers import write_json
@@ -87,6 +89,7 @@ def evaluate(
     if output is not None:
         make_folder(output)
     if json is not None:
+        make_folder(json.absolute().parent)
         write_json(json, figures)
         print(f"written: {json}")
     if output is not None:
@@ -145,6 +148,8 @@ def _table(scores: Mapping[str, Any]) -> str:
 def info(
     model: str,
     /,
+    *,
+    methods: bool = False,
 ) -> None:
     """Tell what a model is, what it was trained on and how good it is.
 
@@ -152,11 +157,41 @@ def info(
     ----------
     model
         A model: the folder that training wrote, a file, or a built-in name.
+    methods
+        Write it as for the methods section of a paper.
     """
     loaded = load_model(model, "cpu")
+    if methods:
+        print(training_text(Path(model).stem, loaded.header()))
+        return
     first, *others = describe(model, loaded.header())
     print("\n".join([first, loaded.network.summary(), *others]))
     print(f"hash: {loaded.hash()}")
+
+
+def share(
+    model: str,
+    /,
+    *,
+    output: Path | None = None,
+) -> None:
+    """Write a model as one file, which loads wherever its folder does.
+
+    Parameters
+    ----------
+    model
+        A model: the folder that training wrote, a file, or a built-in name.
+    output
+        The file; it gets the suffix .unetmodel. By default it has the name of the
+        model and is written here.
+    """
+    wanted = output or Path(Path(model).resolve().name)
+    check_writable(wanted.absolute().parent)
+    loaded = load_model(model, "cpu")
+    path = wanted.with_name(wanted.name.removesuffix(SUFFIX) + SUFFIX)
+    if path.exists():
+        raise ValueError(f"{path} is there already; give another --output")
+    print(f"{loaded.share(path)}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 def doctor(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import sys
@@ -61,13 +60,13 @@ def train(
     resume
         Go on with the run in --output, with its options.
     """
-    explicit = model.model_fields_set
+    explicit = ", ".join(sorted(model.model_fields_set))
     config, model = with_preset(preset, config, model)
     check_writable(output)
-    if init is not None and explicit:
+    if init is not None and model.model_fields_set:
         raise ValueError(
-            f"{', '.join(sorted(explicit))} cannot change the model of --init; leave "
-            "it out"
+            f"{explicit or f'--preset {preset}'} cannot change the model of --init; "
+            "leave it out"
         )
     with Show() as show:
         samples, _ = load(find(data, selection, split="train"), selection, show)
@@ -87,7 +86,7 @@ def run(
     show: Show,
 ) -> Model:
     """Train with Ctrl-C as stop; draws the loss curve into the model folder."""
-    from napari_unet.checkpoint import HISTORY
+    from napari_unet.checkpoint import read_history
     from napari_unet.figures import loss_curve
     from napari_unet.training import train as training
 
@@ -107,8 +106,7 @@ def run(
             ),
             show,
         )
-    with open(output / HISTORY, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_history(output)
     objects = trained.card.get("validation", {}).get("objects")
     loss_curve(rows, output / "loss.png", objects=objects)
     return trained

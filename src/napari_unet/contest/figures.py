@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.checkpoint import HISTORY
+from napari_unet.checkpoint import read_history
 from napari_unet.figures import png, save
 from napari_unet.files import atomic
 from napari_unet.gallery import DASHES, LINES, MARKERS
@@ -131,8 +130,7 @@ def draw_curves(table: Mapping[str, Any], folder: Path, path: Path) -> None:
 
 def history(folder: Path) -> dict[str, np.ndarray]:
     """Return what is drawn of a ``history.csv``, NaN where it is empty."""
-    with open(folder / HISTORY, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_history(folder)
     return {
         name: np.array([float(row[name] or "nan") for row in rows])
         for name in ("seconds", "loss", "score")

@@ -6,7 +6,6 @@ standard input closes, which it does when the process that started it ends in an
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_unet.checkpoint import HISTORY, has_state
+from napari_unet.checkpoint import has_state, read_history
 from napari_unet.config import ModelConfig, TrainConfig, checked
 from napari_unet.device import pick_device
 from napari_unet.evaluation import evaluate
@@ -93,8 +92,7 @@ def training(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         ),
         tell,
     )
-    with open(folder / HISTORY, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_history(folder)
     if not rows:
         raise ValueError("it ended before its first epoch; a lower rate may help")
     last = rows[-1]
