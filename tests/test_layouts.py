@@ -133,6 +133,16 @@ def test_a_mask_of_another_shape_is_named(tmp_path):
         load(tmp_path)
 
 
+def test_a_label_image_of_another_name_is_not_taken_for_one_object(tmp_path):
+    put(tmp_path / "images" / "slide.png", IMAGE)
+    put(tmp_path / "masks" / "annotation.png", LABELS)
+    with pytest.raises(ValueError, match=r"annotation\.png: holds \d+ labels, where"):
+        load(tmp_path)
+    put(tmp_path / "masks" / "annotation.png", (LABELS > 0) * np.uint8(255))
+    (sample,), _ = load(tmp_path)
+    assert np.unique(sample.labels).tolist() == [0, 1]
+
+
 def test_one_image_with_one_mask_image_is_no_bowl_folder(tmp_path):
     put(tmp_path / "images" / "a.png", IMAGE)
     put(tmp_path / "masks" / "a_mask.png", LABELS)

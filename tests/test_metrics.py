@@ -13,7 +13,6 @@ from hypothesis.extra import numpy as hnp
 from napari_unet.class_metrics import confusion, dice_iou
 from napari_unet.metrics import (
     THRESHOLDS,
-    by_group,
     counts,
     match,
     score,
@@ -235,8 +234,6 @@ def test_bad_requests_are_refused():
             counts(matching, threshold)
     with pytest.raises(ValueError, match="nothing to score"):
         score([])
-    with pytest.raises(ValueError):
-        by_group([matching], ["a", "b"])
 
 
 # Scores
@@ -266,14 +263,6 @@ def test_counts_and_score_agree_at_every_threshold():
     assert scores.pooled.mean9 == pytest.approx(
         np.mean(list(scores.pooled.ap.values())[:9])
     )
-
-
-def test_groups_are_scored_by_themselves():
-    good, bad = match(row("11"), row("11")), match(row("11"), row("00"))
-    groups = by_group([bad, good, good], ["stained", "bright", "stained"])
-    assert list(groups) == ["bright", "stained"]
-    assert groups["bright"].to_dict() == score([good]).to_dict()
-    assert groups["stained"].to_dict() == score([bad, good]).to_dict()
 
 
 # Classes

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from .samples import Sample
+from .sizes import diameter
 
 # A part of an object counts if it has this share of the largest part's pixels: a stray
 # pixel is no second object.
@@ -176,7 +177,7 @@ def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
                 "give each object its own id unless the parts are one object",
             )
         )
-    return found, float(np.median(_diameter(areas, sample.ndim)))
+    return found, float(np.median([diameter(float(a), sample.ndim) for a in areas]))
 
 
 def _count_parts(dense: np.ndarray) -> np.ndarray:
@@ -192,13 +193,6 @@ def _count_parts(dense: np.ndarray) -> np.ndarray:
             count = int(np.count_nonzero(sizes >= PART * sizes.max()))
         parts.append(count)
     return np.array(parts)
-
-
-def _diameter(areas: np.ndarray, ndim: int) -> np.ndarray:
-    """Diameter of the disc, or ball, of these areas, or volumes."""
-    return (
-        2 * np.sqrt(areas / np.pi) if ndim == 2 else 2 * np.cbrt(areas * 0.75 / np.pi)
-    )
 
 
 def _check_together(

@@ -92,6 +92,19 @@ def _samples(image: ImageFile, labels: LabelFile) -> list[Sample]:
     ]
 
 
+def _mask(file: Path, alone: bool) -> np.ndarray:
+    """Read the mask of one object; refuse a label image that took its place."""
+    array = read_labels(file).array
+    count = np.count_nonzero(np.unique(array)) if alone else 1
+    if count > 1:
+        raise ValueError(
+            f"{file}: holds {count} labels, where the only mask of an image is one "
+            "object; give it the name of its image"
+        )
+    mask: np.ndarray = array > 0
+    return mask
+
+
 def _merge_masks(
     folder: Path, image: ImageFile | None, loaded: Loaded
 ) -> LabelFile | None:
@@ -106,7 +119,7 @@ def _merge_masks(
     number = 0
     for file in files:
         try:
-            mask = read_labels(file).array > 0
+            mask = _mask(file, alone=len(files) == 1)
         except ValueError as error:
             loaded.problems.append(str(error))
             continue

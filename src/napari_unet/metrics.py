@@ -281,30 +281,6 @@ def score(matchings: Sequence[Matching]) -> Scores:
     )
 
 
-def by_group(matchings: Sequence[Matching], groups: Sequence[str]) -> dict[str, Scores]:
-    """Score each group of images by itself, in alphabetical order.
-
-    Parameters
-    ----------
-    matchings : sequence of Matching
-    groups : sequence of str
-        The group of each image, for instance its modality.
-
-    Returns
-    -------
-    dict of str to Scores
-    """
-    if len(matchings) != len(groups):
-        raise ValueError(
-            f"there are {len(matchings)} images but {len(groups)} groups; "
-            "give one group an image"
-        )
-    members: dict[str, list[Matching]] = {group: [] for group in sorted(set(groups))}
-    for matching, group in zip(matchings, groups, strict=True):
-        members[group].append(matching)
-    return {group: score(of_group) for group, of_group in members.items()}
-
-
 def _matched(matching: Matching, threshold: float) -> np.ndarray:
     """IoU of the pairs that match one to one, (tp,) float32."""
     iou = matching.iou
