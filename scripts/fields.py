@@ -23,7 +23,7 @@ WHITE = 244
 
 
 def empty_fields(rng: np.random.Generator) -> list[Sample]:
-    """Return fields without nuclei: noise, uneven light, specks, fibres, haze."""
+    """Return fields without nuclei: noise, light, specks, fibres, haze, grain."""
     samples = []
     for i in range(EMPTY_FIELDS):
         image = rng.normal(0, 1, (EDGE, EDGE)) * rng.uniform(0.2, 1)

@@ -2,11 +2,12 @@
 
     python scripts/nuclei.py $NAPARI_UNET_DATA/dsb2018 --output runs/nuclei
 
-trains on the `train` images of all modalities and on generated fields that hold no
-nuclei; a tenth of them is held back to pick the best weights and the thresholds. The
-`val` images are not read. Killed, it goes on with ``--resume``. ``--second`` goes on
-for a few steps with generated fields of evenly stained ground. ``--install`` puts the
-result into the package, its weights rounded to 16 bits before they are validated again.
+trains on the `train` images of all modalities and on generated fields without nuclei
+and with few large ones; a tenth of them is held back to pick the best weights and the
+thresholds. The `val` images are not read. Killed, it goes on with ``--resume``.
+``--second`` goes on from there for a few steps with generated fields of evenly stained
+ground. ``--install`` puts the result of that into the package, its weights rounded to
+16 bits before they are validated again.
 """
 
 from __future__ import annotations
