@@ -10,6 +10,7 @@ import pytest
 from conftest import blobs
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
+from qtpy.compat import isalive
 
 import napari_unet.series
 from napari_unet.events import Block, TileDone
@@ -74,6 +75,11 @@ class Dock:
     def labels(self):
         """All Labels layers, the oldest first."""
         return [y for y in self.viewer.layers if isinstance(y, Labels)]
+
+    def close(self):
+        """Close the dock as its button does."""
+        self.widget.parentWidget().title.close_button.click()
+        self.qtbot.waitUntil(lambda: not isalive(self.widget))
 
     def slide(self, score):
         self.form.score.setValue(score)

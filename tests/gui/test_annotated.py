@@ -111,7 +111,7 @@ def test_a_label_that_is_ignored_teaches_nothing_in_layers_and_folders(tmp_path)
 
 
 def test_without_any_background_the_remedy_is_said():
-    with pytest.raises(ValueError, match="paint some background with a label"):
+    with pytest.raises(ValueError, match="paint some with a label of its own"):
         drain(load([pair(zero="unknown")]))
     # Background in one of them is enough.
     drain(load([pair(zero="unknown"), pair(1)]))

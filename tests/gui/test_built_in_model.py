@@ -56,6 +56,18 @@ def test_training_is_proposed_to_start_from_it(built_in_model, viewer):
     assert form.network_box.isVisibleTo(form)
 
 
+def test_objects_are_learnt_where_it_is_chosen_again(built_in_model, viewer):
+    sample = blobs(3, (96, 96), 12)
+    viewer.add_image(sample.image[0])
+    viewer.add_labels(sample.labels)
+    form = training(viewer)
+    form.classes_button.click()
+    combo = form.model_picker.combo
+    combo.setCurrentIndex(combo.findData(built_in_model))
+    assert form.model_picker.path == built_in_model
+    assert form.instances_button.isChecked() and not form.classes_button.isChecked()
+
+
 def test_a_choice_of_the_user_is_kept(built_in_model, viewer):
     sample = blobs(3, (96, 96), 12)
     viewer.add_image(sample.image[0])

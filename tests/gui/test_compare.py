@@ -424,6 +424,62 @@ def test_labels_painted_meanwhile_are_told(dock, held):
     assert compare_module.CHANGED in form.figures.text()
 
 
+def test_what_was_compared_before_a_new_run_hides_nothing_of_it(dock, held):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (result,) = dock.labels()
+    add_truth(dock)
+    form = dock.form.compare
+    form.button.click()
+    dock.segment()
+    held.go = True
+    dock.qtbot.waitUntil(lambda: form._job is None)
+    assert not errors_layers(dock) and result.visible
+    assert not form.table.isVisibleTo(form)
+    press(dock)
+    assert len(errors_layers(dock)) == 1
+
+
+def settle(dock):
+    """Wait until the labels were summed up after their last refresh."""
+    dock.qtbot.wait(300)
+    dock.qtbot.waitUntil(lambda: not worker.running())
+    dock.qtbot.wait(50)
+
+
+@pytest.mark.parametrize("which", ["truth", "result"])
+def test_an_undo_is_told_and_a_refresh_is_not(dock, which):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (result,) = dock.labels()
+    truth, *_ = add_truth(dock)
+    layer = truth if which == "truth" else result
+    layer.paint((20, 20), 3)
+    form = press(dock)
+    settle(dock)
+    layer.visible = True
+    layer.refresh()
+    settle(dock)
+    assert compare_module.CHANGED not in form.figures.text()
+    layer.undo()
+    settle(dock)
+    assert compare_module.CHANGED in form.figures.text()
+
+
+def test_what_the_score_hid_for_a_while_is_no_edit(dock):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (result,) = dock.labels()
+    add_truth(dock)
+    form = press(dock)
+    result.visible = True
+    settle(dock)
+    for score, told in ((0.95, True), (0, False)):
+        dock.slide(score)
+        settle(dock)
+        assert (compare_module.CHANGED in form.figures.text()) is told
+
+
 def test_wrong_labels_are_one_notification(dock, notices):
     dock.viewer.add_image(picture(), name="cells")
     dock.segment()

@@ -1,8 +1,11 @@
 """The two docks are found, opened once, and share one place."""
 
 import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget
 
+from napari_unet.gui.connections import Connections
 from napari_unet.gui.docks import find_dock, open_dock
 
 PLUGIN = "napari-unet-live"
@@ -44,3 +47,39 @@ def test_two_docks_that_are_opened_by_hand_lie_on_each_other(make_napari_viewer,
     qtbot.waitUntil(lambda: segment in window.tabifiedDockWidgets(train))
     open_dock(viewer, "Train")
     qtbot.waitUntil(lambda: not train.visibleRegion().isEmpty())
+
+
+@pytest.mark.parametrize("name", ["Train", "Segment"])
+def test_a_dock_that_is_closed_is_gone(make_napari_viewer, qtbot, name):
+    viewer = make_napari_viewer()
+    before = set(Connections._alive)
+    widget = open_dock(viewer, name)
+    assert Connections._alive - before
+    dock_of(widget).title.close_button.click()
+    qtbot.waitUntil(lambda: not isalive(widget))
+    assert not Connections._alive - before, "no layer holds on to it"
+    assert find_dock(viewer, name) is None
+    again = open_dock(viewer, name)
+    assert isalive(again) and again is not widget
+
+
+@pytest.mark.parametrize("name", ["Train", "Segment"])
+def test_a_dock_that_is_hidden_or_moved_stays(make_napari_viewer, qtbot, name):
+    viewer = make_napari_viewer(show=True)
+    widget = open_dock(viewer, name)
+    dock = dock_of(widget)
+    window = dock.parentWidget()
+    for move in (
+        lambda: dock.setFloating(True),
+        lambda: dock.setFloating(False),
+        lambda: window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock),
+        dock.close,
+        dock.show,
+    ):
+        move()
+        qtbot.wait(50)
+        assert isalive(widget) and dock_of(widget) is dock
+    viewer.window.remove_dock_widget(dock)
+    viewer.window.add_dock_widget(widget, name="elsewhere", area="bottom")
+    qtbot.wait(300)
+    assert isalive(widget) and dock_of(widget).windowTitle() == "elsewhere"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from conftest import shaken
 from napari.layers import Image, Vectors
-from qtpy.compat import isalive
 
 from napari_unet.config import ModelConfig
 from napari_unet.gui import inside, inside_part, worker
@@ -364,15 +363,23 @@ def test_the_receptive_field_goes_with_image_layer_fold_and_dock(dock):
     assert not dock.made(Vectors)
     dock.open()
     assert len(dock.made(Vectors)) == 1
-    close(dock)
+    dock.close()
     assert not dock.made(Vectors)
     dock.viewer.cursor.position = (3, 4)
 
 
-def close(dock):
-    dock.viewer.window.remove_dock_widget(dock.widget)
-    dock.widget.deleteLater()
-    dock.qtbot.waitUntil(lambda: not isalive(dock.widget))
+def test_a_receptive_field_on_planes_and_frames_is_no_preview_to_hide(dock, notices):
+    dock.choose(made())
+    axes = ("t", "z", "y", "x")
+    dock.viewer.add_image(values(2, 3, *SHAPE), name="film", axis_labels=axes)
+    dock.open()
+    dock.inside.field.setChecked(True)
+    dock.idle()
+    (field,) = dock.made(Vectors)
+    assert field.ndim == 4
+    dock.segment()
+    assert [y.name for y in dock.labels()] == ["film labels"] and not notices
+    assert field.visible
 
 
 def test_it_is_greyed_with_the_reason(dock):
@@ -504,7 +511,7 @@ def test_a_dock_can_be_closed_while_it_looks(dock, held, notices):
     dock.viewer.add_image(values(*SHAPE), name="cells")
     dock.open()
     dock.drawing.boxes[0, 0].click()
-    close(dock)
+    dock.close()
     held.set()
     dock.qtbot.waitUntil(lambda: not worker.running(inside.LOOKING))
     assert not dock.made() and not notices

@@ -88,3 +88,41 @@ def test_nothing_is_sent_without_a_training(make_napari_viewer, qtbot):
     dock.train()
     paint(layer, np.s_[:2, :2], 3)
     assert not dock.widget.live._timer.isActive()
+
+
+def test_an_undo_reaches_a_training_that_runs(make_napari_viewer, qtbot, taken):
+    viewer = make_napari_viewer()
+    layer = add_pair(viewer)
+    before = layer.data.copy()
+    dock = Dock(viewer, qtbot)
+    dock.set(LONG)
+    dock.press()
+    dock.wait_for_steps()
+    layer.paint((10, 10), 300)
+    qtbot.waitUntil(lambda: len(taken) == 1, timeout=20_000)
+    layer.undo()
+    qtbot.waitUntil(lambda: len(taken) == 2, timeout=20_000)
+    dock.press("stop")
+    dock.wait()
+    (_, box, labels, _), (_, same, again, _) = taken
+    assert box == same and (labels == 300).any()
+    np.testing.assert_array_equal(again, before[box])
+
+
+def test_larger_numbers_are_sent_as_they_are(make_napari_viewer, qtbot, taken):
+    viewer = make_napari_viewer()
+    layer = add_pair(viewer)
+    layer.data = layer.data.astype(np.uint8)
+    dock = Dock(viewer, qtbot)
+    dock.set(LONG)
+    dock.press()
+    dock.wait_for_steps()
+    layer.data = layer.data.astype(np.int32)
+    for row, value in ((4, 300), (6, 70_000)):
+        taken.clear()
+        paint(layer, np.s_[row, 6:12], value)
+        qtbot.waitUntil(lambda: bool(taken), timeout=20_000)
+        ((_, box, labels, _),) = taken
+        assert box == np.s_[row : row + 1, 6:12] and (labels == value).all()
+    dock.press("stop")
+    dock.wait()

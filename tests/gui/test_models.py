@@ -9,8 +9,11 @@ import pytest
 from qtpy.QtCore import QBuffer
 from qtpy.QtGui import QImage
 
+from napari_unet.gui import model_card
 from napari_unet.gui import models as module
 from napari_unet.gui.models import ModelPicker, models
+from napari_unet.methods import CLASSIFIERS
+from napari_unet.pixel_features import BASELINES
 
 from . import segment_dock
 
@@ -124,6 +127,33 @@ def test_from_scratch_is_an_entry_of_its_own(trained, folder, picker, qtbot):
     assert made.path is None
 
 
+def test_nothing_starts_from_a_pixel_classifier(trained, folder, picker, tmp_path):
+    from napari_unet import Model
+    from napari_unet.config import ModelConfig
+
+    forest = Model.create(ModelConfig(network="forest"), device="cpu")
+    path = forest.save(folder / "grown")
+    shared = forest.share(tmp_path / "shared")
+    put(trained, folder, "mine")
+    models().add(shared)
+    assert set(texts(picker())) == {"mine", "grown", "shared"}
+    made = picker(scratch=True)
+    assert texts(made) == ["from scratch", "mine"]
+    for where in (path, shared):
+        with pytest.raises(ValueError, match="fitted anew each time"):
+            made.set_path(where)
+    assert made.path is None
+    config = folder / "grown" / "config.json"
+    config.write_text("no text")
+    os.utime(config, (1e9, 1e9))
+    made.refresh()
+    assert "grown" in texts(made), "what it is cannot be told; Start says"
+
+
+def test_the_classifiers_are_those_of_the_core():
+    assert set(CLASSIFIERS) == set(BASELINES)
+
+
 def test_a_file_and_a_folder_can_be_chosen(
     trained, tmp_path, picker, monkeypatch, notices
 ):
@@ -157,6 +187,32 @@ def test_the_card_shows_text_and_picture(trained, folder, picker, qtbot):
     assert made.card.picture.pixmap().width() == 320
     made.card_button.click()
     assert not made.card.isVisible()
+
+
+def test_the_card_shares_the_model_as_one_file(
+    trained, folder, picker, qtbot, tmp_path, monkeypatch, notices
+):
+    from napari_unet import Model
+
+    path = put(trained, folder, "mine")
+    made = picker()
+    made.card_button.click()
+    asked = []
+
+    def ask(_parent, _title, name, _kinds):
+        asked.append(name)
+        return tmp_path / "for you"
+
+    monkeypatch.setattr(model_card, "ask_new_file", ask)
+    made.card.share_button.click()
+    file = tmp_path / "for you.unetmodel"
+    qtbot.waitUntil(file.exists)
+    assert asked == ["mine.unetmodel"]
+    assert Model.load(file, "cpu").hash() == Model.load(path, "cpu").hash()
+    before = file.read_bytes()
+    made.card.share_button.click()
+    assert "is there already" in notices[-1], "the dialog asked about another name"
+    assert file.read_bytes() == before
 
 
 def test_a_damaged_card_is_told_once(trained, folder, picker, qtbot, notices):

@@ -5,10 +5,10 @@ import pytest
 from conftest import blobs
 from napari.layers import Image, Labels
 
-from napari_unet.gui import matching
-from napari_unet.gui.annotated import Meaning
+from napari_unet.gui import matching, worker
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.matching import fits, labels_on, usual_zero
+from napari_unet.gui.numbers import Meaning
 from napari_unet.gui.pairs import PairsTable
 from napari_unet.sample_data import folder
 
@@ -213,6 +213,67 @@ def test_objects_are_counted_again_after_edits(viewer, table, qtbot):
     assert row.count.text() == "5 objects"
     table.set_meaning(Meaning(background=77, ignored=1))
     assert row.count.text() == "4 objects"
+
+
+def test_labels_of_an_image_that_is_gone_are_no_other_images(viewer, table):
+    viewer.add_layer(image("b"))
+    (row,) = table.pairs
+    a, drawn = viewer.layers["a"], viewer.layers["a labels"]
+    row.choose(a, drawn)
+    assert row.touched
+    viewer.layers.remove(a)
+    assert row.labels is None and not row.touched
+    assert "labels that were drawn on b" in table.why_not()
+    viewer.layers.selection.active = drawn
+    viewer.add_layer(image("c"))
+    assert row.labels is None, "nor later"
+    viewer.add_layer(labels("c labels"))
+    assert (row.image.name, row.labels.name) == ("c", "c labels")
+    row.labels_box.value = drawn
+    assert row.labels == drawn, "unless the user says so"
+
+
+def test_an_undo_is_seen_and_a_slider_is_no_edit(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    viewer.add_layer(image("a", (3, 32, 48), axis_labels=("t", "y", "x")))
+    viewer.add_layer(labels("a labels", (3, 32, 48)))
+    table = PairsTable(viewer)
+    viewer.window.add_dock_widget(table, name="table")
+    (row,), layer = table.pairs, viewer.layers["a labels"]
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: row.count.text() == "0 objects")
+    layer.paint((1, 2, 2), 77)
+    qtbot.waitUntil(lambda: row.count.text() == "1 object")
+    for change, count in ((layer.undo, "0 objects"), (layer.redo, "1 object")):
+        with qtbot.waitSignal(table.edited):
+            change()
+        qtbot.waitUntil(lambda count=count: row.count.text() == count)
+    viewer.dims.set_current_step(0, 2)
+    with qtbot.waitSignal(table.edited):  # of another frame than the one in sight
+        layer.undo()
+    qtbot.waitUntil(lambda: row.count.text() == "0 objects")
+    with qtbot.assertNotEmitted(table.edited, wait=600):
+        viewer.dims.set_current_step(0, 0)
+        layer.visible = False
+        layer.visible = True
+        layer.opacity = 0.3
+        layer.refresh()
+
+
+def test_a_slider_costs_no_sum(make_napari_viewer, qtbot, monkeypatch):
+    viewer = make_napari_viewer()
+    viewer.add_layer(image("a", (3, 32, 48), axis_labels=("t", "y", "x")))
+    layer = viewer.add_labels(np.zeros((3, 32, 48), int), name="a labels")
+    table = PairsTable(viewer)
+    viewer.window.add_dock_widget(table, name="table")
+    (row,) = table.pairs
+    qtbot.waitUntil(lambda: row.count.text() == "0 objects")
+    qtbot.waitUntil(lambda: not worker.running())
+    for step in (0, 1, 2):
+        viewer.dims.set_current_step(0, step)
+        assert not row._watch._timer.isActive()
+    layer.refresh()
+    assert row._watch._timer.isActive()
 
 
 def test_large_labels_are_not_counted(viewer, table, qtbot, monkeypatch):

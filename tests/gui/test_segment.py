@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unet import Model
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.events import drain
+from napari_unet.events import Block, drain
 from napari_unet.gui import matching, objects_table, segment_widget
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.models import models
+from napari_unet.gui.segment_runs import Runs
 from napari_unet.segmentation import segment
 
 from . import segment_dock
@@ -200,6 +201,51 @@ def test_the_view_alone_is_segmented(dock, trained, qtbot):
     assert not layer.data[~inside].any() and layer.data.any()
     dock.segment()
     assert dock.labels() == [layer] and layer.metadata[KEY]["box"] is None
+
+
+@pytest.fixture
+def first_blocks(monkeypatch):
+    """The boxes of the blocks that came, in order."""
+    boxes, on_event = [], Runs._on_event
+
+    def note(self, event):
+        if isinstance(event, Block):
+            boxes.append(event.box)
+        on_event(self, event)
+
+    monkeypatch.setattr(Runs, "_on_event", note)
+    return boxes
+
+
+def test_an_image_begins_with_what_is_in_sight(dock, first_blocks):
+    dock.viewer.add_image(picture(), name="cells")
+    dock.form.options_form.set_value(PredictConfig(block=64, tile=64))
+    camera = dock.viewer.scene.camera
+    camera.center, camera.zoom = (0, 100, 150), 20
+    dock.segment()
+    assert len(first_blocks) == 6
+    assert first_blocks[0] == (slice(64, 128), slice(128, 160))
+
+
+def test_a_stack_begins_with_the_plane_in_sight(dock, first_blocks):
+    stack = np.stack([picture(seed) for seed in range(4)])
+    axes = ("z", "y", "x")
+    dock.viewer.add_image(stack, name="stack", axis_labels=axes)
+    dock.viewer.dims.set_current_step(0, 2)
+    dock.segment()
+    assert first_blocks[0][0] == slice(2, 3)
+    assert sorted(box[0].start for box in first_blocks) == [0, 1, 2, 3]
+
+
+def test_a_film_begins_with_its_first_frame(dock, first_blocks):
+    film = np.stack([picture(seed) for seed in range(2)])
+    dock.viewer.add_image(film, name="film", axis_labels=("t", "y", "x"))
+    dock.viewer.dims.set_current_step(0, 1)
+    dock.form.options_form.set_value(PredictConfig(block=64, tile=64))
+    camera = dock.viewer.scene.camera
+    camera.center, camera.zoom = (0, 100, 150), 20
+    dock.segment()
+    assert first_blocks[0] == (slice(0, 1), slice(64, 128), slice(128, 160))
 
 
 def test_a_time_series_numbers_its_objects_throughout(dock):

@@ -28,15 +28,9 @@ def finished(dock, slow):
     return image, dock.labels()[-1]
 
 
-def close(dock):
-    dock.viewer.window.remove_dock_widget(dock.widget)
-    dock.widget.deleteLater()
-    dock.qtbot.waitUntil(lambda: not isalive(dock.widget))
-
-
 def test_a_result_can_be_painted_on_after_its_dock_was_closed(dock, slow, notices):
     image, layer = finished(dock, slow)
-    close(dock)
+    dock.close()
     layer.paint((100, 100), 9)
     layer.data = layer.data.copy()
     dock.viewer.layers.remove(image)
@@ -50,6 +44,27 @@ def test_a_result_that_was_taken_out_can_be_painted_on(dock, slow, notices):
     dock.viewer.layers.append(layer)
     layer.paint((100, 100), 9)
     assert layer.data[100, 100] == 9 and not notices
+
+
+def test_a_result_that_is_deleted_is_let_go(dock, slow):
+    image, layer = finished(dock, slow)
+    (result,) = dock.runs.results
+    assert dock.runs.again is result
+    dock.viewer.layers.remove(layer)
+    dock.qtbot.waitUntil(lambda: not isalive(result))
+    assert dock.runs.again is None and dock.runs._result is None
+    assert image in dock.viewer.layers
+
+
+def test_a_result_that_is_deleted_meanwhile_is_let_go(dock, slow):
+    begin(dock, slow)
+    (result,) = dock.runs.results
+    dock.viewer.layers.remove(dock.labels()[-1])
+    slow.second.set()
+    dock.wait()
+    dock.qtbot.waitUntil(lambda: not isalive(result))
+    (again,) = dock.runs.results
+    assert isalive(again) and again.there
 
 
 def test_two_copies_are_not_mixed_up(make_napari_viewer, qtbot, monkeypatch):

@@ -38,6 +38,16 @@ def test_what_cannot_be_done_is_greyed_and_says_why(make_napari_viewer, qtbot, t
         assert not button.isEnabled() and "egment this image first" in button.toolTip()
 
 
+def test_all_open_images_need_one(dock):
+    entry = dock.form.all_action
+    assert not entry.isEnabled() and "open an image" in entry.toolTip()
+    layer = dock.viewer.add_image(np.zeros((3, 20, 20)), name="stack")
+    assert entry.isEnabled(), "it says itself that the axes are not known"
+    dock.viewer.layers.remove(layer)
+    assert not entry.isEnabled()
+    assert dock.form.folder_action.isEnabled()
+
+
 def test_it_is_narrow_and_every_field_has_a_tooltip(dock, qtbot):
     content = dock.form.widget()
     for opened in content.findChildren(Fold):

@@ -8,6 +8,8 @@ import time
 import numpy as np
 import tifffile
 
+import napari_unet.series
+from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
 from napari_unet.gui import segment_widget, worker
 from napari_unet.gui.layers import KEY
@@ -148,11 +150,35 @@ def test_painting_meanwhile_is_never_overwritten(dock, slow):
 def test_a_dock_that_is_closed_ends_its_job(dock, slow, notices):
     begin(dock, slow)
     (job,) = worker.running(worker.SEGMENTING)
-    dock.viewer.window.remove_dock_widget(dock.widget)
-    dock.widget.deleteLater()
+    dock.close()
     dock.qtbot.waitUntil(lambda: not job.is_running)
     dock.viewer.layers.clear()
     assert job.control.stopped and not notices
+
+
+def test_a_threshold_that_changes_meanwhile_is_decoded_at_the_end(
+    dock, slow, monkeypatch
+):
+    used = []
+
+    def core(model, image, config, **options):
+        used.append(config.threshold)
+        slow.blocks = 0
+        return slow(model, image, config, **options)
+
+    monkeypatch.setattr(napari_unet.series, "segment_series", core)
+    begin(dock, slow)
+    for threshold in (0.7, 0.9):
+        dock.form.options_form.set_value(PredictConfig(threshold=threshold))
+        dock.qtbot.waitUntil(lambda: not dock.widget._options.isActive())
+    assert used == [None], "it has to wait"
+    slow.second.set()
+    dock.wait()
+    assert used == [None, 0.9]
+    (result,) = dock.runs.results
+    assert result.press.config.threshold == 0.9
+    dock.qtbot.wait(2 * dock.widget._options.interval())
+    assert used == [None, 0.9] and not dock.runs.running
 
 
 def test_a_viewer_that_is_closed_ends_its_job(make_napari_viewer, qtbot, trained, slow):

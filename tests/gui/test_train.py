@@ -21,8 +21,8 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Preview, StepDone, View
 from napari_unet.gui import train_preview, worker
-from napari_unet.gui.annotated import Meaning
 from napari_unet.gui.models import models
+from napari_unet.gui.numbers import Meaning
 from napari_unet.gui.train_widget import TrainWidget
 from napari_unet.sample_data import folder
 from napari_unet.tiling import middle
@@ -396,3 +396,17 @@ def test_classes_keep_the_names_and_colours_of_their_layer(dock, own_models):
     for value, colour in config.colours.items():
         shown = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         assert np.allclose(shown, layer.get_color(value)[:3], atol=0.01)
+
+
+def test_the_text_for_a_paper_can_be_copied(dock, qtbot, monkeypatch, notices):
+    copied = []
+    monkeypatch.setattr(
+        type(QApplication.clipboard()), "setText", lambda _, text: copied.append(text)
+    )
+    dock.set(SHORT)
+    dock.train()
+    dock.widget._copy("methods text")
+    qtbot.waitUntil(lambda: bool(copied))
+    assert "2D U-Net (Ronneberger et al. 2015)" in copied[0]
+    assert "best after 2 steps of 2 crops of 32 x 32 px" in copied[0]
+    assert notices[-1] == "copied as methods text: 1 line"

@@ -1,10 +1,15 @@
 """Pixel classifiers in the Train dock: a first result at once, then after strokes."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
-from napari_unet import Model
+from napari_unet import Model, baselines
 from napari_unet.config import TrainConfig
+from napari_unet.events import Progress
+from napari_unet.gui.models import models
 
 from .train_dock import (  # noqa: F401
     LONG,
@@ -130,3 +135,96 @@ def test_a_model_of_other_layers_is_not_replaced(dock, own_models, qtbot):  # no
     other.events.paint(value=[])
     qtbot.wait(600)
     assert dock.widget._job is None and len(folders(own_models)) == 1
+
+
+def fit_again(dock):
+    """Wait for the fit that a stroke brought, and for its end."""
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.wait()
+
+
+def test_an_undo_fits_again_and_a_refresh_does_not(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    layer = dock.viewer.layers["cells labels"]
+    before = arrays(own_models / name)
+    layer.fill((48, int(np.flatnonzero(layer.data[48] == 99)[0])), 3)
+    fit_again(dock)
+    layer.undo()
+    fit_again(dock)
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in after)
+    layer.refresh()
+    qtbot.wait(800)
+    assert dock.widget._job is None
+
+
+def test_what_the_user_chose_meanwhile_stays(dock, own_models, trained):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    assert models().chosen_path == str(own_models / name)
+    preview = dock.viewer.layers["cells preview"]
+    models().choose(trained)
+    preview.visible = False
+    stroke(dock)
+    fit_again(dock)
+    assert models().chosen_path == str(trained) and not preview.visible
+    assert dock.text == f'"{name}" was fitted again'
+    dock.train()
+    assert models().chosen_path != str(trained) and preview.visible
+
+
+def test_a_preview_that_is_not_wanted_stays_hidden(dock):
+    dock.train()
+    preview = dock.viewer.layers["cells preview"]
+    preview.visible = False
+    dock.widget.view_box.setChecked(False)
+    dock.train()
+    assert not preview.visible
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Holds each fit until it is let go."""
+    gate, fit = threading.Event(), baselines.fit_classifier
+
+    def wait(*arguments):
+        while not gate.is_set():
+            time.sleep(0.01)
+            yield Progress("features", 0, 1)
+        return (yield from fit(*arguments))
+
+    gate.set()
+    monkeypatch.setattr(baselines, "fit_classifier", wait)
+    yield gate
+    gate.set()
+
+
+def test_a_fit_cannot_be_paused_and_a_stop_keeps_the_model(
+    dock,
+    own_models,  # noqa: F811
+    held,
+):
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    held.clear()
+    stroke(dock)
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    pause = dock.buttons.pause
+    assert not pause.isEnabled() and "in one go" in pause.toolTip()
+    dock.widget.pause()
+    assert pause.text() == "Pause" and not dock.widget._job.control.paused
+    dock.press("stop")
+    dock.wait()
+    assert dock.text == "stopped; the model is as it was before"
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def test_a_first_fit_that_is_stopped_leaves_nothing(dock, own_models, held):  # noqa: F811
+    held.clear()
+    dock.press()
+    dock.press("stop")
+    dock.wait()
+    assert "no model was kept" in dock.text and not list(own_models.glob("*"))

@@ -195,14 +195,26 @@ def test_a_dock_that_is_closed_ends_its_training(dock, qtbot, notices, own_model
     dock.press()
     dock.wait_for_steps()
     (job,) = worker.running("training")
-    dock.viewer.window.remove_dock_widget(dock.widget)
-    dock.widget.deleteLater()
+    dock.close()
     qtbot.waitUntil(lambda: not job.is_running, timeout=60_000)
     dock.viewer.layers["cells labels"].paint((5, 5), 3)  # nobody listens any more
     dock.viewer.layers.clear()
     assert not notices
     path = own_models / f"cells {date.today():%Y-%m-%d}"
     assert Model.load(path).card["steps"] > 0
+
+
+def test_a_dock_that_is_opened_again_can_train(dock, qtbot, notices, own_models):
+    dock.set(LONG)
+    dock.press()
+    dock.wait_for_steps()
+    dock.close()
+    again = Dock(dock.viewer, qtbot)
+    again.set()
+    qtbot.waitUntil(again.buttons.start.isEnabled, timeout=60_000)
+    again.train()
+    assert "chosen in the Segment dock" in again.text and not notices
+    assert len(list(own_models.iterdir())) == 2
 
 
 def test_a_viewer_that_is_closed_ends_its_training(dock, qtbot, notices, own_models):

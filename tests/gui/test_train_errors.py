@@ -76,6 +76,5 @@ def test_a_paused_training_ends_with_its_dock(dock, qtbot):
     dock.wait_for_steps()
     dock.press("pause")
     (job,) = worker.running(worker.TRAINING)
-    dock.viewer.window.remove_dock_widget(dock.widget)
-    dock.widget.deleteLater()
+    dock.close()
     qtbot.waitUntil(lambda: not job.is_running, timeout=10_000)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import blobs
 from napari.utils.notifications import notification_manager
+from qtpy.compat import isalive
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui import model_name, train_form
@@ -79,6 +80,11 @@ class Dock:
     def train(self):
         self.press()
         self.wait()
+
+    def close(self):
+        """Close the dock as its button does."""
+        self.widget.parentWidget().title.close_button.click()
+        self.qtbot.waitUntil(lambda: not isalive(self.widget))
 
     @property
     def text(self):

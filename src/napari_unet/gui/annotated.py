@@ -11,30 +11,17 @@ import numpy as np
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.events import Box, Control, Event, Note, Progress
 from napari_unet.readers import ImageFile, frames
 from napari_unet.samples import Sample
+
+from .numbers import Meaning, Zero, understood
 
 if TYPE_CHECKING:
     from napari_unet.model import Model
 
 Use = Literal["automatic", "training", "validation"]
-Zero = Literal["background", "unknown"]
 USES: tuple[Use, ...] = ("automatic", "training", "validation")
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What numbers in labels mean; the fields are those of :class:`Annotated`."""
-
-    zero: Zero = "background"
-    background: int | None = None
-    ignored: int | None = None
-
-    @property
-    def others(self) -> set[int]:
-        """The numbers above 0 that are no object and no class."""
-        return {n for n in (self.background, self.ignored) if n is not None}
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
@@ -55,6 +42,9 @@ class Annotated:
         The label that background was painted with.
     ignored : int, optional
         A label that means: not annotated.
+    right : tuple of boxes
+        Parts of the labels, a slice an axis, in which 0 is background whatever `zero`
+        says: somebody has looked and found all objects labelled.
     """
 
     image: ImageFile
@@ -63,6 +53,7 @@ class Annotated:
     zero: Zero = "background"
     background: int | None = None
     ignored: int | None = None
+    right: tuple[Box, ...] = ()
 
     @property
     def meaning(self) -> Meaning:
@@ -241,7 +232,9 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
     samples = []
     for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
         yield Progress("loading", done, len(cut))
-        labels, mask = understood(np.asarray(plane), item.meaning)
+        own = [b[1:] for b in item.right if b[0].start <= done < b[0].stop]
+        right = own if "T" in image.axes else item.right
+        labels, mask = understood(np.asarray(plane), item.meaning, right)
         if len(cut) > 1 and mask is not None and not mask.any():
             continue  # a frame that nobody annotated teaches nothing
         samples.append(
@@ -267,19 +260,6 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
     return samples
 
 
-def understood(
-    labels: np.ndarray, meaning: Meaning
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return labels where 0 is background, and where they count; None: everywhere."""
-    mask = labels > 0 if meaning.zero == "unknown" else None
-    if meaning.ignored is not None:
-        counts = labels != meaning.ignored
-        mask = counts if mask is None else mask & counts
-    for number in meaning.others:
-        labels = np.where(labels == number, 0, labels)
-    return labels, mask
-
-
 def _check_background(samples: Sequence[Sample]) -> None:
     """Raise a ValueError where no pixel is known to be background."""
     for sample in samples:
@@ -290,7 +270,8 @@ def _check_background(samples: Sequence[Sample]) -> None:
             return
     if any(s.mask is not None for s in samples):
         raise ValueError(
-            f"{samples[0].name}: 0 means not annotated yet, and no pixel is labelled "
-            "as background; paint some background with a label of its own and choose "
-            "it as background label"
+            f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
+            "be background; paint some with a label of its own and choose it as "
+            "background label, or press [This view is right] in the Segment dock where "
+            "all objects are labelled"
         )

@@ -11,6 +11,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_unet.events import Control, Event
+from napari_unet.words import counted
 
 from . import worker
 
@@ -67,4 +68,4 @@ class Clipboard(QObject):
     def _fill(self, found: tuple[str, str]) -> None:
         kind, text = found
         QApplication.clipboard().setText(text)
-        show_info(f"copied as {kind}: {len(text.splitlines())} lines")
+        show_info(f"copied as {kind}: {counted(len(text.splitlines()), 'line')}")

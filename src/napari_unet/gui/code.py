@@ -119,6 +119,9 @@ def _item(item: ItemPress | FolderPress, lines: list[str]) -> str:
         value = getattr(item, name, default)
         if value != default:
             options.append(f"{name}={value!r}")
+    if isinstance(item, ItemPress) and item.right:
+        boxes = (", ".join(f"{s.start}:{s.stop}" for s in box) for box in item.right)
+        options.append(f"right={_list([f'np.s_[{box}]' for box in boxes])}")
     return _call("Folder" if isinstance(item, FolderPress) else "Annotated", options)
 
 

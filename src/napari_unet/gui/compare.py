@@ -191,7 +191,10 @@ class CompareForm(QWidget):
     def _on_returned(self, found: Found | None) -> None:
         pending, self._pending = self._pending, None
         self._end()
-        if found is None or pending is None or not pending.there:
+        if pending is None:
+            return
+        if found is None or pending.replaced or not pending.there:
+            pending.deleteLater()
             return
         for old in [c for c in self._all if c.result is pending.result]:
             self._forget(old)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .preferences import PLUGIN
@@ -12,6 +13,24 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 Name = Literal["Train", "Segment"]
+
+
+class DockContent(QWidget):
+    """The content of a dock, which goes when the dock is closed.
+
+    napari then deletes the dock alone: jobs would run on, and slots would stay on the
+    events of layers.
+    """
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Go when taken out of the dock; one that is hidden or floats keeps it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
+            QTimer.singleShot(0, self._end)
+
+    def _end(self) -> None:
+        if self.parentWidget() is None:  # else it was put into another dock
+            self.deleteLater()
 
 
 def find_dock(viewer: Viewer, name: Name) -> QWidget | None:

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.errors import COLOURS, Kind
 
 from .compared import Found
-from .connections import Connections
+from .edits import Edits
 from .layers import KEY, as_layer, place_on
 from .matching import ours
 from .placing import go_to, point_on
@@ -20,9 +20,6 @@ from .results import ResultLayer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-# What tells that the labels of a layer are others.
-EDITS = ("paint", "labels_update", "data")
 
 
 class Compared(QObject):
@@ -44,18 +41,25 @@ class Compared(QObject):
         self.result, self.truth = result, truth
         self.found: Found | None = None
         self._viewer, self._score = viewer, result.score
-        self._edited = False
-        self._of_layers = Connections()
-        self.destroyed.connect(self._of_layers.end)
-        for layer in (truth, result.layer):
-            assert layer is not None
-            for name in EDITS:
-                self._of_layers.connect(getattr(layer.events, name), self._on_edit)
+        self._edited, self._outcome = False, result.outcome
+        for layer, slot in (
+            (truth, self._on_edit),
+            (result.layer, self._on_rewritten),
+        ):
+            edits = Edits(viewer, self)
+            edits.edited.connect(self._on_edit)
+            edits.rewritten.connect(slot)
+            edits.follow(layer)
 
     @property
     def current(self) -> bool:
         """Whether the labels are still those that were compared."""
         return not self._edited and self.result.score == self._score
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the image is being segmented again, or was since."""
+        return self.result.outcome is not self._outcome
 
     @property
     def there(self) -> bool:
@@ -96,11 +100,15 @@ class Compared(QObject):
         pixel = point_on(row.centre, result.image, result.press.axes)
         go_to(self._viewer, result.layer, pixel)
 
-    def _on_edit(self, event: Any = None) -> None:
-        del event
+    def _on_edit(self) -> None:
         if not self._edited:
             self._edited = True
             self.changed.emit()
+
+    def _on_rewritten(self) -> None:
+        """Take note of an edit of the result, unless the score has hidden objects."""
+        if self.replaced or not self.result.replaceable:
+            self._on_edit()
 
 
 def _layer_of(viewer: Viewer, image: Image) -> Labels | None:

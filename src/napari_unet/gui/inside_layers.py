@@ -44,7 +44,7 @@ class InsideLayers:
         place = place_part(image, axes, maps.steps, ("feature",) * several)
         layer: Any = self._layers.get(maps.kind)
         layers = self._viewer.layers
-        with _undisturbed(self._viewer):
+        with undisturbed(self._viewer):
             if layer in layers and layer.ndim != data.ndim:
                 layers.remove(layer)
             if layer not in layers:
@@ -72,7 +72,7 @@ class InsideLayers:
 
 
 @contextlib.contextmanager
-def _undisturbed(viewer: Viewer) -> Iterator[None]:
+def undisturbed(viewer: Viewer) -> Iterator[None]:
     """Keep what is in sight and what is selected: new layers change both."""
     layers, camera = viewer.layers, viewer.scene.camera
     selected, active = list(layers.selection), layers.selection.active
@@ -139,7 +139,7 @@ class FieldBox(Connections):
         self.end()
         self._axes, self._shown = axes, None
         self._fields, self._zoom = fields[-2:], zoom
-        with _undisturbed(self._viewer):
+        with undisturbed(self._viewer):
             layer = self._viewer.add_vectors(
                 self._edges(image, [0.0] * len(axes)),
                 name=f"{image.name} receptive field",

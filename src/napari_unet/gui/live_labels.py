@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
@@ -11,9 +12,11 @@ from qtpy.QtCore import QObject, QTimer
 from napari_unet.events import Box, Control
 from napari_unet.readers import frame_name
 
-from .annotated import Annotated, Folder, Meaning, understood, unique
+from .annotated import Annotated, Folder, unique
 from .layers import labels_of
+from .numbers import Meaning, clipped, understood
 from .pair_row import Target
+from .right_views import right_boxes
 
 # After the last stroke: what it touched is encoded anew.
 SEND_MS = 400
@@ -27,13 +30,15 @@ class _Followed:
 
     name : of its image, as training calls it
     known : ([T,] [Z,] Y, X) integer array
+    right : parts in which all objects are labelled
     """
 
     target: Target
     name: str
     known: np.ndarray
+    right: tuple[Box, ...]
 
-    def send(self, control: Control, meaning: Meaning) -> None:
+    def send(self, control: Control, meaning: Meaning, right: tuple[Box, ...]) -> None:
         """Hand over the box that holds all changes, for each frame that has some."""
         target = self.target
         try:
@@ -41,11 +46,14 @@ class _Followed:
         except ValueError:
             return  # the layer holds something else now
         changed = drawn != self.known
+        for view in set(map(_ends, right)) - set(map(_ends, self.right)):
+            changed[tuple(slice(*s) for s in view)] = True
+        self.right = right
         if not changed.any():
             return
         box = _box_of(changed)
-        self.known[box] = drawn[box]
-        labels, mask = understood(self.known[box], meaning)
+        self.known = drawn  # a copy; its numbers may need more bits than those before
+        labels, mask = understood(drawn[box], meaning, clipped(right, box))
         if "T" not in target.image.axes:
             control.update(self.name, box, labels, mask)
             return
@@ -64,8 +72,9 @@ class LiveLabels(QObject):
     points that had no labels then.
     """
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, layers: Iterable[Any], parent: QObject) -> None:
         super().__init__(parent)
+        self._layers = layers
         self._control: Control | None = None
         self._meaning = Meaning()
         self._followed: list[_Followed] = []
@@ -99,7 +108,8 @@ class LiveLabels(QObject):
             name = unique(target.image.name, names)
             names.add(name)
             if isinstance(item, Annotated) and item.labels.size <= MOST_PIXELS:
-                self._followed.append(_Followed(target, name, np.array(item.labels)))
+                known = np.array(item.labels)
+                self._followed.append(_Followed(target, name, known, item.right))
 
     def end(self) -> None:
         """Follow no more."""
@@ -114,7 +124,12 @@ class LiveLabels(QObject):
     def _send(self) -> None:
         if self._control is not None:
             for followed in self._followed:
-                followed.send(self._control, self._meaning)
+                right = right_boxes(self._layers, followed.target.labels)
+                followed.send(self._control, self._meaning, right)
+
+
+def _ends(box: Box) -> tuple[tuple[int, int], ...]:
+    return tuple((s.start, s.stop) for s in box)
 
 
 def _box_of(changed: np.ndarray) -> Box:

@@ -11,8 +11,8 @@ from napari.layers import Image, Labels
 
 from napari_unet.events import Control, Event, Progress
 
-from .annotated import Zero
 from .layers import KEY, axes_of, choices_of, shape_of
+from .numbers import Zero
 
 # Labels of more pixels are not counted: each edit would read all of them again.
 MOST_COUNTED = 64 * 2**20
@@ -30,12 +30,12 @@ def is_preview(layer: Any) -> bool:
     return bool(ours(layer).get("preview"))
 
 
-def fits(labels: Labels, image: Image, axes: str | None = None) -> bool:
+def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
     """Return whether labels have the shape of an image, without its channels.
 
     Parameters
     ----------
-    labels : Labels layer
+    labels : Labels or Image layer
     image : Image layer
     axes : str, optional
         Of the image; None: those that it has or could have.

@@ -8,16 +8,17 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QButtonGroup, QRadioButton, QSpinBox
 
-from .annotated import Meaning, Zero
 from .matching import usual_zero
+from .numbers import Meaning, Zero
 from .steady import steady
 
 NO_ZERO = (
     "say what 0 means in the labels that you painted: background, or not annotated yet"
 )
 NO_BACKGROUND = (
-    "nothing is background now: paint some background with a label of its own and "
-    'choose it as background label, or choose "background" if all objects are annotated'
+    "nothing is background now: press [This view is right] where all objects are "
+    "labelled, or paint some background with a label of its own and choose it as "
+    'background label, or choose "background" if all objects are annotated'
 )
 
 
@@ -33,8 +34,8 @@ class MeaningChoice(QObject):
         self.background_button.setToolTip("Every object is annotated: 0 is none.")
         self.unknown_button = QRadioButton("not annotated yet")
         self.unknown_button.setToolTip(
-            "Only what is labelled is learnt from. Paint some background with a label "
-            "of its own and choose it below."
+            "Only what is labelled is learnt from, and what is 0 in views that are "
+            "right or has the background label."
         )
         self._group = QButtonGroup(self)
         for button in (self.background_button, self.unknown_button):
@@ -65,12 +66,18 @@ class MeaningChoice(QObject):
             self.ignored_box.value() or None,
         )
 
-    def why_not(self, folders: bool) -> str:
-        """Return what is still to be said; in `folders`, 0 always is background."""
+    def why_not(self, known: bool) -> str:
+        """Return what is still to be said.
+
+        Parameters
+        ----------
+        known : bool
+            Whether some background is known: from a folder, or views that are right.
+        """
         if self.zero is None:
             return NO_ZERO
         value = self.value
-        lost = value.zero == "unknown" and value.background is None and not folders
+        lost = value.zero == "unknown" and value.background is None and not known
         return NO_BACKGROUND if lost else ""
 
     def propose(self, layers: Sequence[Labels]) -> None:

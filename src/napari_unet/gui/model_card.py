@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.card import describe
 from napari_unet.events import Control, Event, Progress
-from napari_unet.model_file import read_header, read_thumbnail, read_weights
+from napari_unet.model_file import SUFFIX, read_header, read_thumbnail, read_weights
 
 from . import worker
+from .dialogs import ask_new_file
 
 
 class Card(QWidget):
@@ -31,10 +33,14 @@ class Card(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.share_button = QPushButton("Share...")
+        self.share_button.setToolTip("Write the model as one file, for somebody else.")
+        self.share_button.clicked.connect(self._share)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.picture)
         column.addWidget(self.text)
+        column.addWidget(self.share_button, alignment=Qt.AlignmentFlag.AlignLeft)
 
     def show_model(self, name: str, path: str) -> None:
         """Read the card of a model in a thread, and show it."""
@@ -63,6 +69,29 @@ class Card(QWidget):
                 pixels.scaledToWidth(wide, Qt.TransformationMode.SmoothTransformation)
             )
             self.picture.show()
+
+    def _share(self) -> None:
+        name = f"{Path(self._path).stem}{SUFFIX}"
+        chosen = ask_new_file(self, "Share the model", name, f"Models (*{SUFFIX})")
+        if chosen is None:
+            return
+        path = self._path
+        file = chosen.with_name(chosen.name.removesuffix(SUFFIX) + SUFFIX)
+        if file != chosen and file.exists():  # the dialog asked about another name
+            worker.report(ValueError(f"{file} is there already; choose another name"))
+            return
+
+        def work(control: Control) -> Generator[Event, None, Path]:
+            from napari_unet.model import Model
+
+            del control
+            yield Progress("writing the model", 0)
+            return Model.load(path, "cpu").share(file)
+
+        worker.start("sharing", work, returned=self._shared)
+
+    def _shared(self, path: Path) -> None:
+        show_info(f"the model is in {path}")
 
     def _fail(self, error: Exception) -> None:
         self.text.setText("the card cannot be read")

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_unet.model_file import BUILT_IN, SUFFIX, WEIGHTS
 
 from . import worker
+from .classifiers import classifier_of
 from .dialogs import ask_file, ask_folder
 from .model_card import Card
 from .preferences import preferences
@@ -132,7 +133,8 @@ class ModelPicker(QWidget):
     Parameters
     ----------
     scratch : bool
-        Whether the first entry is "from scratch", whose path is None.
+        Whether the first entry is "from scratch", whose path is None. Pixel classifiers
+        are left out then: nothing can start from them.
     """
 
     changed = Signal()
@@ -205,6 +207,11 @@ class ModelPicker(QWidget):
     def _set(self, path: str | Path | None) -> None:
         if path is not None:
             path = models().add(path)
+            if self._scratch and classifier_of(path):
+                raise ValueError(
+                    f"{Path(path).name} is a pixel classifier, which is fitted anew "
+                    "each time, from nothing; choose it as Network instead"
+                )
             self.refresh()
         index = self.combo.findData(path)
         if index >= 0:
@@ -218,6 +225,8 @@ class ModelPicker(QWidget):
             if self._scratch:
                 self.combo.addItem(SCRATCH, None)
             for entry in models().entries():
+                if self._scratch and classifier_of(entry.path):
+                    continue
                 self.combo.addItem(entry.name, entry.path)
                 last = self.combo.count() - 1
                 self.combo.setItemData(last, entry.path, Qt.ItemDataRole.ToolTipRole)

@@ -12,19 +12,21 @@ from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
-from napari_unet.events import Control, Event
+from napari_unet.events import Box, Control, Event
 from napari_unet.readers import ImageFile
 from napari_unet.words import counted
 
 from . import worker
-from .annotated import Annotated, Meaning
+from .annotated import Annotated
 from .axes import full
-from .connections import Connections
+from .edits import Edits
 from .folder_row import Row
 from .layers import labels_of, shape_of
 from .matching import fits, image_under, is_preview, labels_on, values_of
+from .numbers import Meaning
 from .picker import ImagePicker
 from .press import ItemPress
+from .right_views import right_boxes, views
 from .steady import steady
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 # After the last stroke of the brush; counting at each would slow painting down.
 COUNT_MS = 600
-# What tells that the labels of a layer are others.
-EDITS = ("paint", "labels_update", "data")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,11 @@ class PairRow(Row):
         self._filling = False
         self._image: Image | None = None
         self._image_touched = self._labels_touched = False
-        self._of_labels = Connections()
-        self.destroyed.connect(self._of_labels.end)
+        self._orphan: Labels | None = None  # whose image is gone; no other image's
+        self._watch = Edits(viewer, self)
+        self._watch.edited.connect(self._edited)
+        self._watch.rewritten.connect(self._edited)
+        views.added.connect(self._looked_at)
         self.picker = ImagePicker(viewer)
         self.labels_box = ComboBox(
             choices=self._labels_layers,
@@ -93,6 +96,12 @@ class PairRow(Row):
     def labels(self) -> Labels | None:
         """The labels layer."""
         return cast("Labels | None", self.labels_box.value)
+
+    @property
+    def right(self) -> tuple[Box, ...]:
+        """Parts of the labels in which all objects are labelled."""
+        labels = self.labels
+        return () if labels is None else right_boxes(self._viewer.layers, labels)
 
     @property
     def planar(self) -> bool:
@@ -122,9 +131,10 @@ class PairRow(Row):
         used : sequence of layers
             Those of other rows; others come first.
         """
-        layers, image, labels = self._viewer.layers, self.image, self.labels
-        active = layers.selection.active
-        if not self.touched and isinstance(active, Labels) and not is_preview(active):
+        layers, image, labels = self._candidates(), self.image, self.labels
+        active = self._viewer.layers.selection.active
+        drawn = isinstance(active, Labels) and not is_preview(active)
+        if not self.touched and drawn and active in layers:
             labels = labels or active
         if not self._image_touched:
             image = self._likely_image(labels, used)
@@ -151,14 +161,20 @@ class PairRow(Row):
     def reset_choices(self) -> None:
         """List the layers that are there now."""
         self._filling = True
-        labels = self.labels
+        labels, layers = self.labels, self._viewer.layers
+        gone = self._image is not None and self._image not in layers
+        if self._orphan not in layers:
+            self._orphan = None
         self.picker.reset_choices()
         with self.labels_box.changed.blocked():  # a renamed layer is still the same
             self._show_labels(labels)
         if self.labels != labels:
             self._labels_changed(self.labels)
+        if gone:
+            self._image_touched = self._labels_touched = False
+            self._orphan = self.labels or self._orphan
         if self.image is not self._image and not self._labels_touched:
-            self.labels_box.value = None  # they were those of an image that is gone
+            self.labels_box.value = None  # they are those of another image
         self._image = self.image
         self._filling = False
 
@@ -186,7 +202,8 @@ class PairRow(Row):
         """Return what training takes: a copy of the labels, and the image as it is."""
         target = self.target()
         drawn = labels_of(target.labels, target.axes, target.image)
-        return Annotated(target.image, drawn, self.use, **asdict(meaning))
+        numbers = asdict(meaning)
+        return Annotated(target.image, drawn, self.use, **numbers, right=self.right)
 
     def target(self) -> Target:
         """Return the layers."""
@@ -207,7 +224,12 @@ class PairRow(Row):
             extra=tuple(layer.name for layer in self.picker.extra),
             use=self.use,
             **asdict(meaning),
+            right=self.right,
         )
+
+    def _candidates(self) -> list[Any]:
+        """Return the layers that may be chosen for the user."""
+        return [layer for layer in self._viewer.layers if layer != self._orphan]
 
     def _labels_layers(self, widget: Any = None) -> list[Labels]:
         del widget
@@ -238,7 +260,7 @@ class PairRow(Row):
             self._image, self._image_touched = self.image, True
             if self._image is not None and not self._labels_touched:
                 self._filling = True
-                self._show_labels(labels_on(self._image, self._viewer.layers))
+                self._show_labels(labels_on(self._image, self._candidates()))
                 self._filling = False
         self.changed.emit()
 
@@ -246,17 +268,19 @@ class PairRow(Row):
         self._edits += 1
         self.values = None
         self.count.clear()
-        self._of_labels.end()
+        self._watch.follow(labels)
         if labels is not None:
-            for name in EDITS:
-                self._of_labels.connect(getattr(labels.events, name), self._edited)
             self._timer.start(0)
         if not self._filling:
             self._labels_touched = True
             self.changed.emit()
 
-    def _edited(self, event: Any = None) -> None:
-        del event
+    def _looked_at(self, labels: Labels) -> None:
+        if labels is self.labels:
+            self.edited.emit()
+            self.changed.emit()
+
+    def _edited(self) -> None:
         self._edits += 1
         self._timer.start(COUNT_MS)
         self.edited.emit()

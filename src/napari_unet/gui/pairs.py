@@ -14,11 +14,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .annotated import Annotated, Folder, Meaning
+from .annotated import Annotated, Folder
 from .dialogs import ask_folder
 from .folder_row import FolderRow, Row
+from .numbers import Meaning
 from .pair_row import PairRow, Target
 from .press import FolderPress, ItemPress
+from .right_views import mark_view
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -72,8 +74,8 @@ class PairsTable(QWidget):
         """The rows of folders."""
         return [row for row in self._rows if isinstance(row, FolderRow)]
 
-    def add_pair(self, image: Image, labels: Labels | None = None) -> None:
-        """Add an image layer with its labels layer.
+    def add_pair(self, image: Image, labels: Labels | None = None) -> PairRow:
+        """Add an image layer with its labels layer, and return the row.
 
         Parameters
         ----------
@@ -84,13 +86,14 @@ class PairsTable(QWidget):
         self._drop_unused()
         for row in self.pairs:
             if row.image == image and labels in (row.labels, None):
-                return
+                return row
             if row.image == image and not row.touched:
                 row.choose(image, labels)
-                return
+                return row
         row = self._add_pair()
         row.choose(image, labels)
         row.preselect(self._used(row))
+        return row
 
     def add_folder(self, path: str | Path) -> None:
         """Add a data set folder; what it holds is found in a job."""
@@ -102,6 +105,31 @@ class PairsTable(QWidget):
     def labels_layers(self) -> list[Labels]:
         """Return the labels layers that are chosen."""
         return [row.labels for row in self.pairs if row.labels is not None]
+
+    def mark_view(self) -> None:
+        """Take note that the labels of the first pair in sight are right there.
+
+        Raises
+        ------
+        ValueError
+            If none is in sight.
+        """
+        reason = "add an image with its labels, and move the view to it"
+        for row in self.pairs:
+            if not row.why_not():
+                target = row.target()
+                try:
+                    mark_view(self._viewer, target.layer, target.axes, target.labels)
+                except ValueError as error:
+                    reason = str(error)
+                else:
+                    return
+        raise ValueError(reason)
+
+    @property
+    def right(self) -> bool:
+        """Whether there are views in which all objects are labelled."""
+        return any(row.right for row in self.pairs)
 
     @property
     def planar(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
@@ -62,7 +63,7 @@ class ImagePicker(QWidget):
         self.channel_rows: list[ChannelRow] = []
         self._state: object = None
         self.image_box = ComboBox(
-            choices=self._images,
+            choices=self.images,
             nullable=True,
             tooltip="The image: the selected layer, until another one is chosen here.",
         )
@@ -106,7 +107,7 @@ class ImagePicker(QWidget):
         ValueError
             If the layer is no image of this viewer.
         """
-        images = self._images()
+        images = self.images()
         if layer is not None and layer not in images:
             raise ValueError(
                 f"{layer.name} is not among the images of this viewer; add it first"
@@ -130,6 +131,16 @@ class ImagePicker(QWidget):
         """Further layers, as more channels."""
         return tuple(f.box.value for f in self.channel_rows if f.box.value is not None)
 
+    def choose_channels(self, channel: int | None, extra: Sequence[Image]) -> None:
+        """Choose one channel, None: all, and the layers that are further channels."""
+        self.channel_box.setCurrentIndex(0 if channel is None else channel + 1)
+        for further in list(self.channel_rows):
+            self._remove(further)
+        candidates = self._candidates()
+        for layer in extra:
+            if layer in candidates:
+                self._add_channel(candidates[candidates.index(layer)])
+
     def why_not(self) -> str:
         """Return why there is no image, in one sentence; "" if there is one."""
         try:
@@ -147,7 +158,7 @@ class ImagePicker(QWidget):
             If none is chosen, its axes are not known, or a channel does not fit.
         """
         if self._layer is None:
-            known = "choose an image" if self._images() else "open an image"
+            known = "choose an image" if self.images() else "open an image"
             raise ValueError(f"There is no image here; {known} first")
         if self.axes is None:
             raise ValueError(_ask(self._layer))
@@ -160,11 +171,12 @@ class ImagePicker(QWidget):
     def reset_choices(self, event: Any = None) -> None:
         """List the layers that are there now."""
         del event
-        if self._layer is not None and self._layer not in self._images():
+        if self._layer is not None and self._layer not in self.images():
             self._chosen = False
         self._take(self._layer if self._chosen else self._preferred())
 
-    def _images(self, widget: Any = None) -> list[Image]:
+    def images(self, widget: Any = None) -> list[Image]:
+        """Return the images that can be chosen."""
         del widget
         found = [y for y in self._viewer.layers if isinstance(y, Image)]
         return [layer for layer in found if not is_preview(layer)]
@@ -175,10 +187,10 @@ class ImagePicker(QWidget):
         layer, axes = self._layer, self.axes
         if layer is None or axes is None:
             return []
-        return [other for other in self._images() if is_channel_of(other, layer, axes)]
+        return [other for other in self.images() if is_channel_of(other, layer, axes)]
 
     def _preferred(self) -> Image | None:
-        images = self._images()
+        images = self.images()
         active = self._viewer.layers.selection.active
         if active in images:
             return images[images.index(active)]
@@ -254,8 +266,11 @@ class ImagePicker(QWidget):
 
     def _add(self) -> None:
         left = [other for other in self._candidates() if other not in self.extra]
+        self._add_channel(left[0])
+
+    def _add_channel(self, layer: Image) -> None:
         further = ChannelRow(self._candidates)
-        further.box.value = left[0]
+        further.box.value = layer
         further.changed.connect(self._update)
         further.removed.connect(self._remove)
         self.channel_rows.append(further)

@@ -72,7 +72,7 @@ class ItemPress:
         Name of the labels layer.
     labels_path : Path, optional
         The file behind it, where reading it gives the same labels.
-    use, zero, background, ignored
+    use, zero, background, ignored, right
         As for :class:`napari_unet.gui.annotated.Annotated`.
     """
 
@@ -87,6 +87,7 @@ class ItemPress:
     zero: Literal["background", "unknown"] = "background"
     background: int | None = None
     ignored: int | None = None
+    right: tuple[Box, ...] = ()
 
     @property
     def from_files(self) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from napari.layers import Image
 
 from napari_unet.events import Control, Event
+from napari_unet.methods import segmentation_text
+from napari_unet.model_file import find_model, read_header, read_weights
 
 from .code import segment_command, segment_python
 from .layers import image_of
@@ -16,7 +18,24 @@ from .press import SegmentPress
 from .segment_work import same_file
 from .worker import Work
 
-WRITERS = {"Python": segment_python, "command line": segment_command}
+
+def segment_methods(press: SegmentPress) -> str:
+    """Return what a paper says of a press.
+
+    Raises
+    ------
+    ValueError
+        If its model is gone.
+    """
+    header = read_header(read_weights(find_model(press.model)), press.model)
+    return segmentation_text(Path(press.model).stem, header, press.config)
+
+
+WRITERS = {
+    "Python": segment_python,
+    "command line": segment_command,
+    "methods text": segment_methods,
+}
 
 
 def with_file(press: SegmentPress, layer: Image) -> Work[SegmentPress]:

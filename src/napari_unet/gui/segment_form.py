@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -30,6 +31,7 @@ from .objects_table import ObjectsTable
 from .picker import ImagePicker
 from .preferences import preferences
 from .progress import ProgressRow
+from .right_views import RIGHT
 from .segment_copy import WRITERS
 from .steady import Column, steady
 
@@ -93,8 +95,8 @@ class SegmentForm(Column):
             label.setText(text)
             label.setVisible(bool(text))
 
-    def enable(self, widget: QWidget, why_not: str, help_text: str) -> None:
-        """Grey a widget for a reason, which becomes its tooltip; "": do not."""
+    def enable(self, widget: QWidget | QAction, why_not: str, help_text: str) -> None:
+        """Grey a widget or entry for a reason, its tooltip from then on; "": do not."""
         widget.setEnabled(not why_not)
         widget.setToolTip(sentence(why_not) or help_text)
 
@@ -140,7 +142,7 @@ class SegmentForm(Column):
         column.addWidget(objects)
         column.addWidget(compare)
         column.addWidget(inside)
-        column.addLayout(_line(self.train_button, self.copy_button))
+        column.addLayout(_line(self.right_button, self.train_button, self.copy_button))
         column.addStretch(1)
         return content
 
@@ -165,6 +167,7 @@ class SegmentForm(Column):
         self.menu_button.setFixedWidth(28)  # no more than its arrow
         self.menu_button.setAccessibleName("other images to segment")
         menu = QMenu(self.menu_button)
+        menu.setToolTipsVisible(True)
         self.image_action = menu.addAction("image")
         self.all_action = menu.addAction("all open images")
         self.folder_action = menu.addAction("folder...")
@@ -172,6 +175,7 @@ class SegmentForm(Column):
         self.menu_button.setMenu(menu)
         self.first_button = QPushButton("Train a model")
         self.first_button.setToolTip("Open the Train dock.")
+        self.right_button = QPushButton(RIGHT)
         self.train_button = QPushButton("Correct and train")
         self.copy_button = CopyButton(WRITERS)
 

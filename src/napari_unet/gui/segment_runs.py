@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.events import Block, Event, Note, Progress
+from napari_unet.events import Block, Box, Event, Note, Progress
 from napari_unet.kept import KeptMaps
 from napari_unet.readers import ImageFile
 
 from . import worker
 from .connections import Connections
+from .layers import visible_box
 from .matching import fits, is_preview
 from .measures import Outcome
 from .press import SegmentPress
@@ -126,10 +127,10 @@ class Runs(QObject):
                 done = self._count - len(self._targets) - 1
                 self.progressed.emit(Progress(WHAT, done, self._count))
             self._target = target
-            press = target.press
+            press, kept, focus = target.press, self._kept, self._in_sight(target)
             self._start(
                 image_work(
-                    target.image, self._settings, press.box, press.channel, self._kept
+                    target.image, self._settings, press.box, press.channel, kept, focus
                 )
             )
             return
@@ -151,6 +152,16 @@ class Runs(QObject):
         # The job outlives a dock that is closed meanwhile; it must end by itself.
         self.destroyed.connect(self._job.abandon)
         self.changed.emit()
+
+    def _in_sight(self, target: Target) -> Box | None:
+        """Return what to begin with, the same in all time points; None: anything."""
+        if target.press.box is not None:
+            return None
+        try:
+            box = visible_box(self._viewer, target.layer, target.press.axes)
+        except ValueError:
+            return None  # nothing of it is in sight
+        return box[1:] if "T" in target.image.axes else box
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Block):
@@ -197,6 +208,7 @@ class Runs(QObject):
             self.destroyed.disconnect(self._job.abandon)
         self._job = self._target = None
         self._timer.stop()
+        self._let_go()
         self._next()
 
     def _flush(self) -> None:
@@ -215,22 +227,31 @@ class Runs(QObject):
         """Choose the layer of the result: ours as we wrote it, or a new one."""
         target = self._target
         assert target is not None
+        self._let_go()
         known = self.result_of(target.layer)
-        if known is None or not known.replaceable:
+        # A training that learns from the labels would learn that there are none.
+        if known is None or not known.replaceable or worker.learns_from(known.layer):
             known = ResultLayer(self._viewer, target.layer, self)
             known.changed.connect(self.changed)
             self.results.append(known)
         known.begin(shape, target.press.axes)
-        self._hide_previews(target)
         self._result = known
+        self._hide_previews(target)
 
     def _hide_previews(self, target: Target) -> None:
         """Hide what a training that has ended made of this image: it is in the way."""
         if worker.running(worker.TRAINING):
             return
         for layer in self._viewer.layers:
-            if is_preview(layer) and fits(layer, target.layer, target.press.axes):
+            shown = isinstance(layer, Image | Labels) and is_preview(layer)
+            if shown and fits(layer, target.layer, target.press.axes):
                 layer.visible = False
+
+    def _let_go(self) -> None:
+        """Free the latest result, where its layer or image is gone."""
+        if self._result is not None and self._result not in self.results:
+            self._result.deleteLater()
+            self._result = None
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
@@ -239,6 +260,10 @@ class Runs(QObject):
             self.results.remove(result)
             if result is not self._result:
                 result.deleteLater()
+        if self.again in gone:
+            self.again = None
+        if self._job is None:
+            self._let_go()
         if self._target is not None and layer == self._target.layer and self._job:
             self._job.quit()
             show_warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .results import ResultLayer
+from .right_views import RIGHT_HELP
 from .segment_form import SegmentForm
 
 RUNNING = "a segmentation is running; wait, or cancel it"
@@ -10,12 +11,17 @@ NO_MODEL = "train a model first, or choose one with folder..."
 NO_RESULT = "segment this image first"
 EDITED = "the layer was edited, and hiding objects could undo that; segment again"
 NO_SCORES = "classes have no scores"
+NO_IMAGE = "there is no image here; open an image first"
 VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
 IMAGE_HELP = "Segment the whole image: all planes, all time points."
+ALL_HELP = "Segment all open images, one after the other."
 MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
 SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
 TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
-COPY_HELP = "Copy what reproduces this result: Python code or a command line."
+COPY_HELP = (
+    "Copy what reproduces this result: Python code or a command line; or what a paper "
+    "says of it."
+)
 
 
 def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
@@ -37,9 +43,12 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     form.enable(form.image_button, why_not, IMAGE_HELP)
     # A folder needs no image.
     form.enable(form.menu_button, not_now, MENU_HELP)
+    form.enable(form.right_button, NO_RESULT if result is None else "", RIGHT_HELP)
     form.enable(form.train_button, NO_RESULT if result is None else "", TRAIN_HELP)
     form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
-    form.image_action.setEnabled(not why_not)
+    form.enable(form.image_action, why_not, IMAGE_HELP)
+    no_image = "" if form.picker.images() else NO_IMAGE
+    form.enable(form.all_action, not_now or no_image, ALL_HELP)
     form.enable(form.score, _no_scores(result), SCORE_HELP)
     form.compare.follow(result)
     why_not = form.picker.why_not() if form.model.path else NO_MODEL

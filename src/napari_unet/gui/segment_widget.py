@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_unet.config import PredictConfig
 
 from . import worker
 from .clipboard import Clipboard
 from .dialogs import ask_folder
-from .docks import lie_on_the_other, open_dock
+from .docks import DockContent, lie_on_the_other, open_dock
 from .drops import accept_folders
 from .layers import axes_of, image_of, shape_of, visible_box
 from .matching import is_preview
@@ -25,6 +25,7 @@ from .models import models
 from .open import open_path
 from .press import SegmentPress, decodes_only
 from .results import ResultLayer
+from .right_views import mark_view
 from .segment_copy import WRITERS, with_file
 from .segment_form import SegmentForm
 from .segment_runs import Runs, Target
@@ -42,7 +43,7 @@ SLIDER_MS = 40
 OPTIONS_MS = 300
 
 
-class SegmentWidget(QWidget):
+class SegmentWidget(DockContent):
     """Segments image layers with a trained model.
 
     Parameters
@@ -73,6 +74,7 @@ class SegmentWidget(QWidget):
         form.options_form.changed.connect(self._options.start)
         form.table.picked.connect(self._go_to)
         form.first_button.clicked.connect(self._train_first)
+        form.right_button.clicked.connect(self.view_is_right)
         form.train_button.clicked.connect(self.correct_and_train)
         form.copy_button.picked.connect(self._copy)
         self.runs.began.connect(self._on_began)
@@ -161,14 +163,27 @@ class SegmentWidget(QWidget):
             source, output, self._settings(config), self.form.picker.channel
         )
 
+    def view_is_right(self) -> None:
+        """Take note that all objects in sight are labelled."""
+        result = self._result()
+        if result is not None:
+            try:
+                axes = str(self.form.picker.axes)
+                mark_view(self._viewer, result.image, axes, result.layer)
+            except ValueError as error:
+                worker.report(error)
+
     def correct_and_train(self) -> None:
         """Open the Train dock with the image, its labels and the model."""
         result = self._result()
-        if result is not None:
-            dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
-            dock.add_pair(result.image, result.layer)
-            if result.press is not None:
-                dock.start_from(result.press.model)
+        if result is None or result.press is None:
+            return
+        press, layers = result.press, self._viewer.layers
+        dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
+        row = dock.add_pair(result.image, result.layer)
+        extra = [layers[name] for name in press.extra if name in layers]
+        row.picker.choose_channels(press.channel, extra)
+        dock.start_from(press.model)
 
     def _train_first(self) -> None:
         open_dock(self._viewer, "Train")
@@ -230,6 +245,7 @@ class SegmentWidget(QWidget):
 
     def _on_ended(self, text: str) -> None:
         self.form.progress.finish(text)
+        self._decode_again()  # thresholds may have become others meanwhile
 
     def _slide(self) -> None:
         self.form.score_moved = True

@@ -37,14 +37,17 @@ def image_work(
     box: Box | None = None,
     channel: int | None = None,
     kept: KeptMaps | None = None,
+    focus: Box | None = None,
 ) -> Work[Outcome]:
     """Return the work that segments an image, or the part of it in `box`.
 
     `channel` is what was chosen of the image's layer; it is only told. `kept` spares
-    the network where only thresholds have changed.
+    the network where only thresholds have changed. `focus` is what of each time point
+    comes first.
     """
 
     def work(control: Control) -> Generator[Event, None, Outcome]:
+        control.focus(focus)
         yield Progress("loading the model", 0)
         from napari_unet.model import Model
         from napari_unet.series import segment_series

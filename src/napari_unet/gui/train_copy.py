@@ -10,6 +10,8 @@ import numpy as np
 
 from napari_unet.config import TrainConfig
 from napari_unet.events import Control, Event
+from napari_unet.methods import training_text
+from napari_unet.model_file import WEIGHTS, read_header, read_weights
 from napari_unet.readers import ImageFile, read_labels
 
 from .code import train_python
@@ -20,7 +22,26 @@ from .press import ItemPress, TrainPress
 from .segment_work import same_file
 from .worker import Work
 
-WRITERS = {"Python": train_python, "command line": train_command}
+
+def train_methods(press: TrainPress) -> str:
+    """Return what a paper says of the model that a press made.
+
+    Raises
+    ------
+    ValueError
+        If there is none yet.
+    """
+    where = press.folder
+    if not (where / WEIGHTS).is_file():
+        raise ValueError(f"{where.name} is not trained yet, so there is nothing to say")
+    return training_text(where.name, read_header(read_weights(where), str(where)))
+
+
+WRITERS = {
+    "Python": train_python,
+    "command line": train_command,
+    "methods text": train_methods,
+}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from .meaning import MeaningChoice
 from .model_name import ModelName
 from .models import ModelPicker, built_in
 from .preferences import preferences
+from .right_views import RIGHT, RIGHT_HELP
 from .steady import form_rows, steady
 from .train_settings import Settings
 
@@ -45,7 +47,11 @@ class TrainForm(QWidget):
         self._classifiers: frozenset[str] = frozenset()
         self.labels_mean = mean = MeaningChoice(self)
         mean.changed.connect(self._arrange)
-        self._background_line = _line(QLabel("background label"), mean.background_box)
+        self.right_button = QPushButton(RIGHT)
+        self.right_button.setToolTip(RIGHT_HELP)
+        self._background_line = _line(
+            QLabel("background label"), mean.background_box, self.right_button
+        )
         self._make_learn()
         self._make_start()
         self._make_options()
@@ -88,6 +94,13 @@ class TrainForm(QWidget):
             return
         self.model_picker.propose(built_in() if fits else None)
 
+    def choose_network(self, name: str) -> None:
+        """Choose a start from scratch, with a network or pixel classifier."""
+        self.model_picker.set_path(None)
+        if self.network_box.findText(name) < 0:  # torch has not named them yet
+            self.network_box.addItem(name)
+        self.network_box.setCurrentText(name)
+
     def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
         """Fill the menus whose entries only torch knows."""
         self._classifiers = frozenset(names["classifier"])
@@ -99,9 +112,9 @@ class TrainForm(QWidget):
             box.setCurrentText(wanted)
         self.train_form.set_choices("loss", names["loss"])
 
-    def why_not(self, folders: bool = False) -> str:
-        """Return why training cannot start; in `folders`, 0 always is background."""
-        return self.labels_mean.why_not(folders)
+    def why_not(self, known: bool = False) -> str:
+        """Return why training cannot start; `known`: as of MeaningChoice."""
+        return self.labels_mean.why_not(known)
 
     def settings(self, folder: Path | None = None) -> Settings:
         """Return what the form says.
@@ -156,7 +169,7 @@ class TrainForm(QWidget):
 
     def _make_start(self) -> None:
         self.model_picker = ModelPicker(scratch=True)
-        self.model_picker.changed.connect(self._arrange)
+        self.model_picker.changed.connect(self._model_chosen)
         self.network_box = steady(QComboBox())
         self.network_box.addItem("unet")
         self.network_box.currentTextChanged.connect(self._arrange)
@@ -228,8 +241,12 @@ class TrainForm(QWidget):
             self.model_picker.propose(None)
         self.changed.emit()
 
-    def _tell(self) -> None:
-        self.changed.emit()
+    def _model_chosen(self) -> None:
+        """Learn objects where the built-in model, which knows them, was chosen."""
+        path = self.model_picker.path
+        if path is not None and path == built_in():
+            self.instances_button.setChecked(True)
+        self._arrange()
 
 
 def _line(*widgets: QWidget) -> QHBoxLayout:

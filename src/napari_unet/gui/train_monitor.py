@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MESSAGES = 20
 NOT_RUNNING = "nothing is being trained here"
 STOPPING = "the training is stopping"
+PAUSE_HELP = "Wait after the step at hand."
+FITTING = "a pixel classifier is fitted in one go; wait, or stop it"
 
 
 class TrainMonitor(QWidget):
@@ -154,7 +156,7 @@ class RunButtons(QWidget):
         column.addLayout(line)
         column.addWidget(self.reason)
 
-    def arrange(self, reason: str, control: Control | None) -> None:
+    def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
         """Grey what cannot be done now.
 
         Parameters
@@ -163,6 +165,8 @@ class RunButtons(QWidget):
             Why training cannot start; "" if it can.
         control : Control, optional
             Of the training that runs here.
+        fits : bool
+            Whether it fits a pixel classifier, which cannot wait.
         """
         self.start.setEnabled(not reason)
         self.start.setToolTip(
@@ -176,12 +180,13 @@ class RunButtons(QWidget):
         why_not = "" if control else NOT_RUNNING
         if control is not None and control.stopped:
             why_not = STOPPING
-        for button, text in (
-            (self.pause, "Go on." if paused else "Wait after the step at hand."),
-            (self.stop, "End now; the best model so far is kept."),
+        no_pause = why_not or (FITTING if fits else "")
+        for button, greyed, text in (
+            (self.pause, no_pause, "Go on." if paused else PAUSE_HELP),
+            (self.stop, why_not, "End now; the best model so far is kept."),
         ):
-            button.setEnabled(not why_not)
-            button.setToolTip(sentence(why_not) or text)
+            button.setEnabled(not greyed)
+            button.setToolTip(sentence(greyed) or text)
 
 
 class Findings(QWidget):

@@ -72,11 +72,12 @@ class LivePreview(QObject):
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
-    def begin(self, control: Control, targets: list[Target]) -> None:
-        """Follow the view while a training runs."""
+    def begin(self, control: Control, targets: list[Target], again: bool) -> None:
+        """Follow the view while a training runs, or a model is fitted `again`."""
         self._control, self._targets, self._places = control, targets, {}
-        for shown in self._shown.values():  # segmenting hides those of before
-            shown.layer.visible = True
+        if self._wanted and not again:
+            for shown in self._shown.values():  # segmenting hides those of before
+                shown.layer.visible = True
         self.set_wanted(self._wanted)
 
     def end(self) -> None:

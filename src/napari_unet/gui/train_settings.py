@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Control, Event
 
-from .annotated import Annotated, Folder, Meaning, train_on
+from .annotated import Annotated, Folder, train_on
+from .numbers import Meaning
 from .worker import Work
 
 if TYPE_CHECKING:

@@ -22,13 +22,14 @@ from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
 from .classes import as_shown
+from .classifiers import classifier_of
 from .clipboard import Clipboard, CopyButton
-from .docks import find_dock, lie_on_the_other
+from .docks import DockContent, find_dock, lie_on_the_other
 from .drops import accept_folders
 from .live_labels import LiveLabels
 from .models import models
 from .open import open_path
-from .pair_row import Target
+from .pair_row import PairRow, Target
 from .pairs import PairsTable
 from .press import TrainPress
 from .steady import Column
@@ -48,7 +49,7 @@ HERE = "this dock is training; stop it first"
 ELSEWHERE = "a training is running already; stop it, or wait for its end"
 
 
-class TrainWidget(QWidget):
+class TrainWidget(DockContent):
     """Trains a model on layers and folders.
 
     Parameters
@@ -72,7 +73,7 @@ class TrainWidget(QWidget):
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
-        self.live = LiveLabels(self)
+        self.live = LiveLabels(viewer.layers, self)
         self.clipboard = Clipboard(self)
         self.again = AgainBox()
         self._make_buttons()
@@ -82,6 +83,7 @@ class TrainWidget(QWidget):
         self.table.edited.connect(self.live.painted)
         self.again.due.connect(self._fit_again)
         self.form.changed.connect(self._update)
+        self.form.right_button.clicked.connect(self._mark_view)
         self.monitor.progress.cancelled.connect(self.stop)
         worker.jobs().changed.connect(self._update)
         accept_folders(self, self._open)
@@ -92,17 +94,29 @@ class TrainWidget(QWidget):
     def _docked(self) -> None:
         lie_on_the_other(self)
 
-    def add_pair(self, image_layer: Image, labels_layer: Labels | None = None) -> None:
-        """Add an image layer with the labels layer that lies on it."""
-        self.table.add_pair(image_layer, labels_layer)
+    def _mark_view(self) -> None:
+        try:
+            self.table.mark_view()
+        except ValueError as error:
+            worker.report(error)
+
+    def add_pair(
+        self, image_layer: Image, labels_layer: Labels | None = None
+    ) -> PairRow:
+        """Add an image layer with the labels layer that lies on it, as a row."""
+        return self.table.add_pair(image_layer, labels_layer)
 
     def add_folder(self, path: str | Path) -> None:
         """Add a data set folder."""
         self.table.add_folder(path)
 
     def start_from(self, model: str) -> None:
-        """Choose the model that training starts from."""
-        self.form.model_picker.set_path(model)
+        """Choose the model that training starts from; a classifier is fitted anew."""
+        classifier = classifier_of(model)
+        if classifier is None:
+            self.form.model_picker.set_path(model)
+        else:
+            self.form.choose_network(classifier)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layers; napari calls this when they come, go or are renamed."""
@@ -116,7 +130,8 @@ class TrainWidget(QWidget):
             return HERE
         if worker.running(worker.TRAINING):
             return ELSEWHERE
-        return self.table.why_not() or self.form.why_not(bool(self.table.folders))
+        known = bool(self.table.folders) or self.table.right
+        return self.table.why_not() or self.form.why_not(known)
 
     def start(self) -> None:
         """Start to train."""
@@ -150,17 +165,19 @@ class TrainWidget(QWidget):
             errored=self._errored,
             finished=self._finished,
         )
+        self._job.layers = tuple(target.labels for target in self._targets)
         # A dock that is closed is gone: the job must end by itself.
         self.destroyed.connect(self._job.quit)
-        self.preview.begin(self._job.control, self._targets)
+        again = replaced is not None
+        self.preview.begin(self._job.control, self._targets, again)
         if not self._fits:
             control = self._job.control
             self.live.begin(control, items, self._targets, settings.meaning)
         self._update()
 
     def pause(self) -> None:
-        """Pause, or go on."""
-        if self._job is None:
+        """Pause, or go on; fitting a classifier goes on."""
+        if self._job is None or self._fits:
             return
         control = self._job.control
         if control.paused:
@@ -177,6 +194,8 @@ class TrainWidget(QWidget):
             self._job.quit()
         else:
             self._text = "stopped before the first step; no model was kept"
+            if self._fresh is None:
+                self._text = "stopped; the model is as it was before"
             self._untrained = self._fresh
             self._job.abandon()
         self._update()
@@ -195,7 +214,8 @@ class TrainWidget(QWidget):
         self.view_box.toggled.connect(self.preview.set_wanted)
         self.copy_button = CopyButton(WRITERS)
         self.copy_button.setToolTip(
-            "Copy what reproduces this training: Python code or a command line."
+            "Copy what reproduces this training: Python code or a command line; or "
+            "what a paper says of it."
         )
         self.copy_button.picked.connect(self._copy)
 
@@ -232,7 +252,7 @@ class TrainWidget(QWidget):
         self.table.set_meaning(self.form.labels_mean.value)
         self.again.setVisible(self.form.classifier)
         control = None if self._job is None else self._job.control
-        self.buttons.arrange(self.why_not(), control)
+        self.buttons.arrange(self.why_not(), control, self._fits)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -248,11 +268,15 @@ class TrainWidget(QWidget):
         assert self._press is not None
         self.monitor.show_card(model.card)
         folder = self._press.folder
-        models().choose(folder)
+        if folder == self.again.folder:  # the user may have chosen another since
+            models().changed.emit()
+            self._text = f'"{folder.name}" was fitted again'
+        else:
+            models().choose(folder)
+            self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
+            if find_dock(self._viewer, "Segment") is None:
+                self._text += " (menu Plugins > U-Net)"
         self.again.end(folder if self._fits else None)
-        self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
-        if find_dock(self._viewer, "Segment") is None:
-            self._text += " (menu Plugins > U-Net)"
 
     def _errored(self, error: Exception) -> None:
         self._text = f"training ended: {worker.told(error)}"

@@ -60,6 +60,7 @@ class Job(WorkerBase[Any]):
         super().__init__(SignalsClass=JobSignals)
         self.kind = kind
         self.control = Control()
+        self.layers: tuple[Any, ...] = ()  # which a training learns from
         # A pool of Qt would make the process wait at its end, however long a job takes
         # to notice; the global one has a slot a core, which other plugins need.
         self.thread = threading.Thread(target=self.run, name=kind, daemon=True)
@@ -175,6 +176,11 @@ def running(kind: str | None = None) -> list[Job]:
     """Return the jobs that have not ended, of one kind or of all."""
     alive = [job for job in jobs().running if job.is_running]
     return [job for job in alive if kind in (None, job.kind)]
+
+
+def learns_from(layer: Any) -> bool:
+    """Return whether a training that has not ended learns from a layer."""
+    return any(layer in job.layers for job in running(TRAINING))
 
 
 def start(
