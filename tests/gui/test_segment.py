@@ -380,7 +380,13 @@ def test_a_result_is_copied_as_code(dock, qtbot, tmp_path, notices, trained):
         text = QApplication.clipboard().text()
         assert all(w in text for w in [*words, str(tmp_path / "cells.tif")])
         assert str(trained) in text
-    assert len(notices) == 2
+    QApplication.clipboard().clear()
+    entries["methods text"].trigger()
+    qtbot.waitUntil(lambda: bool(QApplication.clipboard().text()))
+    text = QApplication.clipboard().text()
+    assert f"the model “{trained.name}”" in text
+    assert "of a mean foreground below 0.5, were left out" in text
+    assert len(notices) == 3
 
 
 def test_correct_and_train_takes_pair_and_model_to_the_train_dock(dock, trained):
