@@ -33,19 +33,13 @@ def training_text(name: str, header: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    name : str
-        What the user calls the model.
-    header : mapping
-        Its `config`, `thresholds` and `card`.
-
-    Returns
-    -------
-    str
+    name, header
+        As for :func:`napari_unet.card.describe`.
 
     Raises
     ------
     ValueError
-        If they are not those of a model.
+        If the header is not that of a model.
     """
     config, _, card = contents(header)
     return " ".join(_training(name, config, card))
@@ -59,7 +53,7 @@ def segmentation_text(
     Parameters
     ----------
     name, header
-        As for :func:`training_text`.
+        As for :func:`napari_unet.card.describe`.
     config : PredictConfig
         The options of the segmentation.
 

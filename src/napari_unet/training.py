@@ -285,14 +285,15 @@ def _take_updates(run: Run, control: Control) -> Iterator[Event]:
     if not updates:
         return
     run.counters.painted = True
+    parts = [e.given for e in [*run.training, *run.validation]]
+    known = {id(s): s for s in [*run.given, *parts]}  # most parts are whole images
+    changed = {
+        key: new for key, s in known.items() if (new := painted(s, updates)) is not s
+    }
     for index, sample in enumerate(run.given):
-        run.given[index] = painted(sample, updates)
-        if run.given[index] is not sample:
+        if id(sample) in changed:
+            run.given[index] = changed[id(sample)]
             run.repainted.add(index)
-    changed: dict[int, Sample] = {}
-    for part in (e.given for e in [*run.training, *run.validation]):
-        if id(part) not in changed and (new := painted(part, updates)) is not part:
-            changed[id(part)] = new
     for done, (key, sample) in enumerate(changed.items(), start=1):
         for members, judges in ((run.training, False), (run.validation, True)):
             where = [i for i, e in enumerate(members) if id(e.given) == key]

@@ -113,6 +113,10 @@ def test_segment_look_train(make_napari_viewer, qtbot, trained, notices):
     assert item.right == (seen,) and item.zero == "unknown"
     (sample,), _ = drain(load([item]))
     assert sample.mask[seen].all()
+    assert not dock.form.score.isEnabled(), "hiding objects would undo that"
+    dock.segment()
+    assert len(dock.labels()) == 2, "what is right is kept, and another layer made"
+    dock.viewer.layers.remove(dock.labels()[1])
     (press,) = [row.press(train.form.labels_mean.value) for row in train.table.pairs]
     assert press.right == (seen,)
     (layer,) = marks(dock.viewer)

@@ -232,8 +232,9 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
     samples = []
     for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
         yield Progress("loading", done, len(cut))
-        own = [b[1:] for b in item.right if b[0].start <= done < b[0].stop]
-        right = own if "T" in image.axes else item.right
+        right = item.right
+        if "T" in image.axes:
+            right = tuple(b[1:] for b in right if b[0].start <= done < b[0].stop)
         labels, mask = understood(np.asarray(plane), item.meaning, right)
         if len(cut) > 1 and mask is not None and not mask.any():
             continue  # a frame that nobody annotated teaches nothing
@@ -272,6 +273,6 @@ def _check_background(samples: Sequence[Sample]) -> None:
         raise ValueError(
             f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
             "be background; paint some with a label of its own and choose it as "
-            "background label, or press [This view is right] in the Segment dock where "
-            "all objects are labelled"
+            "background label, or press [This view is right] where all objects are "
+            "labelled"
         )

@@ -276,7 +276,7 @@ class PairRow(Row):
             self.changed.emit()
 
     def _looked_at(self, labels: Labels) -> None:
-        if labels is self.labels:
+        if labels == self.labels:
             self.edited.emit()
             self.changed.emit()
 

@@ -19,6 +19,7 @@ from .layers import KEY, as_layer, place_on
 from .measures import Outcome
 from .placing import go_to
 from .press import SegmentPress
+from .right_views import views
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -70,6 +71,7 @@ class ResultLayer(QObject):
         self._buffer = np.zeros(0, np.int32)  # what the layer shows, a view of it
         self._of_layer = Connections()
         self.destroyed.connect(self._of_layer.end)
+        views.added.connect(self._on_right)
 
     @property
     def name(self) -> str:
@@ -222,6 +224,11 @@ class ResultLayer(QObject):
         if not self._writing and not self.edited:
             self.edited = True
             self.changed.emit()
+
+    def _on_right(self, labels: Labels) -> None:
+        """Keep what somebody found right as it is, as what somebody painted."""
+        if labels == self.layer:
+            self._on_edit()
 
 
 def _parts(box: Box) -> Iterator[Box]:

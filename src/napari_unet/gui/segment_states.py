@@ -9,7 +9,10 @@ from .segment_form import SegmentForm
 RUNNING = "a segmentation is running; wait, or cancel it"
 NO_MODEL = "train a model first, or choose one with folder..."
 NO_RESULT = "segment this image first"
-EDITED = "the layer was edited, and hiding objects could undo that; segment again"
+EDITED = (
+    "the layer was edited, or found right, and hiding objects could undo that; segment "
+    "again"
+)
 NO_SCORES = "classes have no scores"
 NO_IMAGE = "there is no image here; open an image first"
 VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
@@ -35,17 +38,18 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     running : bool
         Whether something is being segmented.
     """
-    not_now = RUNNING if running else ""
-    not_now = not_now or ("" if form.model.path else NO_MODEL)
+    busy = RUNNING if running else ""
+    not_now = busy or ("" if form.model.path else NO_MODEL)
     why_not = not_now or form.picker.why_not()
     form.show_reason("" if running else why_not, not form.model.path)
     form.enable(form.view_button, why_not, VIEW_HELP)
     form.enable(form.image_button, why_not, IMAGE_HELP)
     # A folder needs no image.
     form.enable(form.menu_button, not_now, MENU_HELP)
-    form.enable(form.right_button, NO_RESULT if result is None else "", RIGHT_HELP)
-    form.enable(form.train_button, NO_RESULT if result is None else "", TRAIN_HELP)
-    form.enable(form.copy_button, NO_RESULT if result is None else "", COPY_HELP)
+    no_result = NO_RESULT if result is None else ""
+    form.enable(form.right_button, no_result or busy, RIGHT_HELP)
+    form.enable(form.train_button, no_result, TRAIN_HELP)
+    form.enable(form.copy_button, no_result, COPY_HELP)
     form.enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
     form.enable(form.all_action, not_now or no_image, ALL_HELP)
