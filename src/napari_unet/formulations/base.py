@@ -125,6 +125,20 @@ class Formulation(ABC):
     def activate(self, logits: Tensor) -> Tensor:
         """Turn logits (B, channels, ...) into maps (B, channels, ...) from 0 to 1."""
 
+    @abstractmethod
+    def doubt(self, maps: np.ndarray) -> np.ndarray:
+        """Return how little sure the maps are: 0 to 1, highest where two are even.
+
+        Parameters
+        ----------
+        maps : (channels, [Z,] Y, X) float array
+
+        Returns
+        -------
+        ([Z,] Y, X) float array
+            4 p q, with the probabilities p and q of the two likeliest answers.
+        """
+
     def logits_of(self, maps: Tensor) -> Tensor:
         """Return logits that :meth:`activate` turns into these maps."""
         return torch.logit(maps, eps=1e-6)

@@ -134,6 +134,12 @@ class Instances(Formulation):
         """Return the maps, each from 0 to 1."""
         return torch.sigmoid(logits)
 
+    def doubt(self, maps: np.ndarray) -> np.ndarray:
+        """Return the mean of foreground and border; see Formulation.doubt."""
+        both = maps[:2]
+        mean: np.ndarray = (4 * both * (1 - both)).mean(0)
+        return mean
+
     def decode(
         self,
         maps: np.ndarray,
