@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from conftest import blobs, boxes_in, echo, maps_of, segmented
 
+from napari_unet import resampling
 from napari_unet.config import PredictConfig
 from napari_unet.events import Control, TileDone
-from napari_unet.resampling import resize
+from napari_unet.kept import unrounded
+from napari_unet.resampling import Resized, resize
 
 SMALL = PredictConfig(tile=64, block=64)
 
@@ -89,3 +91,34 @@ def test_shrinking_averages():
     noise = np.random.default_rng(0).normal(size=(1, 16, 64, 64)).astype(np.float32)
     assert resize(noise, (4, 16, 16)).std() < 0.3
     assert resize(noise[:, 0], (16, 16)).std() < 0.4
+
+
+GRIDS = [((50, 61), (20, 150)), ((40, 40), (41, 13)), ((9, 30, 41), (5, 60, 17))]
+
+
+@pytest.mark.parametrize(("before", "after"), GRIDS)
+def test_a_large_image_is_resampled_where_it_is_read(before, after):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (3, *before), np.uint8)
+    lazy = Resized(image, after, unrounded)
+    whole = lazy[(slice(None),) * (1 + len(after))]
+    np.testing.assert_allclose(whole, resize(unrounded(image), after), atol=1e-5)
+    assert lazy.shape == whole.shape and lazy.dtype == whole.dtype == np.float32
+    for _ in range(20):
+        ends = [np.sort(rng.integers(0, n + 1, 2)) for n in lazy.shape]
+        box = tuple(slice(a, b) for a, b in ends if b > a)
+        if len(box) == len(lazy.shape):
+            np.testing.assert_array_equal(lazy[box], whole[box])
+
+
+@pytest.mark.parametrize("size", [8.0, 20.0])
+def test_labels_of_a_large_image_are_those_of_a_small_one(monkeypatch, size):
+    model = echo(object_size=13.0)
+    image = maps_of(model, blobs(5, (120, 130), 40, (5, 8)).labels)
+    config = SMALL.replace(object_size=size)
+    expected, _ = segmented(model, image, config)
+    monkeypatch.setattr(resampling, "AT_ONCE", 0)
+    monkeypatch.setattr(resampling, "resize", None)
+    found, _ = segmented(model, image, config)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.score, expected.score, atol=1e-3)

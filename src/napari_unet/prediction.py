@@ -15,6 +15,7 @@ from .device import available_memory, free_memory, is_out_of_memory
 from .events import Box, Control, Event, Note, TileDone
 from .kept import rounded
 from .model import Model
+from .room import room
 from .samples import Stats
 from .tiling import Tile, padded_shape, tiles, within
 
@@ -73,7 +74,8 @@ class Prediction:
         """Make room for the maps, and cut the image into tiles."""
         shape = self.picture.shape
         dtype = np.uint8 if self.bytes_ else np.float32
-        self.maps = np.zeros((self.model.formulation.channels, *shape), dtype)
+        wanted = (self.model.formulation.channels, *shape)
+        self.maps = room(wanted, dtype, f"{self.picture.name}: the network's output")
         self.plan = plan_tiles(self.model, shape, self.config)
 
     def run(self, tile: Tile) -> Iterator[Note]:

@@ -17,7 +17,7 @@ from .kept import KeptMaps, identity, unrounded
 from .linking import by_planes, joined, link
 from .model import Model
 from .prediction import Memory, Picture, Prediction
-from .resampling import resampled, resize
+from .resampling import on_grid, resampled
 from .samples import Stats
 from .tiling import Tile, blocks, distance, grow, overlap
 
@@ -135,7 +135,7 @@ class Job:
             if self.kept is not None:
                 self.kept.keep(key, maps)
         if scaled is not picture:
-            maps = resize(unrounded(maps), picture.shape)
+            maps = on_grid(maps, picture.shape, unrounded)
         yield from self._decode(maps, waiting, (), picture.spacing, z)
 
     def _key(self, scaled: Picture) -> str:
@@ -192,7 +192,7 @@ class Job:
         z: int | None,
     ) -> Iterator[Event]:
         """Decode the waiting blocks around which no tile is to do."""
-        shape, axes = maps.shape[1:], slice(1 - maps.ndim, None)
+        shape, axes = maps.shape[1:], slice(1 - len(maps.shape), None)
         while not self.control.stopped:
             ready = []
             for context in waiting:
