@@ -12,6 +12,7 @@ from napari_unet.datasets import find_pairs, load_samples
 from napari_unet.doctor import Finding, check, raise_errors
 from napari_unet.events import drain
 from napari_unet.samples import Sample
+from napari_unet.separate import split_parts
 
 RNG = np.random.default_rng(0)
 
@@ -124,6 +125,84 @@ def test_one_id_on_separate_parts_is_a_warning():
     (warning,) = warnings([sample(labels=labels)])
     assert "a: 1 of 2 ids lie on separate parts (1)" in warning
     assert warnings([sample(labels=labels)], "semantic") == []
+
+
+def scattered(ndim, dtype=np.uint16):
+    """Labels: 4 on three parts and a stray, 9 on two, 6 on one with two corners."""
+    labels = np.zeros((40,) * ndim, dtype)
+    flat = labels[20] if ndim == 3 else labels
+    flat[2:12, 2:12] = flat[30:38, 20:30] = flat[30:33, 2:12] = flat[0, 39] = 4
+    flat[15:20, 2:7] = flat[15:20, 20:26] = 9
+    flat[22:25, 30:33] = flat[25:28, 33:36] = 6
+    return labels
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("binary", [False, True])
+def test_separate_parts_get_ids_of_their_own(ndim, binary):
+    labels = scattered(ndim)
+    if binary:
+        labels[labels > 0] = 4
+    before = labels.copy()
+    (finding,) = check([sample(labels=labels)], formulation="instances")
+    assert finding.mend == "split"
+    mended = split_parts(labels)
+    assert check([sample(labels=mended)], formulation="instances") == []
+    np.testing.assert_array_equal(labels, before)
+    np.testing.assert_array_equal(mended > 0, labels > 0)
+    assert mended.dtype == labels.dtype
+    first = mended[20] if ndim == 3 else mended
+    assert (first[2:12, 2:12] == 4).all(), "the largest part keeps the id"
+    assert first[0, 39] == 4, "a stray stays with it"
+    new = np.setdiff1d(mended, labels)
+    most = 4 if binary else 9
+    assert new.tolist() == list(range(most + 1, most + 1 + (5 if binary else 3)))
+    np.testing.assert_array_equal(split_parts(mended), mended)
+
+
+def test_new_ids_are_free():
+    mask = two_squares(255, 255, np.uint8)
+    assert set(np.unique(split_parts(mask))) == {0, 1, 255}
+    assert set(np.unique(split_parts(mask, taken=[1, 3]))) == {0, 2, 255}
+    low = two_squares(5, 5, np.uint8)
+    assert set(np.unique(split_parts(low, taken=[6]))) == {0, 5, 7}
+
+
+def test_too_many_parts_for_the_dtype_are_refused():
+    labels = np.zeros((40, 40), np.uint8)
+    labels[::2, ::2] = 255
+    with pytest.raises(
+        ValueError, match="399 separate .* uint8 has only 254 left; convert .* int32"
+    ):
+        split_parts(labels)
+    assert len(np.unique(split_parts(labels.astype(np.int32)))) == 401
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_findings_tell_the_place(ndim):
+    plane = (20,) * (ndim - 2)
+    labels = scattered(ndim)
+    (finding,) = check([sample(labels=labels)], formulation="instances")
+    assert finding.place[:-2] == plane
+    y, x = finding.place[-2:]
+    assert 30 <= y < 33 and 2 <= x < 12, "the second part of 4, in reading order"
+    image = RNG.random((2, *labels.shape), np.float32)
+    image[(1, *plane, 7, 5)] = np.nan
+    image[(0, *plane, 9, 5)] = np.nan
+    (finding,) = check(
+        [sample(image=image, labels=labels * 0 + 1)], formulation="semantic"
+    )
+    assert finding.place == (*plane, 7, 5) and finding.mend is None
+    signed = labels.astype(np.int32)
+    signed[(*plane, 8, 30)] = -2
+    (finding,) = check([sample(labels=signed)], formulation="instances")
+    assert finding.place == (*plane, 8, 30)
+    uneven = labels.astype(np.float32)
+    uneven[(*plane, 3, 31)] = 0.5
+    (finding,) = check([sample(labels=uneven)], formulation="instances")
+    assert finding.place == (*plane, 3, 31)
+    (finding,) = check([sample(labels=labels * 0)], formulation="instances")
+    assert finding.place is None
 
 
 def test_touching_objects_are_whole():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .config import TrainConfig as TrainConfig
     from .datasets import find_pairs as find_pairs
     from .datasets import load_samples as load_samples
+    from .doubt import least_sure as least_sure
     from .evaluation import evaluate as evaluate
     from .events import Control as Control
     from .events import drain as drain
@@ -52,6 +53,7 @@ _MODULES = {
         "TrainConfig",
     ),
     "datasets": ("find_pairs", "load_samples"),
+    "doubt": ("least_sure",),
     "evaluation": ("evaluate",),
     "events": ("Control", "drain", "events"),
     "formulations": ("FORMULATIONS",),

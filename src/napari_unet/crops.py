@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ from .sizes import views
 ON_OBJECTS = 0.5
 ON_TOUCHING = 0.5
 MOST_TOUCHING = 1000
+
+Crop = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, target and weight
 
 
 @dataclass
@@ -136,18 +138,10 @@ def draw(
     Batch
         Of the shape of the patch.
     """
-    warped = rng.random(batch) < config.part if warps(config) else np.zeros(batch, bool)
     parts = []
-    for chosen, shape in ((~warped, patch), (warped, margin(config, patch))):
-        count = int(chosen.sum())
-        if not count:
-            continue
-        crops = []
-        for _ in range(count):
-            crop = _crop(samples, weights, model, patch, shape, rng)
-            crops.append(turn(crop, config, model.config.spacing, rng))
-        part = _to_device(crops, generator.device)
-        if shape != patch:
+    for some in cut(samples, weights, model, patch, batch, config, rng):
+        part = _to_device(some.turned, generator.device)
+        if some.shape != patch:
             maps, spacing = model.formulation.maps, model.config.spacing
             any_size = model.config.any_size
             part = warp(part, config, patch, maps, spacing, generator, any_size)
@@ -163,6 +157,58 @@ def draw(
     return whole
 
 
+def seed_step(seed: int, step: int, generator: torch.Generator) -> np.random.Generator:
+    """Derive all randomness of a step of a training: seeds one generator, returns one.
+
+    Parameters
+    ----------
+    seed : int
+        Of the training.
+    step : int
+        From 0.
+    generator : torch.Generator
+        Seeded here.
+    """
+    rng = np.random.default_rng([seed, step])
+    generator.manual_seed(int(rng.integers(2**62)))
+    return rng
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Crops that are about to be varied.
+
+    shape : that of the patch, or larger where they are to be warped, px
+    plain : as they lie in their images
+    turned : the same, mirrored and turned
+    """
+
+    shape: tuple[int, ...]
+    plain: list[Crop]
+    turned: list[list[np.ndarray]]
+
+
+def cut(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    batch: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> Iterator[Cut]:
+    """Cut random crops: first those that stay as they are, then those to be warped."""
+    warped = rng.random(batch) < config.part if warps(config) else np.zeros(batch, bool)
+    for chosen, shape in ((~warped, patch), (warped, margin(config, patch))):
+        some = Cut(shape, [], [])
+        for _ in range(int(chosen.sum())):
+            crop = _crop(samples, weights, model, patch, shape, rng)
+            some.plain.append(crop)
+            some.turned.append(turn(crop, config, model.config.spacing, rng))
+        if some.plain:
+            yield some
+
+
 def _to_device(crops: Sequence[Sequence[np.ndarray]], device: torch.device) -> Batch:
     stacked = [np.stack(arrays) for arrays in zip(*crops, strict=True)]
     return Batch(*(torch.from_numpy(a).to(device).float() for a in stacked))
@@ -175,7 +221,7 @@ def _crop(
     patch: tuple[int, ...],
     shape: tuple[int, ...],
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Crop:
     """Cut one crop of `shape` around a patch that lies inside a random sample."""
     encoded = samples[rng.choice(len(samples), p=weights)]
     size = encoded.sample.shape

@@ -10,23 +10,37 @@ from typing import Literal
 import numpy as np
 
 from .samples import Sample
+from .separate import numbered, scattered
 from .sizes import diameter
 
-# A part of an object counts if it has this share of the largest part's pixels: a stray
-# pixel is no second object.
-PART = 0.1
 # Median diameters of images may differ by this factor before a warning.
 SIZES = 4.0
+EMPTY = "the labels are empty"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong (error) or worth a look (warning)."""
+    """One thing that is wrong (error) or worth a look (warning).
+
+    Parameters
+    ----------
+    severity : str
+    name : str
+        Of the sample, or of all.
+    problem, remedy : str
+    place : tuple of int, optional
+        A pixel, ([Z,] Y, X) of the sample, where it can be seen.
+    mend : str, optional
+        What would mend it without asking anybody. ``split``: an id of its own for each
+        separate part, :func:`napari_unet.separate.split_parts`.
+    """
 
     severity: Literal["error", "warning"]
     name: str
     problem: str
     remedy: str
+    place: tuple[int, ...] | None = None
+    mend: Literal["split"] | None = None
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -73,9 +87,7 @@ def check(
     findings += _check_together(samples, {} if any_size else diameters)
     if samples and empty:
         name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
-        findings.append(
-            Finding("error", name, "the labels are empty", "annotate some objects")
-        )
+        findings.append(Finding("error", name, EMPTY, "annotate some objects"))
     return sorted(findings, key=lambda f: f.severity)
 
 
@@ -93,13 +105,15 @@ def raise_errors(findings: Sequence[Finding]) -> None:
 def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
     image = sample.image
     if image.dtype.kind == "f":
-        bad = image.size - int(np.count_nonzero(np.isfinite(image)))
+        finite = np.isfinite(image)
+        bad = image.size - int(np.count_nonzero(finite))
         if bad:
             yield Finding(
                 "error",
                 sample.name,
                 f"{bad} of {image.size} image values are NaN or infinite",
                 "replace them, for example with numpy.nan_to_num",
+                _first(~finite.all(axis=0)),
             )
             return
     if require_contrast and image.min() == image.max():
@@ -114,7 +128,8 @@ def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
 def _check_values(sample: Sample) -> Iterator[Finding]:
     labels = sample.labels
     if labels.dtype.kind == "f":
-        broken = int(np.count_nonzero(labels != np.round(labels)))  # NaN differs, too
+        uneven = labels != np.round(labels)  # NaN differs, too
+        broken = int(np.count_nonzero(uneven))
         problem = f"the labels are {labels.dtype}, "
         if broken:
             yield Finding(
@@ -122,6 +137,7 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
                 sample.name,
                 f"{problem}{broken} of {labels.size} values are not whole",
                 "use labels that were never interpolated, saved as integers",
+                _first(uneven),
             )
         else:
             yield Finding(
@@ -143,56 +159,49 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
             sample.name,
             f"the labels run from {labels.min()} to {labels.max()}",
             "use 0 for background and positive numbers for objects",
+            _first(labels < 0),
         )
 
 
 def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
     """Return the findings on the ids of one image and its median diameter in px."""
-    ids, dense = np.unique(sample.labels, return_inverse=True)
-    dense = dense.reshape(sample.labels.shape).astype(np.int32)
-    if ids[0] != 0:
-        ids, dense = np.insert(ids, 0, 0), dense + 1
+    ids, dense = numbered(sample.labels)
     areas = np.bincount(dense.ravel(), minlength=len(ids))[1:]
-    parts = _count_parts(dense)
-    several = ids[1:][parts > 1]
-    found = []
-    if len(ids) == 2 and parts[0] > 1:
-        found.append(
-            Finding(
-                "error",
-                sample.name,
-                f"the labels are binary: {parts[0]} separate objects are all "
-                f"{int(ids[1])}",
-                "give each its own id (scipy.ndimage.label, or Connected Components "
-                "in ImageJ), or learn classes (the formulation semantic)",
-            )
+    several: list[int] = []
+    parts, place = 0, None
+    for found in scattered(ids, dense):
+        if not several:
+            parts, place = len(found.numbers), found.place
+        several.append(found.id)
+    typical = float(np.median([diameter(float(a), sample.ndim) for a in areas]))
+    if not several:
+        return [], typical
+    shown = ", ".join(map(str, several[:5])) + ", ..." * (len(several) > 5)
+    if len(areas) == 1:
+        finding = Finding(
+            "error",
+            sample.name,
+            f"the labels are binary: {parts} separate objects are all {several[0]}",
+            "give each its own id (scipy.ndimage.label, or Connected Components "
+            "in ImageJ), or learn classes (the formulation semantic)",
+            place,
+            "split",
         )
-    elif len(several):
-        shown = ", ".join(str(i) for i in several[:5]) + ", ..." * (len(several) > 5)
-        found.append(
-            Finding(
-                "warning",
-                sample.name,
-                f"{len(several)} of {len(areas)} ids lie on separate parts ({shown})",
-                "give each object its own id unless the parts are one object",
-            )
+    else:
+        finding = Finding(
+            "warning",
+            sample.name,
+            f"{len(several)} of {len(areas)} ids lie on separate parts ({shown})",
+            "give each object its own id unless the parts are one object",
+            place,
+            "split",
         )
-    return found, float(np.median([diameter(float(a), sample.ndim) for a in areas]))
+    return [finding], typical
 
 
-def _count_parts(dense: np.ndarray) -> np.ndarray:
-    """Count the parts of each id of labels that run from 0 to n without gaps."""
-    from scipy import ndimage
-
-    touching = np.ones((3,) * dense.ndim, int)
-    parts = []
-    for index, box in enumerate(ndimage.find_objects(dense), start=1):
-        pieces, count = ndimage.label(dense[box] == index, touching)
-        if count > 1:
-            sizes = np.bincount(pieces.ravel())[1:]
-            count = int(np.count_nonzero(sizes >= PART * sizes.max()))
-        parts.append(count)
-    return np.array(parts)
+def _first(wrong: np.ndarray) -> tuple[int, ...]:
+    """Return the first pixel that is True."""
+    return tuple(int(n) for n in np.unravel_index(wrong.argmax(), wrong.shape))
 
 
 def _check_together(

@@ -22,9 +22,9 @@ from .formulations.base import rarities
 from .memory import tell_memory
 from .model import Model
 from .networks.layers import Dropout
-from .recipe import batch_of, epoch_steps, fit, hold_back, patch_of
+from .recipe import batch_of, epoch_steps
 from .samples import Sample, Stats, data_hash
-from .start import check_fit, examine, start_of
+from .start import settle, start_of
 from .validation import Validation
 
 DEFAULT_MINUTES = 10.0
@@ -168,20 +168,10 @@ def prepare(
     device: str,
 ) -> Generator[Event, None, Run]:
     """Check everything that can be wrong, then load, split and encode."""
-    if not samples:
-        raise ValueError("there are no samples to train on; give images with labels")
     start = start_of(folder, config, model_config, init, resume, device)
-    config = start.config
-    wanted = fit(start.wanted, samples) if start.model is None else start.model.config
+    settled = yield from settle(start, samples, validation, device)
+    config, model, patch = start.config, settled.model, settled.patch
     everything = [*samples, *(validation or [])]
-    yield from examine(everything, wanted)
-    model = start.model or Model.create(wanted, config.seed, device)
-    check_fit(model, everything, config)
-    if validation is None:
-        training, judges = hold_back(samples, config, wanted.formulation)
-    else:
-        training, judges = list(samples), list(validation)
-    patch = patch_of(config, wanted, training, model.divisor)
     data = data_hash(everything)
     if start.header and data != start.header["data"]:
         raise ValueError(
@@ -190,8 +180,8 @@ def prepare(
             "the same, or train with --init into a new folder"
         )
     yield from tell_memory(model, everything, patch, config)
-    encoded = yield from encode_all(training, model)
-    judged = yield from encode_all(judges, model, judges=True)
+    encoded = yield from encode_all(settled.training, model)
+    judged = yield from encode_all(settled.judges, model, judges=True)
     if config.class_weights == "frequencies":
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in encoded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .events import Event, Note, Progress
 from .model import Model
 from .model_file import WEIGHTS
 from .pixel_features import BASELINES
+from .recipe import fit, hold_back, patch_of
 from .samples import Sample
 
 MOST_NOTES = 5
@@ -69,14 +70,25 @@ def start_of(
             )
         wanted = model.config  # killed between its first two files, before any step
     elif init is not None:
-        if isinstance(init, Model):  # which stays where it is
-            network, place = copy.deepcopy(init.network), pick_device(device)
-            model = Model(init.config, network, init.thresholds, init.card, place)
-        else:
-            model = Model.load(init, device)
-        refuse(model.config.network, "init")
-        return Start(config, wanted, model)
+        return Start(config, wanted, first_model(init, device))
     return Start(config, wanted)
+
+
+def first_model(init: Model | str | Path, device: str) -> Model:
+    """Return a model to start from; one that is given stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is a pixel classifier.
+    """
+    if isinstance(init, Model):  # which stays where it is
+        network, place = copy.deepcopy(init.network), pick_device(device)
+        model = Model(init.config, network, init.thresholds, init.card, place)
+    else:
+        model = Model.load(init, device)
+    refuse(model.config.network, "init")
+    return model
 
 
 def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
@@ -94,6 +106,55 @@ def refuse(network: str, option: str) -> None:
             f"network {network} is fitted anew each time, from nothing; leave out "
             f"--{option}"
         )
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is settled before the first step.
+
+    training, judges : those that teach, and those that validate
+    patch : shape of the crops, px
+    """
+
+    model: Model
+    training: list[Sample]
+    judges: list[Sample]
+    patch: tuple[int, ...]
+
+
+def settle(
+    start: Start,
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    device: str,
+) -> Generator[Event, None, Settled]:
+    """Check everything that can be wrong; settle on model, split and patch.
+
+    Parameters
+    ----------
+    start : Start
+    samples, validation, device
+        As for :func:`napari_unet.train`.
+
+    Raises
+    ------
+    ValueError
+        If samples or options are not fit for it.
+    """
+    if not samples:
+        raise ValueError("there are no samples to train on; give images with labels")
+    config = start.config
+    wanted = fit(start.wanted, samples) if start.model is None else start.model.config
+    everything = [*samples, *(validation or [])]
+    yield from examine(everything, wanted)
+    model = start.model or Model.create(wanted, config.seed, device)
+    check_fit(model, everything, config)
+    if validation is None:
+        training, judges = hold_back(samples, config, wanted.formulation)
+    else:
+        training, judges = list(samples), list(validation)
+    patch = patch_of(config, wanted, training, model.divisor)
+    return Settled(model, training, judges, patch)
 
 
 def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:

@@ -7,12 +7,11 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from .baselines import fit_baseline, wants_baseline
 from .config import ModelConfig, TrainConfig
-from .crops import draw, encode_views
+from .crops import draw, encode_views, seed_step
 from .device import free_memory, is_out_of_memory
 from .events import Control, EpochEnd, Event, Note, Progress
 from .model import Model
@@ -127,8 +126,7 @@ def train(
 def _step(run: Run) -> Generator[Event, None, float | None]:
     """Take one optimiser step; returns the loss where it is time to tell it."""
     config, counters = run.config, run.counters
-    rng = np.random.default_rng([config.seed, counters.step])
-    run.generator.manual_seed(int(rng.integers(2**62)))
+    rng = seed_step(config.seed, counters.step, run.generator)
     batch = draw(
         run.training,
         run.weights,

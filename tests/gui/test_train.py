@@ -191,9 +191,9 @@ def test_pause_stops_the_steps_until_resume(dock, qtbot):
     dock.press("pause")
     assert dock.buttons.pause.text() == "Resume"
     qtbot.waitUntil(lambda: dock.monitor.speed.text() == "paused")
-    before = dock.widget._steps
+    before = dock.widget.presses.steps
     qtbot.wait(600)
-    assert dock.widget._steps == before
+    assert dock.widget.presses.steps == before
     dock.press("pause")
     assert dock.buttons.pause.text() == "Pause"
     dock.wait_for_steps()
@@ -276,7 +276,7 @@ def test_previews_fill_their_box_and_no_other(dock):
 
 
 def test_no_preview_where_none_is_wanted(dock):
-    dock.widget.view_box.setChecked(False)
+    dock.widget.foot.view_box.setChecked(False)
     dock.set(SHORT.replace(steps=20))
     dock.train()
     assert len(dock.viewer.layers) == 2
@@ -329,7 +329,9 @@ def test_the_press_can_be_copied(dock, qtbot, kind, monkeypatch):
     dock.widget._copy(kind)
     qtbot.waitUntil(lambda: bool(copied))
     (text,) = copied
-    assert f"steps={dock.widget._steps}" in text.replace(" ", "=").replace("--", "")
+    assert f"steps={dock.widget.presses.steps}" in text.replace(" ", "=").replace(
+        "--", ""
+    )
     assert "minutes" not in text
     assert "cells labels" in text
 

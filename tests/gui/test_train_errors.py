@@ -41,7 +41,7 @@ def test_layers_that_changed_since_the_press_are_one_notice(dock, notices, what)
     dock.train()
     layer = dock.viewer.layers[what == "labels"]
     layer.data = np.zeros((4, 5, 6, 7), np.uint16)
-    dock.widget.copy_button.picked.emit("Python")
+    dock.widget.foot.copy_button.picked.emit("Python")
     assert len(notices) == 1
 
 

@@ -74,8 +74,10 @@ class Dock:
         self.qtbot.waitUntil(lambda: self.widget._job is None, timeout=60_000)
 
     def wait_for_steps(self, more=1):
-        wanted = self.widget._steps + more
-        self.qtbot.waitUntil(lambda: self.widget._steps >= wanted, timeout=60_000)
+        wanted = self.widget.presses.steps + more
+        self.qtbot.waitUntil(
+            lambda: self.widget.presses.steps >= wanted, timeout=60_000
+        )
 
     def train(self):
         self.press()

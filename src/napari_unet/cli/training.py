@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from napari_unet.card import best_after, quality
 from napari_unet.config import PRESETS, ModelConfig, TrainConfig, checked
 from napari_unet.events import Control, drain
+from napari_unet.files import make_folder
 
 from .bars import Show
 from .data import check_writable, find, load
@@ -39,6 +40,7 @@ def train(
     preset: str | None = None,
     init: str | None = None,
     resume: bool = False,
+    look: Path | None = None,
     device: Device = "auto",
 ) -> None:
     """Train a model on images with labels.
@@ -59,10 +61,13 @@ def train(
         Start from this model: a folder, a file, or a built-in name.
     resume
         Go on with the run in --output, with its options.
+    look
+        Train nothing: draw some crops as they would be shown to the network, augmented
+        and beside that as they are, into this PNG file.
     """
     explicit = ", ".join(sorted(model.model_fields_set))
     config, model = with_preset(preset, config, model)
-    check_writable(output)
+    check_writable(output if look is None else look.absolute().parent)
     if init is not None and model.model_fields_set:
         raise ValueError(
             f"{explicit or f'--preset {preset}'} cannot change the model of --init; "
@@ -70,9 +75,38 @@ def train(
         )
     with Show() as show:
         samples, _ = load(find(data, selection, split="train"), selection, show)
+        if look is not None:
+            _look(samples, look, config, model, init, resume, device, show)
+            return
         _describe(samples, output, config, model, init, resume, device)
         trained = run(samples, output, config, model, init, resume, device, show)
     print_result(trained, output)
+
+
+def _look(
+    samples: Sequence[Sample],
+    path: Path,
+    config: TrainConfig,
+    model: ModelConfig,
+    init: str | None,
+    resume: bool,
+    device: str,
+    show: Show,
+) -> None:
+    """Draw what the network would be shown."""
+    from napari_unet.augmented import COUNT, source
+    from napari_unet.augmented_figures import described, save_picture
+
+    if resume:
+        raise ValueError(
+            "--look draws what a new training would be shown; leave out --resume"
+        )
+    events = source(samples, None, config, model=model, init=init, device=device)
+    found = drain(events, show)
+    make_folder(path.absolute().parent)
+    save_picture(found, path)
+    print(f"left: {described(found, COUNT)}; right: without augmentation")
+    print(f"written: {path}")
 
 
 def run(

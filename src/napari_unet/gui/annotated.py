@@ -131,30 +131,49 @@ def load(
         If labels do not fit their image, a folder holds no pairs, background is
         nowhere, or everything is for validation.
     """
+    parts: dict[str, list[Sample]] = {use: [] for use in USES}
+    found = yield from samples_of(items)
+    for item, samples in zip(items, found, strict=True):
+        parts[item.use] += samples.values()
+    return _Parts(**parts).divided(config or TrainConfig(), formulation)
+
+
+def samples_of(
+    items: Sequence[Annotated | Folder],
+) -> Generator[Event, None, list[dict[int, Sample]]]:
+    """Make samples that are not divided yet; long work.
+
+    Returns
+    -------
+    list of dict of int to Sample
+        Of each item, by the time point or the place in the folder. Their names differ.
+    """
     if not items:
         raise ValueError("there is nothing to train on; add an image and its labels")
-    parts: dict[str, list[Sample]] = {use: [] for use in USES}
     images: set[str] = set()
     names: set[str] = set()
+    found = []
     for item in items:
         if isinstance(item, Folder):
             dataset = find_pairs(item.path).for_training()
             for text in dataset.notes:
                 yield Note(text)
-            samples = yield from load_samples(dataset)
+            read = yield from load_samples(dataset)
             if item.ignored is not None:
-                samples = [s.ignoring(item.ignored) for s in samples]
+                read = [s.ignoring(item.ignored) for s in read]
+            samples = dict(enumerate(read))
         else:
             name = unique(item.image.name, images)
             images.add(name)
             image = replace(item.image, name=name)
             samples = yield from _samples(replace(item, image=image))
-        for sample in samples:
+        for key, sample in samples.items():
             name = unique(sample.name, names)
             names.add(name)
-            parts[item.use].append(replace(sample, name=name))
-    _check_background([s for part in parts.values() for s in part])
-    return _Parts(**parts).divided(config or TrainConfig(), formulation)
+            samples[key] = replace(sample, name=name)
+        found.append(samples)
+    _check_background([s for samples in found for s in samples.values()])
+    return found
 
 
 def train_on(
@@ -216,7 +235,7 @@ def unique(name: str, taken: set[str]) -> str:
     return free
 
 
-def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
+def _samples(item: Annotated) -> Generator[Event, None, dict[int, Sample]]:
     """Make one sample a time point, reading it where it is lazy."""
     image = item.image
     spatial = [
@@ -229,7 +248,7 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
         )
     cut = frames(image)
     planes = item.labels if "T" in image.axes else item.labels[np.newaxis]
-    samples = []
+    samples = {}
     for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
         yield Progress("loading", done, len(cut))
         right = item.right
@@ -238,17 +257,15 @@ def _samples(item: Annotated) -> Generator[Event, None, list[Sample]]:
         labels, mask = understood(np.asarray(plane), item.meaning, right)
         if len(cut) > 1 and mask is not None and not mask.any():
             continue  # a frame that nobody annotated teaches nothing
-        samples.append(
-            Sample(
-                np.asarray(frame.image),
-                labels,
-                image.spacing,
-                mask,
-                image.rgb,
-                frame.name,
-                frame.series,
-                image.channels,
-            )
+        samples[done] = Sample(
+            np.asarray(frame.image),
+            labels,
+            image.spacing,
+            mask,
+            image.rgb,
+            frame.name,
+            frame.series,
+            image.channels,
         )
     yield Progress("loading", len(cut), len(cut))
     for text in image.notes:

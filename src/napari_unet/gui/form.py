@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QWidget,
 )
@@ -59,6 +60,7 @@ class ConfigForm(QWidget):
         self.kind = kind
         self._rows: dict[str, Row] = {}
         self._groups: dict[str, ConfigForm] = {}
+        self._folds: dict[str, Fold] = {}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(2)
@@ -101,6 +103,10 @@ class ConfigForm(QWidget):
         if name in self._rows:
             self._rows[name].set_choices(names)
 
+    def put_beside(self, name: str, widget: QWidget) -> None:
+        """Put a widget beside the title of the fold that an option is."""
+        self._folds[name].put_beside(widget)
+
     def _add(self, name: str, info: FieldInfo) -> None:
         layout = self.layout()
         assert isinstance(layout, QFormLayout)
@@ -109,7 +115,7 @@ class ConfigForm(QWidget):
             group = ConfigForm(info.annotation)
             group.changed.connect(self._check)
             self._groups[name] = group
-            section = fold(title, group)
+            section = self._folds[name] = Fold(title, group)
             section.setToolTip(info.description or "")
             layout.addRow(section)
             return
@@ -197,6 +203,16 @@ class Fold(QCollapsible):
         )
         self.toggled.connect(self._arrange)
         self._arrange(False)
+
+    def put_beside(self, widget: QWidget) -> None:
+        """Put a widget beside the title, on the right."""
+        button = self.toggleButton()
+        line = QHBoxLayout()
+        self.layout().removeWidget(button)
+        line.addWidget(button, 1)
+        line.addWidget(widget)
+        self.layout().insertLayout(0, line)
+        self.setTabOrder(button, widget)
 
     def setToolTip(self, text: str) -> None:
         """Set the tooltip of the title; what is inside has its own."""

@@ -5,7 +5,7 @@ This is all that docks ask of layers; axes.py and placing.py are its parts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +44,9 @@ __all__ = [
     "file_spacing",
     "image_of",
     "is_channel_of",
+    "labels_axes",
     "labels_of",
+    "labels_reader",
     "open_choices",
     "place_on",
     "set_axes",
@@ -149,24 +151,46 @@ def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.nd
     ValueError
         If the shapes differ, or the labels differ between channels.
     """
+    return labels_reader(layer, axes, image)()
+
+
+def labels_reader(
+    layer: Labels, axes: str, image: ImageFile | None = None
+) -> Callable[[], np.ndarray]:
+    """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
+
+    What is painted before it reads is read, too.
+    """
+    data, name, shape = full(layer), layer.name, shape_of(layer)
+    own = labels_axes(layer, axes, image)
     wanted = f"the image has the axes {' '.join(axes)}"
+    if image is not None:
+        wanted = f"{image.name} has {_spatial(image)}"
+
+    def read() -> np.ndarray:
+        array = None if own is None else _in_order(np.array(data), own, name)
+        if array is None or (image is not None and array.shape != _spatial(image)):
+            raise ValueError(
+                f"{name}: the labels have shape {shape} but {wanted}; use labels "
+                "drawn on this very image"
+            )
+        return array
+
+    return read
+
+
+def labels_axes(layer: Labels, axes: str, image: ImageFile | None = None) -> str | None:
+    """Return the axes of the labels drawn on an image; None: they do not fit.
+
+    Parameters
+    ----------
+    layer, axes, image
+        As for :func:`labels_of`.
+    """
     candidates = [axes, axes.replace("C", "")]
     if image is not None:
-        spatial = _spatial(image)
-        wanted = f"{image.name} has {spatial}"
         candidates.append("".join(a for a in axes if a in image.axes and a != "C"))
-    shape = shape_of(layer)
-    array = None
-    for own in candidates:
-        if len(own) == layer.ndim:
-            array = _in_order(np.array(full(layer)), own, layer.name)
-            break
-    if array is None or (image is not None and array.shape != spatial):
-        raise ValueError(
-            f"{layer.name}: the labels have shape {shape} but {wanted}; use labels "
-            "drawn on this very image"
-        )
-    return array
+    return next((own for own in candidates if len(own) == layer.ndim), None)
 
 
 def _canonical(layer: Image, axes: str) -> tuple[Any, str]:

@@ -137,14 +137,21 @@ class TrainForm(QWidget):
         init = self.model_picker.path
         return Settings(
             config,
-            self._model() if init is None else None,
+            self.model() if init is None else None,
             init,
             folder or self.name.folder(),
             self.device_box.currentText(),
             self.labels_mean.value,
         )
 
-    def _model(self) -> ModelConfig:
+    def model(self) -> ModelConfig:
+        """Return what is learnt from scratch.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range.
+        """
         config = cast(ModelConfig, self.model_form.value())
         network = self.network_box.currentText()
         if network != config.network:
@@ -185,6 +192,8 @@ class TrainForm(QWidget):
     def _make_options(self) -> None:
         self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
         self.train_form.changed.connect(self._arrange)
+        self.look_button = QPushButton("look")
+        self.train_form.put_beside("augment", self.look_button)
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
         self.model_fold = fold("network", self.model_form)
         self.model_fold.setToolTip("Options of the network, for a start from scratch.")

@@ -1,4 +1,4 @@
-"""How a training goes: its progress, speed, curves, best figure, and findings."""
+"""How a training goes: its progress, speed, curves, and best figure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,11 +20,10 @@ from napari_unet.events import (
     EpochEnd,
     Event,
     Memory,
-    Note,
     Progress,
     StepDone,
 )
-from napari_unet.words import clock, counted, headline, sentence
+from napari_unet.words import clock, headline, sentence
 
 from .loss_plot import LossPlot
 from .progress import ProgressRow
@@ -187,47 +184,3 @@ class RunButtons(QWidget):
         ):
             button.setEnabled(not greyed)
             button.setToolTip(sentence(greyed) or text)
-
-
-class Findings(QWidget):
-    """What a training noticed: a count, and the sentences when it is pressed."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._texts: list[str] = []
-        self.button = QToolButton()
-        self.button.setCheckable(True)
-        self.button.setToolTip("What was noticed about the data; press to read it.")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.text.hide()
-        self.button.toggled.connect(self.text.setVisible)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.button)
-        column.addWidget(self.text)
-        self.clear()
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The sentences."""
-        return tuple(self._texts)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._texts = []
-        self.button.setChecked(False)
-        self.hide()
-
-    def add(self, note: Note) -> None:
-        """Add one."""
-        if note.text in self._texts:
-            return
-        self._texts.append(note.text)
-        self.button.setText(f"⚠ {counted(len(self._texts), 'finding')}")
-        self.text.setText("\n".join(f"• {text}" for text in self._texts))
-        self.show()

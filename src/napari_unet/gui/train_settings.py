@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Control, Event
 
-from .annotated import Annotated, Folder, train_on
+from .annotated import Annotated, Folder, load, train_on
 from .numbers import Meaning
 from .worker import Work
 
 if TYPE_CHECKING:
+    from napari_unet.augmented import Source
     from napari_unet.model import Model
 
 
@@ -53,3 +54,28 @@ class Settings:
             )
 
         return train
+
+    def crops(self, items: Sequence[Annotated | Folder]) -> Work[Source]:
+        """Return the work that settles the same training, for its crops only."""
+
+        def settle(control: Control) -> Generator[Event, None, Source]:
+            from napari_unet.augmented import source
+            from napari_unet.model import Model
+
+            del control
+            init = None if self.init is None else Model.load(self.init, self.device)
+            wanted = (self.model or ModelConfig()) if init is None else init.config
+            training, validation = yield from load(
+                items, self.config, wanted.formulation
+            )
+            found = yield from source(
+                training,
+                validation,
+                self.config,
+                model=self.model,
+                init=init,
+                device=self.device,
+            )
+            return found
+
+        return settle

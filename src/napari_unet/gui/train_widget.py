@@ -4,47 +4,45 @@ from __future__ import annotations
 
 import functools
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QHBoxLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 
 from . import worker
-from .classes import as_shown
+from .augmented_look import AugmentedLook
 from .classifiers import classifier_of
-from .clipboard import Clipboard, CopyButton
+from .clipboard import Clipboard
 from .docks import DockContent, find_dock, lie_on_the_other
 from .drops import accept_folders
+from .findings import Findings
 from .live_labels import LiveLabels
 from .models import models
+from .next_button import NextButton
 from .open import open_path
-from .pair_row import PairRow, Target
+from .pair_row import PairRow
 from .pairs import PairsTable
-from .press import TrainPress
 from .steady import Column
 from .train_again import AgainBox, replacing
-from .train_copy import WRITERS, in_steps, with_files
+from .train_checks import Checks
+from .train_copy import WRITERS
+from .train_foot import TrainFoot
 from .train_form import TrainForm
-from .train_monitor import Findings, RunButtons, TrainMonitor
+from .train_monitor import RunButtons, TrainMonitor
+from .train_presses import Presses
 from .train_preview import LivePreview
-from .train_settings import Settings
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_unet.model import Model
 
+UNVARIED = "a pixel classifier learns from pixels as they are, without augmentation"
 HERE = "this dock is training; stop it first"
 ELSEWHERE = "a training is running already; stop it, or wait for its end"
 
@@ -61,19 +59,17 @@ class TrainWidget(DockContent):
         super().__init__()
         self._viewer = viewer
         self._job: worker.Job | None = None
-        self._steps = 0
         self._fits = False  # whether it is a pixel classifier, not a network
-        self._kept = False  # whether the folder holds a model that learnt something
         self._text = ""
-        self._press: TrainPress | None = None
         self._untrained: Path | None = None
-        self._targets: list[Target] = []
         self.table = PairsTable(viewer)
         self.form = TrainForm()
+        self.presses = Presses(self.table, self.form)
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
         self.live = LiveLabels(viewer.layers, self)
+        self.look = AugmentedLook(self, self.form.look_button, self.presses.crops)
         self.clipboard = Clipboard(self)
         self.again = AgainBox()
         self._make_buttons()
@@ -88,6 +84,7 @@ class TrainWidget(DockContent):
         worker.jobs().changed.connect(self._update)
         accept_folders(self, self._open)
         self._data_changed()
+        self.checks = Checks(viewer, self.table, self.form, self.findings, self)
         worker.warm_up(self.form.set_choices)
         QTimer.singleShot(0, self._docked)
 
@@ -130,6 +127,10 @@ class TrainWidget(DockContent):
             return HERE
         if worker.running(worker.TRAINING):
             return ELSEWHERE
+        return self._not_ready()
+
+    def _not_ready(self) -> str:
+        """Return what is missing for a training, whatever is running; "": nothing."""
         known = bool(self.table.folders) or self.table.right
         return self.table.why_not() or self.form.why_not(known)
 
@@ -142,20 +143,20 @@ class TrainWidget(DockContent):
         try:
             if self.why_not():
                 raise ValueError(self.why_not())
-            settings = self._settings(replaced)
+            settings = self.presses.settings(replaced)
             items = self.table.items(settings.meaning)
-            self._targets = self.table.targets()
+            targets = self.table.targets()
         except ValueError as error:
             worker.report(error)
             return
         work = settings.work(items)
         if replaced is not None:
             work = replacing(replaced, functools.partial(settings.work, items))
-        self._press = self._pressed(settings)
+        self.presses.begin(settings, targets)
         self._fits = self.form.classifier
         self.again.begin(replaced)
-        self._steps, self._kept, self._text = 0, False, ""
-        self.findings.clear()
+        self._text = ""
+        self.checks.begin()
         self.monitor.begin(settings.folder.name)
         self._job = worker.start(
             worker.TRAINING,
@@ -165,14 +166,14 @@ class TrainWidget(DockContent):
             errored=self._errored,
             finished=self._finished,
         )
-        self._job.layers = tuple(target.labels for target in self._targets)
+        self._job.layers = tuple(target.labels for target in targets)
         # A dock that is closed is gone: the job must end by itself.
         self.destroyed.connect(self._job.quit)
         again = replaced is not None
-        self.preview.begin(self._job.control, self._targets, again)
+        self.preview.begin(self._job.control, targets, again)
         if not self._fits:
             control = self._job.control
-            self.live.begin(control, items, self._targets, settings.meaning)
+            self.live.begin(control, items, targets, settings.meaning)
         self._update()
 
     def pause(self) -> None:
@@ -190,7 +191,7 @@ class TrainWidget(DockContent):
         """Stop; the best model so far is kept."""
         if self._job is None:
             return
-        if self._steps:
+        if self.presses.steps:
             self._job.quit()
         else:
             self._text = "stopped before the first step; no model was kept"
@@ -205,19 +206,10 @@ class TrainWidget(DockContent):
         self.buttons.start.clicked.connect(self.start)
         self.buttons.pause.clicked.connect(self.pause)
         self.buttons.stop.clicked.connect(self.stop)
-        self.view_box = QCheckBox("show the view while it learns")
-        self.view_box.setChecked(True)
-        self.view_box.setToolTip(
-            "After each validation, show what the model makes of what is in sight, as "
-            "a layer of its own."
-        )
-        self.view_box.toggled.connect(self.preview.set_wanted)
-        self.copy_button = CopyButton(WRITERS)
-        self.copy_button.setToolTip(
-            "Copy what reproduces this training: Python code or a command line; or "
-            "what a paper says of it."
-        )
-        self.copy_button.picked.connect(self._copy)
+        next_button = NextButton(self._viewer, self.table, self.presses.best_model)
+        self.foot = TrainFoot(next_button)
+        self.foot.view_box.toggled.connect(self.preview.set_wanted)
+        self.foot.copy_button.picked.connect(self._copy)
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -226,13 +218,10 @@ class TrainWidget(DockContent):
         column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
         for widget in (
             *(self.table, self.form, self.again),
-            *(self.buttons, self.findings, self.monitor),
+            *(self.findings, self.buttons, self.monitor),
         ):
             column.addWidget(widget)
-        last = QHBoxLayout()
-        last.addWidget(self.view_box, 1)
-        last.addWidget(self.copy_button)
-        column.addLayout(last)
+        column.addWidget(self.foot)
         column.addStretch(1)
         scroll = Column()
         scroll.setWidget(content)
@@ -253,6 +242,8 @@ class TrainWidget(DockContent):
         self.again.setVisible(self.form.classifier)
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control, self._fits)
+        self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
+        self.foot.next_button.arrange(self.form.labels_mean.zero == "unknown")
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -260,14 +251,14 @@ class TrainWidget(DockContent):
         elif isinstance(event, Preview):
             self.preview.show(event)
         elif isinstance(event, StepDone | EpochEnd):
-            self._steps = event.step
-            self._kept |= isinstance(event, EpochEnd)
+            self.presses.steps = event.step
+            self.presses.kept |= isinstance(event, EpochEnd)
         self.monitor.take(event)
 
     def _returned(self, model: Model) -> None:
-        assert self._press is not None
+        assert self.presses.last is not None
         self.monitor.show_card(model.card)
-        folder = self._press.folder
+        folder = self.presses.last.folder
         if folder == self.again.folder:  # the user may have chosen another since
             models().changed.emit()
             self._text = f'"{folder.name}" was fitted again'
@@ -281,15 +272,16 @@ class TrainWidget(DockContent):
     def _errored(self, error: Exception) -> None:
         self._text = f"training ended: {worker.told(error)}"
         worker.report(error)
-        if not self._kept:
+        if not self.presses.kept:
             self._untrained = self._fresh
 
     @property
     def _fresh(self) -> Path | None:
         """The folder of the last press, unless a model was there before."""
-        if self._press is None or self._press.folder == self.again.folder:
+        press = self.presses.last
+        if press is None or press.folder == self.again.folder:
             return None
-        return self._press.folder
+        return press.folder
 
     def _finished(self) -> None:
         if self._job is not None:
@@ -313,38 +305,13 @@ class TrainWidget(DockContent):
             self.again.painted()
         elif folder is not None and self.form.classifier and not self.why_not():
             pairs = [(t.layer, t.labels) for t in self.table.targets()]
-            if pairs == [(t.layer, t.labels) for t in self._targets]:
+            if pairs == [(t.layer, t.labels) for t in self.presses.targets]:
                 self._start(folder)
-
-    def _settings(self, folder: Path | None = None) -> Settings:
-        """Return what the form says, with classes as the layers show them."""
-        settings = self.form.settings(folder)
-        if settings.model is None or self.table.folders:
-            return settings
-        layers = self.table.labels_layers()
-        model = as_shown(settings.model, layers, settings.meaning.others)
-        return replace(settings, model=model)
-
-    def _pressed(self, settings: Settings) -> TrainPress:
-        return TrainPress(
-            self.table.press(settings.meaning),
-            settings.folder,
-            settings.config,
-            settings.model,
-            settings.init,
-            settings.device,
-        )
 
     def _copy(self, kind: str) -> None:
         """Copy the last press of Start, or what a press would do now."""
         try:
-            press = self._press
-            if press is None:
-                press = self._pressed(self._settings())
-                self._targets = self.table.targets()
-            config = in_steps(press.config, self._steps)
-            files = with_files(replace(press, config=config), self._targets)
-            self.clipboard.copy(kind, WRITERS[kind], files)
+            self.clipboard.copy(kind, WRITERS[kind], self.presses.with_files())
         except ValueError as error:
             worker.report(error)
 
