@@ -48,6 +48,13 @@ def train(viewer):
     dock = open_dock(viewer, "Train")
     until(lambda: not worker.running())
     take(viewer, "2_before_training")
+    dock.form.look_button.click()
+    until(lambda: dock.look.seen is not None)
+    pause(1)
+    dock.look.grab().save(str(IMAGES / "10_crops.png"))
+    few_colours(IMAGES / "10_crops.png")
+    dock.look.close_button.click()
+    until(lambda: not worker.running())
     dock.buttons.start.click()
     viewer.layers["nuclei labels"].visible = False  # they would cover the preview
     (job,) = worker.running("training")
@@ -138,8 +145,14 @@ def take(viewer, name):
     pause(1)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
     file = IMAGES / f"{name}.png"
-    dither = Image.Dither.NONE
-    few = picture.convert("RGB").quantize(COLOURS, dither=dither)
+    picture.save(file)
+    few_colours(file)
+
+
+def few_colours(file):
+    """Make a picture smaller."""
+    picture = Image.open(file).convert("RGB")
+    few = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(file, optimize=True)
     print(f"{file}: {file.stat().st_size // 1024} kB")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 from conftest import blobs
@@ -14,7 +16,7 @@ from napari_unet.config import ModelConfig
 from napari_unet.errors import Kind
 from napari_unet.events import drain
 from napari_unet.gui import compare as compare_module
-from napari_unet.gui import compared, matching, worker
+from napari_unet.gui import compared, csv_button, matching, worker
 from napari_unet.gui.errors_table import ErrorsTable
 from napari_unet.gui.form import Fold
 from napari_unet.gui.models import models
@@ -65,7 +67,9 @@ def row_of(form, kind):
     return kinds.index(kind)
 
 
-def test_figures_layer_and_table_say_what_the_core_says(dock, notices):
+def test_figures_layer_and_table_say_what_the_core_says(
+    dock, notices, tmp_path, monkeypatch
+):
     place = {"scale": (0.5, 0.5), "translate": (7, 8), "units": "um"}
     image = dock.viewer.add_image(picture(), name="cells", **place)
     dock.segment()
@@ -97,6 +101,16 @@ def test_figures_layer_and_table_say_what_the_core_says(dock, notices):
     ]
     area = (result.data == merged).sum() / 4
     assert texts == [f"{merged}, 900, 901", str(merged), f"{area:,.1f}"]
+    monkeypatch.setattr(csv_button, "ask_new_file", lambda *_: tmp_path / "errors")
+    form.csv_button.click()
+    with (tmp_path / "errors.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == ["kind", "truth", "result", "area (µm²)", "IoU", "y", "x"]
+    assert len(lines) == 1 + len(expected.rows)
+    (line,) = [line for line in lines if line[0] == "merged"]
+    assert line[1:4] == [f"{merged} 900 901", str(merged), f"{area:.10g}"]
+    y, x = map(int, line[5:])
+    assert result.data[y, x] == merged
     assert not notices
 
 
@@ -298,6 +312,9 @@ def test_frames_of_a_film_match_frame_by_frame(dock):
     model = form.table.rows
     assert model.headerData(5, Qt.Orientation.Horizontal) == "t"
     assert model.data(model.index(row, 5)) == "1"
+    lines = [line.split(",") for line in form._written()[1].splitlines()]
+    assert lines[0][5:] == ["t", "y", "x"]
+    assert [line[5] for line in lines if line[0] == "missed"] == ["1"]
     form.table.selectRow(row)
     assert dock.viewer.dims.point[0] == 1
     assert dock.viewer.layers["film truth"].selected_label == missed
@@ -322,6 +339,9 @@ def test_a_stack_is_one_volume(dock):
     assert f"{count}&nbsp;matched" in form.errors.text(), "two planes of three will do"
     header = form.table.rows.headerData(3, Qt.Orientation.Horizontal)
     assert header == "µm³"
+    name, text = form._written()
+    assert name == "stack labels errors"
+    assert text.splitlines()[0].endswith("area (µm³),IoU,z,y,x")
     form.table.selectRow(0)
     assert dock.viewer.dims.point[0] == 2, "the middle plane, in µm"
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from napari_unet import Model
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Block, drain
-from napari_unet.gui import matching, objects_table, segment_widget
+from napari_unet.gui import csv_button, matching, segment_widget
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.layers import KEY
 from napari_unet.gui.models import models
@@ -357,7 +357,7 @@ def test_the_table_sorts_goes_to_objects_and_is_saved(dock, tmp_path, monkeypatc
     centre = dock.viewer.scene.camera.center[-2:]
     assert np.allclose(centre, (y.mean(), x.mean()), atol=1.5)
     file = tmp_path / "objects.csv"
-    monkeypatch.setattr(objects_table, "ask_new_file", lambda *_: file)
+    monkeypatch.setattr(csv_button, "ask_new_file", lambda *_: file)
     table.save_button.click()
     lines = file.read_text().splitlines()
     assert lines[0] == "id,area (px),score"

@@ -13,7 +13,8 @@ from napari_unet.events import Event, Progress
 from napari_unet.words import sentence
 
 from . import worker
-from .compared import Found, compare_work, told
+from .compared import Found, compare_work, told, written
+from .csv_button import CsvButton
 from .errors_layer import Compared
 from .errors_table import ErrorsTable
 from .layers import image_of, labels_of
@@ -37,6 +38,7 @@ FIGURES_HELP = (
     "AP: matched / (matched + all others of both layers) at an IoU of .5 and .75. "
     "The errors are those at .5."
 )
+CSV_HELP = "Write this table, with places in px, as a CSV file."
 CHANGED = "The labels have changed since; compare again."
 
 
@@ -73,6 +75,8 @@ class CompareForm(QWidget):
         self.figures.setTextInteractionFlags(selectable)
         self.table = ErrorsTable()
         self.table.picked.connect(self._go_to)
+        self.csv_button = CsvButton("Table of errors", self._written)
+        self.csv_button.setToolTip(CSV_HELP)
         line = QHBoxLayout()
         line.addWidget(steady(self.truth_box.native), 1)
         line.addWidget(self.button)
@@ -81,6 +85,7 @@ class CompareForm(QWidget):
         column.addLayout(line)
         for widget in (self.figures, self.errors, self.table):
             column.addWidget(widget)
+        column.addWidget(self.csv_button, 0, Qt.AlignmentFlag.AlignRight)
         self.follow(None)
 
     @property
@@ -234,6 +239,7 @@ class CompareForm(QWidget):
         self.figures.setVisible(bool(self.figures.text()) or found is not None)
         self.errors.setVisible(found is not None)
         self.table.setVisible(found is not None)
+        self.csv_button.setVisible(found is not None)
         if found is not None and shown is not None:
             self._show_found(shown, found)
 
@@ -243,6 +249,14 @@ class CompareForm(QWidget):
         self.errors.setText(errors)
         if self.table.shown is not found:
             self.table.show_columns(found, found.texts, found.keys)
+
+    def _written(self) -> tuple[str, str] | None:
+        shown = self._of_result()
+        if shown is None or shown.found is None:
+            return None
+        layer = shown.result.layer
+        name = "result" if layer is None else layer.name
+        return f"{name} errors", written(shown.found)
 
     def _go_to(self, index: int) -> None:
         shown = self._of_result()

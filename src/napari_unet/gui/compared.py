@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +20,12 @@ from .worker import Work
 
 MOST_IDS = 3  # of a merge or split that the table names
 AREA = "Size of the true object; of the result's where it is false or merged."
+UNITS = ("px", "µm²", "µm³")
 HELP = {
     "kind": "Matched (IoU of .5 or more), missed, false, merged or split.",
     "truth": "Numbers of the objects in the truth layer.",
     "result": "Numbers of the objects in the result.",
-    **dict.fromkeys(("px", "µm²", "µm³"), AREA),
+    **dict.fromkeys(UNITS, AREA),
     "IoU": "Highest overlap with any one object of the other layer, 0 to 1.",
     "t": "Time point, from 0.",
 }
@@ -96,6 +99,25 @@ def told(found: Found) -> tuple[str, str]:
         for kind in COLOURS
     ]
     return figures, "&nbsp; ".join(parts)
+
+
+def written(found: Found) -> str:
+    """Return the rows as a CSV file: all ids, areas and overlaps as numbers.
+
+    Places are px from 0, an axis a column; several ids have spaces between them.
+    """
+    rows = found.comparison.rows
+    unit = next(name for name in found.texts if name in UNITS)
+    axes = ["t"] * ("t" in found.texts)
+    axes += list("zyx"[-(len(rows[0].centre) - len(axes)) :]) if rows else []
+    file = io.StringIO()
+    out = csv.writer(file, lineterminator="\n")
+    out.writerow(["kind", "truth", "result", f"area ({unit})", "IoU", *axes])
+    for row, area in zip(rows, found.keys[unit], strict=True):
+        ids = [" ".join(map(str, some)) for some in (row.truth, row.prediction)]
+        numbers = [f"{area:.10g}", f"{row.iou:.6f}", *row.centre]
+        out.writerow([row.kind.word, *ids, *numbers])
+    return file.getvalue()
 
 
 def _columns(

@@ -11,16 +11,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_unet.files import atomic
-
-from . import worker
-from .dialogs import ask_new_file
+from .csv_button import CsvButton
 from .sorted_table import SortedModel, set_up
 
 if TYPE_CHECKING:
@@ -125,8 +121,7 @@ class ObjectsTable(QWidget):
             QHeaderView.ResizeMode.Stretch
         )
         self.text = QLabel(NOTHING)
-        self.save_button = QPushButton("CSV")
-        self.save_button.clicked.connect(self._save)
+        self.save_button = CsvButton("Table of objects", self._written)
         below = QHBoxLayout()
         below.addWidget(self.text, 1)
         below.addWidget(self.save_button)
@@ -152,15 +147,7 @@ class ObjectsTable(QWidget):
         if index.isValid():
             self.picked.emit(int(self.model.ids[index.row()]))
 
-    def _save(self) -> None:
-        path = ask_new_file(
-            self, "Table of objects", f"{self._name}.csv", "Tables (*.csv)"
-        )
-        if path is None or self._features is None:
-            return
-        path = path if path.suffix else path.with_suffix(".csv")
-        try:
-            with atomic(path) as temporary:
-                printed(self._features).to_csv(temporary, index=False)
-        except ValueError as error:
-            worker.report(error)
+    def _written(self) -> tuple[str, str] | None:
+        if self._features is None:
+            return None
+        return self._name, printed(self._features).to_csv(index=False)
