@@ -54,7 +54,7 @@ dock.form.model_form.set_value(ModelConfig(depth=2, width=8))
 dock.buttons.start.click()
 
 def close():
-    if dock._steps >= 3:
+    if dock.presses.steps >= 3:
         timer.stop()
         print("closing", flush=True)
         viewer.close()

@@ -179,6 +179,7 @@ class AugmentedLook(QDialog):
         self.others_button.setToolTip("Draw the crops of the steps that follow.")
         self.others_button.clicked.connect(self.others)
         self.close_button = QPushButton("Close")
+        self.close_button.setToolTip("Close this window; what was read is forgotten.")
         self.close_button.clicked.connect(self.reject)
         last = QHBoxLayout()
         last.addWidget(self.plain_box, 1)
