@@ -83,9 +83,12 @@ class CompareForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(line)
-        for widget in (self.figures, self.errors, self.table):
+        above = QHBoxLayout()
+        above.addWidget(self.figures, 1)
+        above.addWidget(self.csv_button)
+        column.addLayout(above)
+        for widget in (self.errors, self.table):
             column.addWidget(widget)
-        column.addWidget(self.csv_button, 0, Qt.AlignmentFlag.AlignRight)
         self.follow(None)
 
     @property
