@@ -1,5 +1,6 @@
 """Arrays larger than memory: in a temporary file, with the same results."""
 
+import errno
 import gc
 import os
 import shutil
@@ -54,6 +55,21 @@ def test_a_full_disk_is_told_before_work_starts(little, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(9e9, 9e9, 1000))
     with pytest.raises(ValueError, match=r"cells: .* takes 0\.0 GB, more than memory"):
         room((3, 50, 100), np.float32, "cells: the network's output")
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"), [(errno.ENOSPC, False), (errno.EOPNOTSUPP, True)]
+)
+def test_room_is_reserved_where_the_disk_can(little, monkeypatch, number, fits):
+    def refuse(*_):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    if fits:
+        assert not room((3, 50, 100), np.float32).any()
+    else:
+        with pytest.raises(ValueError, match="more than memory"):
+            room((3, 50, 100), np.float32)
 
 
 @pytest.mark.parametrize("size", [None, 8.0])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -40,18 +41,30 @@ def room(shape: Sequence[int], dtype: Any, what: str = "the array") -> np.ndarra
         return np.zeros(shape, dtype)
     folder = _folder()
     free = shutil.disk_usage(folder).free
-    if size > free:
-        raise ValueError(
-            f"{what} takes {size / 1e9:.1f} GB, more than memory has, and {folder} has "
-            f"{free / 1e9:.1f} GB left; take a part of the image, or set TMPDIR to a "
-            "folder with more"
-        )
     with tempfile.TemporaryFile(prefix="napari-unet-", dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # a disk that fills later would be a crash
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+        if size > free or not _reserve(file, size):
+            raise ValueError(
+                f"{what} takes {size / 1e9:.1f} GB, more than memory has, and {folder} "
+                f"has {free / 1e9:.1f} GB left; take a part of the image, or set "
+                "TMPDIR to a folder with more"
+            )
         return np.memmap(file, dtype, "r+", shape=tuple(shape))
+
+
+def _reserve(file: IO[bytes], size: int) -> bool:
+    """Make a file so large; returns whether the disk has the room.
+
+    Where a system cannot reserve it, a disk that others fill later is a crash.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return False
+    file.truncate(size)
+    return True
 
 
 def _folder() -> str:
