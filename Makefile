@@ -12,6 +12,9 @@ PACKAGES := xvfb libgl1 libglx-mesa0 libgl1-mesa-dri libegl1 libopengl0 libdbus-
 SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
 XVFB := $(if $(SCREEN),,xvfb-run -a -s "-screen 0 1400x900x24")
 
+# Tests of the docks that wait for those of the core.
+LATER := $(wildcard tests/gui/test_train_*.py) tests/gui/test_tour.py tests/gui/test_worker.py
+
 .PHONY: help demo test lint screenshots screen clean
 
 help:  ## show this list
@@ -23,9 +26,10 @@ demo: .venv/.installed$(if $(SCREEN),-napari)  ## train on the bundled nuclei fo
 # The docks need a screen, the core does not; side by side, and with a part of the docks
 # after the core, they take half the time.
 test: lint screen  ## ruff, mypy and all tests
-	@$(XVFB) $(BIN)/python -m pytest tests/gui/test_[a-s]*.py >.docks.log 2>&1 & docks=$$!; \
+	@$(XVFB) $(BIN)/python -m pytest tests/gui $(addprefix --ignore=,$(LATER)) \
+	    >.docks.log 2>&1 & docks=$$!; \
 	$(BIN)/python -m pytest --ignore=tests/gui; core=$$?; \
-	$(XVFB) $(BIN)/python -m pytest tests/gui/test_[!a-s]*.py; rest=$$?; \
+	$(XVFB) $(BIN)/python -m pytest $(LATER); rest=$$?; \
 	wait $$docks; docks=$$?; cat .docks.log; exit $$((core | rest | docks))
 
 screenshots: .venv/.installed-test screen  ## make the pictures of docs/images
