@@ -13,6 +13,7 @@ import numpy as np
 from .config import ModelConfig
 from .figures import BLUE, GREEN, ORANGE, save
 from .thumbnail import outlines
+from .tiling import nearest
 
 if TYPE_CHECKING:
     from .augmented import Crops, Source
@@ -52,10 +53,11 @@ def tiles(crops: Crops, config: ModelConfig, edge: int = EDGE) -> list[np.ndarra
     ):
         picture = _enlarged(image, config.input == "rgb", edge)
         height, width = picture.shape[:2]
-        known = _nearest(weight[0] > 0, (height, width))
+        index = nearest(weight.shape[1:], (height, width))
+        known = weight[0][index] > 0
         picture[~known] *= UNKNOWN
         shown = np.where(weight > 0, target, 0)
-        maps = [_nearest(one, (height, width)) for one in shown]
+        maps = [one[index] for one in shown]
         _draw(picture, maps, config)
         pictures.append(picture.round().astype(np.uint8))
     return pictures
@@ -163,17 +165,6 @@ def _enlarged(image: np.ndarray, rgb: bool, edge: int) -> np.ndarray:
         size, Image.Resampling.BICUBIC
     )
     return np.asarray(resized).astype(np.float32)
-
-
-def _nearest(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Enlarge (Y, X) without new values."""
-    index = np.ix_(
-        *(
-            ((np.arange(m) + 0.5) * n / m).astype(int)
-            for m, n in zip(shape, array.shape, strict=True)
-        )
-    )
-    return array[index]
 
 
 def _draw(picture: np.ndarray, maps: Sequence[np.ndarray], config: ModelConfig) -> None:

@@ -17,7 +17,7 @@ from .model import Model
 from .prediction import Memory, Picture, Prediction
 from .resampling import resampled
 from .samples import Stats, check_image
-from .tiling import blocks
+from .tiling import blocks, nearest
 
 # How wide the place is: in objects, where their size is known, and in px.
 OBJECTS = 5.0
@@ -121,10 +121,8 @@ def _planes(picture: Picture, ndim: int) -> Iterator[tuple[int | None, Picture]]
     if ndim == len(picture.shape):
         yield None, picture
         return
-    spacing = picture.spacing and picture.spacing[1:]
     for z in range(picture.shape[0]):
-        plane = np.asarray(picture.array[:, z])
-        yield z, replace(picture, array=plane, spacing=spacing)
+        yield z, picture.plane(z)
 
 
 @dataclass
@@ -152,7 +150,7 @@ class _Look:
             yield TileDone(done, len(prediction.plan))
         doubt = self._doubt(prediction.maps)
         if known is not None:
-            doubt[_nearest(known, doubt.shape)] = 0
+            doubt[known[nearest(known.shape, doubt.shape)]] = 0
         return _worst(doubt, picture.shape, self._edge)
 
     @property
@@ -168,16 +166,6 @@ class _Look:
             found = self.model.formulation.doubt(unrounded(part))
             doubt[box] = np.where(part.any(0), found, 0)
         return doubt
-
-
-def _nearest(known: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Return a bool array on a grid of another shape over the same image."""
-    places = [
-        ((np.arange(m) + 0.5) * n / m).astype(int)
-        for m, n in zip(shape, known.shape, strict=True)
-    ]
-    found: np.ndarray = known[np.ix_(*places)]
-    return found
 
 
 def _worst(doubt: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:

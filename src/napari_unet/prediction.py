@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,11 @@ class Picture:
     def shape(self) -> tuple[int, ...]:
         """Spatial shape."""
         return tuple(self.array.shape[1:])
+
+    def plane(self, z: int) -> Picture:
+        """Return one plane of a stack, read into memory."""
+        spacing = self.spacing and self.spacing[1:]
+        return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
 
 
 @dataclass

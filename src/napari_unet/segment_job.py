@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -106,12 +106,8 @@ class Job:
         todo = list(range(self.planes))
         while todo and not self.control.stopped:
             z = self._nearest([(slice(z, z + 1),) for z in todo], slice(0, 1))
-            picture = replace(
-                self.picture,
-                array=np.asarray(self.picture.array[:, todo[z]]),
-                spacing=self.picture.spacing and self.picture.spacing[1:],
-            )
-            yield from self._run_picture(picture, todo.pop(z))
+            plane = todo.pop(z)
+            yield from self._run_picture(self.picture.plane(plane), plane)
 
     def _run_picture(self, picture: Picture, z: int | None) -> Iterator[Event]:
         """Tiles in the order of the focus; blocks as soon as their context is there."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .resampling import LEAST_CHANGE, resize
+from .tiling import nearest
 
 if TYPE_CHECKING:
     from .config import ModelConfig
@@ -81,12 +82,7 @@ def resample(sample: Sample, zoom: float) -> Sample:
     shape = tuple(max(LEAST_EDGE, round(n * zoom)) for n in sample.shape)
     if abs(zoom - 1) < LEAST_CHANGE:
         return sample
-    index = np.ix_(
-        *(
-            ((np.arange(m) + 0.5) * n / m).astype(int)
-            for m, n in zip(shape, sample.shape, strict=True)
-        )
-    )
+    index = nearest(sample.shape, shape)
     spacing = sample.spacing and tuple(
         s * n / m for s, n, m in zip(sample.spacing, sample.shape, shape, strict=True)
     )

@@ -13,6 +13,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .events import Box
 
 
@@ -96,6 +98,23 @@ def _axis(
         )
         # The next read starts a halo before what it must write, rounded down.
         written, start = end, (end - halo) // divisor * divisor
+
+
+def nearest(before: Sequence[int], after: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """Return the index of the nearest pixel for each pixel of another grid.
+
+    Corners of the images meet, not centres of pixels.
+
+    Examples
+    --------
+    >>> np.arange(6)[nearest((6,), (3,))]
+    array([1, 3, 5])
+    """
+    pairs = zip(before, after, strict=True)
+    index: tuple[np.ndarray, ...] = np.ix_(
+        *(((np.arange(m) + 0.5) * n / m).astype(int) for n, m in pairs)
+    )
+    return index
 
 
 def blocks(shape: Sequence[int], edge: int) -> list[Box]:

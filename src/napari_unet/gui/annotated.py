@@ -199,14 +199,9 @@ def train_on(
     Model
         The best one; it is also on disk.
     """
-    from napari_unet.model import Model as Loaded
     from napari_unet.training import train
 
-    formulation = (model or ModelConfig()).formulation
-    if init is not None:
-        init = Loaded.load(init, device) if isinstance(init, str | Path) else init
-        formulation = init.config.formulation
-    training, validation = yield from load(items, config, formulation)
+    init, training, validation = yield from begin(items, config, model, init, device)
     trained = yield from train(
         training,
         validation,
@@ -218,6 +213,25 @@ def train_on(
         control=control,
     )
     return trained
+
+
+def begin(
+    items: Sequence[Annotated | Folder],
+    config: TrainConfig | None,
+    model: ModelConfig | None,
+    init: Model | str | Path | None,
+    device: str,
+) -> Generator[Event, None, tuple[Model | None, list[Sample], list[Sample] | None]]:
+    """Return what a training takes of these: the first model, and both samples."""
+    from napari_unet.model import Model as Loaded
+
+    formulation = (model or ModelConfig()).formulation
+    if isinstance(init, str | Path):
+        init = Loaded.load(init, device)
+    if init is not None:
+        formulation = init.config.formulation
+    training, validation = yield from load(items, config, formulation)
+    return init, training, validation
 
 
 def unique(name: str, taken: set[str]) -> str:

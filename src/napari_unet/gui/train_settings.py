@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Control, Event
 
-from .annotated import Annotated, Folder, load, train_on
+from .annotated import Annotated, Folder, begin, train_on
 from .numbers import Meaning
 from .worker import Work
 
@@ -60,13 +60,10 @@ class Settings:
 
         def settle(control: Control) -> Generator[Event, None, Source]:
             from napari_unet.augmented import source
-            from napari_unet.model import Model
 
             del control
-            init = None if self.init is None else Model.load(self.init, self.device)
-            wanted = (self.model or ModelConfig()) if init is None else init.config
-            training, validation = yield from load(
-                items, self.config, wanted.formulation
+            init, training, validation = yield from begin(
+                items, self.config, self.model, self.init, self.device
             )
             found = yield from source(
                 training,
