@@ -19,13 +19,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from napari_unet import crops, drain, train
+from napari_unet import drain, train
 from napari_unet.cli.bars import Show
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.evaluation import evaluate
+from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.formulations import instances
-from napari_unet.model import Model
+from napari_unet.models.model import Model
+from napari_unet.reports.evaluation import evaluate
+from napari_unet.training import crops
 
 SEEDS = (0, 1, 2)
 GEOMETRY = {"flips": False, "turns": False, "scaling": 1.0}

@@ -8,10 +8,10 @@ import torch
 from scipy import ndimage
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.samples import intensity_stats
 from napari_unet.events import drain
-from napari_unet.model import Model
-from napari_unet.prediction import Picture, predict_maps
-from napari_unet.samples import intensity_stats
+from napari_unet.models.model import Model
+from napari_unet.segmentation.prediction import Picture, predict_maps
 
 FLAT = (2048, 2048), 2000, (10.0, 14.0)
 DEEP = (64, 256, 256), 500, (8.0, 10.0)

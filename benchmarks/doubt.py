@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet import Sample, drain
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.doubt import least_sure
 from napari_unet.events import Box
-from napari_unet.metrics import counts, match
-from napari_unet.model import Model
-from napari_unet.segmentation import segment_sample
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.models.model import Model
+from napari_unet.scoring.metrics import counts, match
+from napari_unet.segmentation.segment import segment_sample
+from napari_unet.segmentation.uncertainty import least_sure
 
 SQUARES = 4
 

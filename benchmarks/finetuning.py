@@ -27,9 +27,9 @@ import torch
 from napari_unet import Sample, drain, train
 from napari_unet.cli.bars import Show
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.evaluation import evaluate
-from napari_unet.model import Model
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.models.model import Model
+from napari_unet.reports.evaluation import evaluate
 
 WAYS = ("untouched", "from scratch", "statistics updated", "statistics frozen")
 FIGURES = ("0.50", "0.75")

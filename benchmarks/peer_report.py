@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from napari_unet.writers import write_json
+from napari_unet.files.writers import write_json
 
 NAMES = {"unet": "napari-unet", "stardist": "StarDist", "cellpose": "Cellpose 3"}
 # Okabe and Ito's colours, told apart by everyone; markers and lines differ, too.

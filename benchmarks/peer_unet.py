@@ -11,8 +11,8 @@ from peer_work import Segment, work
 
 from napari_unet import drain
 from napari_unet.cli import main
-from napari_unet.model import Model
-from napari_unet.segmentation import segment
+from napari_unet.models.model import Model
+from napari_unet.segmentation.segment import segment
 
 
 def train(data: Path, folder: Path, minutes: float) -> dict[str, Any]:

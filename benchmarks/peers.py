@@ -29,9 +29,9 @@ from typing import Any
 import tifffile
 from peer_report import report
 
-from napari_unet.datasets import Dataset, find_pairs, load_samples
 from napari_unet.events import drain
-from napari_unet.writers import write_json
+from napari_unet.files.datasets import Dataset, find_pairs, load_samples
+from napari_unet.files.writers import write_json
 
 HERE = Path(__file__).parent
 # Versions that work together: StarDist 0.9 knows Keras 3, which TensorFlow brings, and

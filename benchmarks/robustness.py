@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from napari_unet import Sample, drain, metrics, segment
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.model import Model
-from napari_unet.samples import intensity_stats, normalise
-from napari_unet.sizes import resample, typical_size
+from napari_unet import Sample, drain, segment
+from napari_unet.data.samples import intensity_stats, normalise
+from napari_unet.data.sizes import resample, typical_size
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.models.model import Model
+from napari_unet.scoring import metrics
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))

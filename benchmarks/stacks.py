@@ -21,10 +21,10 @@ import numpy as np
 from napari_unet import Sample, drain, train
 from napari_unet.cli.bars import Show
 from napari_unet.config import TrainConfig
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.evaluation import evaluate
-from napari_unet.model import Model
-from napari_unet.samples import split
+from napari_unet.data.samples import split
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.models.model import Model
+from napari_unet.reports.evaluation import evaluate
 
 WAYS = ("3D", "2D plane by plane", "built-in nuclei, plane by plane")
 FIGURES = ("0.50", "0.75")

@@ -8,15 +8,15 @@ import time
 import numpy as np
 import torch
 
-from napari_unet import training
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.crops import draw, encode, image_weights
-from napari_unet.datasets import find_pairs, load_samples
 from napari_unet.device import pick_device, pick_dtype
 from napari_unet.events import Control, StepDone, drain
-from napari_unet.model import Model
-from napari_unet.recipe import batch_of, fit, patch_of
-from napari_unet.sample_data import folder
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.files.sample_data import folder
+from napari_unet.models.model import Model
+from napari_unet.training import loop as training
+from napari_unet.training.crops import draw, encode, image_weights
+from napari_unet.training.recipe import batch_of, fit, patch_of
 
 
 def bare_step(samples, config, device):

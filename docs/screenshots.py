@@ -71,9 +71,9 @@ def train(viewer):
 
 def segment(viewer):
     """Segment an image that the model has not seen; in the light theme, too."""
+    from napari_unet.files.readers import read_image
+    from napari_unet.files.sample_data import folder
     from napari_unet.gui.docks import open_dock
-    from napari_unet.readers import read_image
-    from napari_unet.sample_data import folder
 
     viewer.layers.clear()
     file = sorted((folder("nuclei/test") / "images").iterdir())[0]
@@ -94,7 +94,7 @@ def segment(viewer):
 
 def compare(viewer, dock, truth, place):
     """Compare the result with the true labels."""
-    from napari_unet.readers import read_labels
+    from napari_unet.files.readers import read_labels
 
     labels = read_labels(truth).array.astype(np.int32)
     viewer.add_labels(labels, name="truth", visible=False, **place)
@@ -122,7 +122,7 @@ def look_inside(viewer, dock):
 
 def open_fold(dock, content, opened=True):
     """Open the fold of the dock that holds this widget, or close it."""
-    from napari_unet.gui.form import Fold
+    from napari_unet.gui.parts.form import Fold
 
     for part in dock.findChildren(Fold):
         if part.content() is content:
@@ -131,7 +131,7 @@ def open_fold(dock, content, opened=True):
 
 def ask_for_an_axis(viewer):
     """Open a stack whose file does not say whether its pages are depth or time."""
-    from napari_unet.sample_data import nuclei_3d
+    from napari_unet.files.sample_data import nuclei_3d
 
     viewer.layers.clear()
     stack = np.asarray(nuclei_3d()[0][0])

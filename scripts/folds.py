@@ -22,11 +22,11 @@ import numpy as np
 from fields import stained_fields
 
 from napari_unet import Sample, drain
-from napari_unet.checkpoint import has_state
 from napari_unet.cli.bars import Show
 from napari_unet.cli.training import run
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.evaluation import evaluate
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.reports.evaluation import evaluate
+from napari_unet.training.checkpoint import has_state
 from nuclei import MODEL, SEED, STAINED_SEED, coloured_again, config_of, generated
 
 FOLDS = 5

@@ -21,16 +21,16 @@ import numpy as np
 import torch
 
 from napari_unet import Sample, TrainConfig, drain, train
-from napari_unet.card import quality
+from napari_unet.cli.arguments import Selection
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import find, load
-from napari_unet.cli.options import Selection
 from napari_unet.cli.training import run
 from napari_unet.config import AugmentConfig, ModelConfig
-from napari_unet.crops import encode_all
-from napari_unet.model import Model, in_16_bits
-from napari_unet.model_file import BUILT_IN
-from napari_unet.validation import validate
+from napari_unet.models.card import quality
+from napari_unet.models.model import Model, in_16_bits
+from napari_unet.models.store import BUILT_IN
+from napari_unet.training.crops import encode_all
+from napari_unet.training.validation import validate
 
 sys.path.insert(0, str(Path(__file__).parent))
 

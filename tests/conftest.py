@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from napari_unet.config import AugmentConfig, ModelConfig
+from napari_unet.data.samples import Sample
 from napari_unet.events import Block, Note, drain
-from napari_unet.model import Model
-from napari_unet.samples import Sample
-from napari_unet.segmentation import segment
+from napari_unet.models.model import Model
+from napari_unet.segmentation.segment import segment
 
 torch.set_num_threads(1)
 

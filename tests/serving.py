@@ -15,7 +15,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 
-from napari_unet.downloads import Archive
+from napari_unet.files.downloads import Archive
 
 PICTURE = imagecodecs.png_encode(np.full((8, 8), 7, np.uint8))
 

@@ -32,7 +32,7 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_names_are_the_ones_of_their_modules():
     from napari_unet import events
-    from napari_unet.samples import Sample
+    from napari_unet.data.samples import Sample
 
     assert napari_unet.Sample is Sample
     assert napari_unet.events is events

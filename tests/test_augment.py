@@ -7,10 +7,10 @@ import pytest
 import torch
 from conftest import UNVARIED
 
-from napari_unet.augment import Batch, margin, turn, warp
 from napari_unet.config import AugmentConfig
 from napari_unet.formulations import Map
-from napari_unet.intensities import vary
+from napari_unet.training.augment import Batch, margin, turn, warp
+from napari_unet.training.intensities import vary
 
 MAPS = (Map("sharp", "nearest"), Map("smooth", "linear"))
 

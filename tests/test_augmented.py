@@ -7,14 +7,14 @@ import torch
 from conftest import UNVARIED, blobs
 from PIL import Image
 
-from napari_unet import training
-from napari_unet.augmented import Crops, source
-from napari_unet.augmented_figures import described, joined, legend, tiles
 from napari_unet.cli import main
 from napari_unet.config import AugmentConfig, ModelConfig, TrainConfig
+from napari_unet.data.samples import Sample, intensity_stats, normalise
 from napari_unet.events import drain
-from napari_unet.model import Model
-from napari_unet.samples import Sample, intensity_stats, normalise
+from napari_unet.models.model import Model
+from napari_unet.reports.crops import Crops, source
+from napari_unet.reports.crops_figure import described, joined, legend, tiles
+from napari_unet.training import loop as training
 
 SMALL = ModelConfig(depth=1, width=2)
 STRONG = AugmentConfig(rotation=45, elastic=3, blur=1, part=0.5)

@@ -12,7 +12,7 @@ import torch
 
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig
-from napari_unet.model import Model
+from napari_unet.models.model import Model
 
 
 def noise(*shape):

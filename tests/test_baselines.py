@@ -17,18 +17,23 @@ from safetensors import safe_open
 from test_imports import loaded_after
 from test_prediction import FLOAT32, tiled_maps, whole_maps
 
-from napari_unet import baselines
-from napari_unet.baselines import classes_of, divided, draw_pixels, fit_classifier
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.crops import encode
 from napari_unet.events import Control, EpochEnd, Progress, drain
-from napari_unet.model import Model
-from napari_unet.pixel_features import BASELINES, Forest, pixel_features
-from napari_unet.pixel_fitting import grow_trees, rounded_down
-from napari_unet.prediction import plan_tiles
-from napari_unet.recipe import fit
-from napari_unet.training import train
+from napari_unet.models.model import Model
+from napari_unet.networks.pixel_classifiers import BASELINES, Forest, pixel_features
+from napari_unet.segmentation.prediction import plan_tiles
+from napari_unet.training import classifiers as baselines
+from napari_unet.training.classifiers import (
+    classes_of,
+    divided,
+    draw_pixels,
+    fit_classifier,
+)
+from napari_unet.training.crops import encode
+from napari_unet.training.loop import train
+from napari_unet.training.pixel_fitting import grow_trees, rounded_down
+from napari_unet.training.recipe import fit
 
 SHAPE = {2: (48, 56), 3: (8, 22, 24)}
 
@@ -276,7 +281,7 @@ for name in {list(BASELINES)}:
 
 
 def test_what_loads_at_once_loads_no_scikit_learn():
-    assert "sklearn" not in loaded_after("import napari_unet.training")
+    assert "sklearn" not in loaded_after("import napari_unet.training.loop")
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -9,9 +9,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_unet.bioformats import frame_seconds
-from napari_unet.datasets import find_pairs
-from napari_unet.readers import read_image, read_labels
+from napari_unet.files.bioformats import frame_seconds
+from napari_unet.files.datasets import find_pairs
+from napari_unet.files.readers import read_image, read_labels
 
 RNG = np.random.default_rng(0)
 STACK = RNG.integers(0, 60_000, (2, 3, 4, 20, 30), dtype=np.uint16)

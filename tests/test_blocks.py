@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_unet.blocks import Context, Numbering, decode_block
+from napari_unet.boxes import blocks, grow, within
 from napari_unet.config import ModelConfig
 from napari_unet.formulations import FORMULATIONS, Objects, formulation_of
-from napari_unet.tiling import blocks, grow, within
+from napari_unet.segmentation.blocks import Context, Numbering, decode_block
 
 THRESHOLDS = {"foreground": 0.5, "border": 0.4, "distance": 0.3, "smallest": 0.0}
 

@@ -11,14 +11,15 @@ import torch
 from conftest import segmented
 from scipy import ndimage
 
-from napari_unet import metrics, sample_data
-from napari_unet.card import describe
-from napari_unet.datasets import find_pairs, load_samples
+from napari_unet.data.sizes import resample, typical_size
 from napari_unet.events import drain
-from napari_unet.model import Model, in_16_bits
-from napari_unet.model_file import BUILT_IN
-from napari_unet.readers import read_image
-from napari_unet.sizes import resample, typical_size
+from napari_unet.files import sample_data
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.files.readers import read_image
+from napari_unet.models.card import describe
+from napari_unet.models.model import Model, in_16_bits
+from napari_unet.models.store import BUILT_IN
+from napari_unet.scoring import metrics
 
 MOST_BYTES = 16 * 2**20
 

@@ -6,7 +6,7 @@ from conftest import ball, echo, maps_of, notes, segmented
 
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Progress
-from napari_unet.model import Model
+from napari_unet.models.model import Model
 
 SMALL = PredictConfig(tile=64, block=64)
 
@@ -126,7 +126,7 @@ def test_a_tile_smaller_than_the_halo_is_refused(crowd):
 
 
 def test_events_come_while_a_float_image_is_checked(monkeypatch):
-    from napari_unet import checks
+    from napari_unet.segmentation import checks
 
     monkeypatch.setattr(checks, "CHECKED_EDGE", 64)
     model = echo()

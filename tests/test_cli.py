@@ -13,20 +13,15 @@ from cyclopts import App
 from PIL import Image
 
 from napari_unet.cli import app, main
+from napari_unet.cli.arguments import options
 from napari_unet.cli.bars import Show
 from napari_unet.cli.demo import _clear
-from napari_unet.cli.options import options
 from napari_unet.cli.training import _stop_on_interrupt, with_preset
-from napari_unet.config import (
-    AugmentConfig,
-    ModelConfig,
-    PredictConfig,
-    TrainConfig,
-)
+from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
 from napari_unet.events import Control, EpochEnd, Note, Progress, StepDone
-from napari_unet.model import Model
-from napari_unet.readers import read_labels
-from napari_unet.words import clock
+from napari_unet.files.readers import read_labels
+from napari_unet.models.model import Model
+from napari_unet.text import clock
 
 SMALL = "--width 4 --depth 2 --patch 48 --batch 4 --warmup 5 --device cpu".split()
 

@@ -17,16 +17,16 @@ import tifffile
 from conftest import blobs
 from PIL import Image
 
-from napari_unet import contest
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.contest import compare, figures, table, work
-from napari_unet.contest.plan import plan
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.evaluation import evaluate
 from napari_unet.events import Control, Note, drain
-from napari_unet.model import Model
-from napari_unet.training import train
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.models.model import Model
+from napari_unet.reports import contest
+from napari_unet.reports.contest import compare, figures, table, work
+from napari_unet.reports.contest.plan import plan
+from napari_unet.reports.evaluation import evaluate
+from napari_unet.training.loop import train
 
 OPTIONS = {"patch": 48, "batch": 4, "warmup": 5}
 SMALL = "--width 4 --depth 2 --patch 48 --batch 4 --warmup 5 --device cpu".split()

@@ -6,10 +6,16 @@ import torch
 from conftest import UNVARIED
 
 from napari_unet.config import AugmentConfig, ModelConfig, TrainConfig
-from napari_unet.crops import draw, encode, image_weights
-from napari_unet.model import Model
-from napari_unet.recipe import batch_of, epoch_steps, fit, patch_of, strides_for
-from napari_unet.samples import Sample
+from napari_unet.data.samples import Sample
+from napari_unet.models.model import Model
+from napari_unet.training.crops import draw, encode, image_weights
+from napari_unet.training.recipe import (
+    batch_of,
+    epoch_steps,
+    fit,
+    patch_of,
+    strides_for,
+)
 
 
 def sample(shape=(40, 50), objects=5, seed=0, mask=None, name="a"):

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.readers import read_image, read_labels
+from napari_unet.files.readers import read_image, read_labels
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (20, 30), dtype=np.uint8)

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.datasets import find_pairs, load_samples
+from napari_unet.data.samples import data_hash
 from napari_unet.events import Note, Progress, drain
-from napari_unet.samples import data_hash
+from napari_unet.files.datasets import find_pairs, load_samples
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 255, (20, 30), dtype=np.uint8)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unet import machine
-from napari_unet.datasets import find_pairs, load_samples
-from napari_unet.doctor import Finding, check, raise_errors
+from napari_unet.data.disconnected import split_parts
+from napari_unet.data.doctor import Finding, check, raise_errors
+from napari_unet.data.samples import Sample
 from napari_unet.events import drain
-from napari_unet.samples import Sample
-from napari_unet.separate import split_parts
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.reports import machine
 
 RNG = np.random.default_rng(0)
 

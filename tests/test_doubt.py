@@ -6,10 +6,10 @@ from conftest import Echo, echo
 
 from napari_unet import Model, ModelConfig, drain
 from napari_unet.config import PredictConfig
-from napari_unet.doubt import least_sure
 from napari_unet.events import Control, TileDone
 from napari_unet.formulations import FORMULATIONS
 from napari_unet.formulations.semantic import Semantic
+from napari_unet.segmentation.uncertainty import least_sure
 
 EDGE = 128  # of the place, where the size of objects is not known
 

@@ -9,10 +9,10 @@ import zipfile
 import pytest
 from serving import PICTURE, archive_of, pairs, serving, zipped
 
-from napari_unet import downloads, zips
-from napari_unet.datasets import find_pairs
-from napari_unet.downloads import ARCHIVES, download, unpack
 from napari_unet.events import Control, Note, Progress, drain
+from napari_unet.files import downloads, zips
+from napari_unet.files.datasets import find_pairs
+from napari_unet.files.downloads import ARCHIVES, download, unpack
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_unet.comparison import Row, centres, compare, rows
-from napari_unet.errors import COLOURS, Kind, classify, error_image, total
 from napari_unet.events import Control, Progress, drain
-from napari_unet.metrics import counts, match
+from napari_unet.scoring.error_table import Row, centres, compare, rows
+from napari_unet.scoring.errors import COLOURS, Kind, classify, error_image, total
+from napari_unet.scoring.metrics import counts, match
 
 MATCHED, MISSED, FALSE, MERGED, SPLIT = list(Kind)[1:]
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unet import figures, gallery
 from napari_unet.config import ModelConfig
-from napari_unet.errors import COLOURS, Kind
-from napari_unet.evaluation import evaluate
+from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Note, drain
-from napari_unet.model import Model
-from napari_unet.samples import Sample
-from napari_unet.writers import write_labels
+from napari_unet.files.writers import write_labels
+from napari_unet.models.model import Model
+from napari_unet.reports import figures, gallery
+from napari_unet.reports.evaluation import evaluate
+from napari_unet.scoring.errors import COLOURS, Kind
 
 
 def discs(seed: int, size: int = 64) -> Sample:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_unet import metrics
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.formulations import FORMULATIONS, formulation_of
+from napari_unet.formulations.losses import LOSSES
 from napari_unet.formulations.targets import inner_distance
-from napari_unet.losses import LOSSES
+from napari_unet.scoring import metrics
 
 SHAPES = {2: (48, 60), 3: (12, 24, 30)}
 

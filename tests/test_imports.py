@@ -43,7 +43,7 @@ def loaded_after(code):
 
 def test_the_core_needs_no_gui_and_no_dask():
     names = core()
-    assert {"napari_unet.training", "napari_unet.segmentation"} <= set(names)
+    assert {"napari_unet.training.loop", "napari_unet.models.model"} <= set(names)
     assert not loaded_after("import " + ", ".join(names)) & set(GUI)
 
 
@@ -55,70 +55,15 @@ def test_what_loads_at_once_loads_no_torch(module):
     assert not loaded & {*GUI, "torch", "skimage", "scipy", "matplotlib"}
 
 
-# Where each module of the flat house goes: the rooms to come.
-ROOMS = {
-    "config": "augment_config config options predict_config presets",
-    "data": "doctor gui.numbers resampling samples separate sizes",
-    "files": "axes bioformats datasets downloads layouts loading pictures "
-    "readers sample_data tiff writers zips",
-    "formulations": "losses",
-    "gui.copy_as": "code command press segment_copy train_copy",
-    "gui.inside": "inside inside_drawing inside_graph inside_layers inside_part "
-    "inside_work",
-    "gui.layers": "axes classes edits layers matching placing right_views",
-    "gui.open": "download open reader reading show",
-    "gui.pairs": "findings folder_row live_labels meaning mending pair_row pairs",
-    "gui.parts": "clipboard connections csv_button dialogs drops form progress "
-    "row sorted_table steady",
-    "gui.pickers": "axes_row channel_row model_card model_name models picker "
-    "spacing_row",
-    "gui.results": "compare compared errors_layer errors_table measures "
-    "objects_table results",
-    "gui.segment": "segment_form segment_runs segment_states segment_widget "
-    "segment_work",
-    "gui.train": "augmented_look checking curve loss_chart loss_plot "
-    "next_button next_place train_again train_checks train_foot "
-    "train_form train_monitor train_presses train_preview "
-    "train_settings train_widget",
-    "models": "card gui.classifiers model model_file thumbnail",
-    "networks": "pixel_features",
-    "reports": "augmented augmented_figures evaluation figures gallery inside "
-    "inside_figures machine methods",
-    "reports.contest": "contest contest.figures contest.plan contest.table "
-    "contest.work",
-    "scoring": "class_metrics comparison errors metrics runs",
-    "segmentation": "blocks checks doubt estimate kept linking outputs prediction "
-    "room segment_job segmentation series",
-    "training": "augment baselines checkpoint crops gui.annotated intensities "
-    "memory pixel_fitting preview recipe run start strokes "
-    "training validation",
-}
-ROOM_OF = {
-    ("gui." if room.startswith("gui.") else "") + name: room
-    for room, names in ROOMS.items()
-    for name in names.split()
-}
-
-
-def parts_of(module):
-    """The parts of a module's place in the rooms to come."""
-    module = module[:-1] if module[-1:] == ("__init__",) else module
-    name = ".".join(module)
-    moved = ROOM_OF.get(name)
-    return (*moved.split("."), module[-1]) if moved else tuple(module)
-
-
 def room(module):
-    parts = parts_of(module)
-    if parts and parts[0] == "contest":
-        return "reports"
-    if parts and len(parts) == 1 and parts[0] != "__main__" and parts[0] not in FLOORS:
-        return "hall"
-    return parts[0] if parts and parts[0] != "__main__" else "face"
+    """The room of a module, given by the parts of its name; of the face, none."""
+    if not module or module[0] in ("__init__", "__main__"):
+        return "face"
+    return module[0] if module[0] in FLOORS else "hall"
 
 
 def gui_room(module):
-    return parts_of(module)[1] if len(parts_of(module)) > 2 else "hall"
+    return module[1] if len(module) > 1 and module[1] in GUI_FLOORS else "hall"
 
 
 def module_of(names):
@@ -185,16 +130,15 @@ def upward(source, here):
 # What is still to be cut, or moves with its definition.
 KNOWN = {
     ("cli.__init__", ""),
-    ("cli.demo", "gui.show"),
-    ("gui.classifiers", "methods"),
-    ("gui.right_views", "gui.inside_layers"),
-    ("gui.segment_copy", "gui.segment_work"),
-    ("gui.train_copy", "gui.pair_row"),
-    ("gui.train_copy", "gui.segment_work"),
-    ("methods", ""),
-    ("outputs", ""),
-    ("resampling", "model"),
-    ("resampling", "prediction"),
+    ("data.resampling", "models.model"),
+    ("data.resampling", "segmentation.prediction"),
+    ("gui.copy_as.segment", "gui.segment.work"),
+    ("gui.copy_as.train", "gui.pairs.pair_row"),
+    ("gui.copy_as.train", "gui.segment.work"),
+    ("gui.layers.right_views", "gui.inside.maps_layer"),
+    ("models.known_classifiers", "reports.methods"),
+    ("reports.methods", ""),
+    ("segmentation.outputs", ""),
 }
 
 
@@ -212,16 +156,16 @@ def test_imports_go_down_only():
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("samples", "from .training import train"),
-        ("samples", "from . import training"),
-        ("tiling", "from napari_unet import training"),
-        ("words", "import napari_unet.gui.worker as worker"),
-        ("words", "from .gui.worker import Job"),
-        ("networks.base", "from ..model import Model"),
-        ("networks.base", "def late():\n    from ..prediction import predict_maps"),
-        ("readers", "class Late:\n    def f(self):\n        from .series import Frame"),
-        ("gui.form", "from .layers import image_of"),
-        ("gui.segment_runs", "from .train_widget import TrainWidget"),
+        ("data.samples", "from ..training.loop import train"),
+        ("data.samples", "from .. import training"),
+        ("boxes", "from napari_unet.training import loop"),
+        ("text", "import napari_unet.gui.worker as worker"),
+        ("text", "from napari_unet.gui.worker import Job"),
+        ("networks.base", "from napari_unet.models.model import Model"),
+        ("networks.base", "def late():\n    from ..segmentation import prediction"),
+        ("files.readers", "class A:\n    def f(self):\n        import napari_unet"),
+        ("gui.parts.form", "from napari_unet.gui.layers.images import image_of"),
+        ("gui.segment.runs", "from ..train.dock import TrainWidget"),
     ],
 )
 def test_an_upward_import_is_noticed(module, line):

@@ -6,20 +6,15 @@ import torch
 from conftest import shaken
 from PIL import Image
 
-from napari_unet import sample_data
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig
-from napari_unet.inside import (
-    MOST_PIXELS,
-    look_inside,
-    places,
-    skips,
-)
-from napari_unet.inside_figures import draw
-from napari_unet.model import Model
+from napari_unet.data.samples import Stats
+from napari_unet.files import sample_data
+from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
-from napari_unet.prediction import Picture
-from napari_unet.samples import Stats
+from napari_unet.reports.inside import MOST_PIXELS, look_inside, places, skips
+from napari_unet.reports.inside_figure import draw
+from napari_unet.segmentation.prediction import Picture
 
 STATS = Stats((0.0,), (1.0,))
 

@@ -5,7 +5,7 @@ import torch
 from conftest import UNVARIED
 
 from napari_unet.config import AugmentConfig
-from napari_unet.intensities import vary
+from napari_unet.training.intensities import vary
 
 
 def generator(seed=0):

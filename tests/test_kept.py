@@ -6,13 +6,13 @@ from conftest import blobs, echo, maps_of, segmented, shaken
 from test_sizes import discs, ruler
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.samples import Stats
 from napari_unet.events import Control, TileDone, drain
-from napari_unet.kept import KeptMaps, rounded, unrounded
-from napari_unet.model import Model
-from napari_unet.readers import ImageFile
-from napari_unet.samples import Stats
-from napari_unet.segmentation import segment
-from napari_unet.series import segment_series
+from napari_unet.files.readers import ImageFile
+from napari_unet.models.model import Model
+from napari_unet.segmentation.cache import KeptMaps, rounded, unrounded
+from napari_unet.segmentation.segment import segment
+from napari_unet.segmentation.series import segment_series
 
 OTHERS = (
     PredictConfig(threshold=0.3),

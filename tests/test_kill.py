@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from napari_unet.model import WEIGHTS, Model
+from napari_unet.models.model import WEIGHTS, Model
 
 KILLS = 20
 STEPS = 200

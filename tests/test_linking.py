@@ -5,9 +5,9 @@ import pytest
 from conftest import ball, numbered
 
 from napari_unet.events import Progress, drain
-from napari_unet.linking import by_planes, joined, link
-from napari_unet.metrics import match, score
-from napari_unet.readers import read_labels
+from napari_unet.files.readers import read_labels
+from napari_unet.scoring.metrics import match, score
+from napari_unet.segmentation.linking import by_planes, joined, link
 
 
 def by_plane(labels):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.losses import LOSSES, cross_entropy, dice
+from napari_unet.formulations.losses import LOSSES, cross_entropy, dice
 
 ONE = torch.ones(1, 1, 1, 2)
 

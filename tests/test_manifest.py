@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from npe2 import PluginManager, PluginManifest
 
-import napari_unet.sample_data
-from napari_unet.bioformats import PLUGINS
+import napari_unet
+from napari_unet.files.bioformats import PLUGINS
 
 ROOT = Path(__file__).parents[1]
-MANIFEST = Path(napari_unet.sample_data.__file__).with_name("napari.yaml")
+MANIFEST = Path(napari_unet.__file__).with_name("napari.yaml")
 BUNDLED = ["nuclei_2d", "nuclei_3d", "timelapse", "tissue"]
 DOWNLOADED = ["dsb2018_fluorescence", "dsb2018_all_kinds"]
 
@@ -110,7 +110,7 @@ def test_bundled_samples_open_through_their_commands(manifest, plugins):
 
 def test_downloads_say_so_and_how_large_they_are(manifest):
     pytest.importorskip("platformdirs")
-    from napari_unet.downloads import ARCHIVES
+    from napari_unet.files.downloads import ARCHIVES
 
     commands = {c.id: c.title for c in manifest.contributions.commands}
     samples = {s.key: s.display_name for s in manifest.contributions.sample_data}

@@ -5,12 +5,12 @@ import pytest
 import torch
 from conftest import blobs
 
-from napari_unet import memory
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Memory, Note, Progress, drain
-from napari_unet.memory import training_memory
 from napari_unet.networks import NETWORKS
-from napari_unet.training import train
+from napari_unet.training import memory
+from napari_unet.training.loop import train
+from napari_unet.training.memory import training_memory
 
 SMALL = ModelConfig(depth=2, width=4)
 

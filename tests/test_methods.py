@@ -4,11 +4,11 @@ import pytest
 
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
 from napari_unet.formulations import formulation_of
-from napari_unet.methods import NETWORKS as NAMES
-from napari_unet.methods import segmentation_text, training_text
-from napari_unet.model_file import BUILT_IN, read_header, read_weights
+from napari_unet.models.store import BUILT_IN, read_header, read_weights
 from napari_unet.networks import NETWORKS
-from napari_unet.pixel_features import BASELINES
+from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.reports.methods import NETWORKS as NAMES
+from napari_unet.reports.methods import segmentation_text, training_text
 
 
 def header(config, **card):

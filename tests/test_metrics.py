@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unet.class_metrics import confusion, dice_iou
-from napari_unet.metrics import (
-    THRESHOLDS,
-    counts,
-    match,
-    score,
-)
+from napari_unet.scoring.classes import confusion, dice_iou
+from napari_unet.scoring.metrics import THRESHOLDS, counts, match, score
 
 EMPTY = np.zeros((4, 8), np.uint8)
 small = hnp.arrays(np.int32, st.just((5, 7)), elements=st.integers(0, 5))

@@ -13,10 +13,10 @@ import safetensors.torch
 import torch
 from conftest import shaken
 
-from napari_unet import model_file
 from napari_unet.config import ModelConfig
-from napari_unet.model import Model
-from napari_unet.model_file import CONFIG, SUFFIX, WEIGHTS, migrate
+from napari_unet.models import store as model_file
+from napari_unet.models.model import Model
+from napari_unet.models.store import CONFIG, SUFFIX, WEIGHTS, migrate
 from napari_unet.networks import NETWORKS
 
 FORMATS = Path(__file__).parent / "data"
@@ -414,7 +414,7 @@ def test_less_precision_gives_nearly_the_same(precision):
 
 
 def test_luminance_weighs_colours():
-    from napari_unet.samples import Stats
+    from napari_unet.data.samples import Stats
 
     model = made()
     image_ = np.zeros((3, 4, 4), np.uint8)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from napari_unet.config import ModelConfig
-from napari_unet.model import Model
+from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS, build
 from napari_unet.networks.layers import Dropout
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 from conftest import notes, segmented, shaken
 
+from napari_unet.boxes import padded_shape
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.samples import intensity_stats
 from napari_unet.events import Control, Note, TileDone, drain
-from napari_unet.model import Model
+from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
-from napari_unet.prediction import (
+from napari_unet.segmentation.prediction import (
     Memory,
     Picture,
     Prediction,
     plan_tiles,
     predict_maps,
 )
-from napari_unet.samples import intensity_stats
-from napari_unet.tiling import padded_shape
 
 FLOAT32 = PredictConfig(precision="float32")
 
@@ -323,7 +323,7 @@ def test_other_errors_pass(monkeypatch):
 
 
 def test_tiles_are_chosen_to_fit_into_memory(monkeypatch):
-    from napari_unet import prediction
+    from napari_unet.segmentation import prediction
 
     made, shape = model(), (1000, 3000)
     monkeypatch.setattr(prediction, "available_memory", lambda device: 4 * 2**30)

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.readers import (
+from napari_unet.files.readers import (
     frames,
     read_image,
     read_labels,

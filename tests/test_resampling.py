@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from conftest import blobs, boxes_in, echo, maps_of, segmented
 
-from napari_unet import resampling
 from napari_unet.config import PredictConfig
+from napari_unet.data import resampling
+from napari_unet.data.resampling import Resized, resize
 from napari_unet.events import Control, TileDone
-from napari_unet.kept import unrounded
-from napari_unet.resampling import Resized, resize
+from napari_unet.segmentation.cache import unrounded
 
 SMALL = PredictConfig(tile=64, block=64)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from conftest import echo, segmented
 
-from napari_unet import room as module
 from napari_unet.config import PredictConfig
-from napari_unet.room import room
+from napari_unet.segmentation import scratch as module
+from napari_unet.segmentation.scratch import room
 
 Usage = namedtuple("Usage", "total used free")
 

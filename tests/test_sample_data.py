@@ -12,7 +12,7 @@ import tifffile
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from napari_unet import sample_data
+from napari_unet.files import sample_data
 
 ROOT = Path(__file__).parents[1] / "sample_data"
 FILES = sorted(ROOT.rglob("*.tif"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import blobs
 
-from napari_unet.samples import Sample, Stats, intensity_stats, normalise, split
+from napari_unet.data.samples import Sample, Stats, intensity_stats, normalise, split
 
 
 def unique(shape, start, **kwargs):
@@ -210,7 +210,7 @@ def test_contrast_on_a_high_pedestal_survives(dtype):
 
 
 def test_large_images_are_sampled_evenly(monkeypatch):
-    from napari_unet import samples
+    from napari_unet.data import samples
 
     image = np.random.default_rng(0).normal(size=(1, 300, 300))
     whole = intensity_stats(image, percentiles=(1, 99))

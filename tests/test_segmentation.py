@@ -19,16 +19,10 @@ from conftest import (
 )
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.events import (
-    Block,
-    Control,
-    Progress,
-    TileDone,
-    drain,
-)
-from napari_unet.model import Model
-from napari_unet.samples import Stats
-from napari_unet.segmentation import segment
+from napari_unet.data.samples import Stats
+from napari_unet.events import Block, Control, Progress, TileDone, drain
+from napari_unet.models.model import Model
+from napari_unet.segmentation.segment import segment
 
 SMALL = PredictConfig(tile=64, block=64)
 

@@ -6,10 +6,10 @@ from conftest import blobs, echo, maps_of, numbered, shaken
 
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Block, Control, TileDone, drain
-from napari_unet.model import Model
-from napari_unet.readers import ImageFile
-from napari_unet.segmentation import segment
-from napari_unet.series import segment_series
+from napari_unet.files.readers import ImageFile
+from napari_unet.models.model import Model
+from napari_unet.segmentation.segment import segment
+from napari_unet.segmentation.series import segment_series
 
 
 def run(model, image, config=None, **options):

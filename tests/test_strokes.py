@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from test_training import SMALL, discs, history, options
 
+from napari_unet.data.samples import split
 from napari_unet.events import Control, EpochEnd, LabelUpdate, Progress, StepDone, drain
-from napari_unet.model import Model
-from napari_unet.samples import split
-from napari_unet.strokes import painted
-from napari_unet.training import train
+from napari_unet.models.model import Model
+from napari_unet.training.loop import train
+from napari_unet.training.strokes import painted
 
 
 def update(rng, shape, name="discs 0", masked=False):

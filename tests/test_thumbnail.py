@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unet.samples import Stats
-from napari_unet.thumbnail import OUTLINE, outlines, thumbnail
+from napari_unet.data.samples import Stats
+from napari_unet.models.thumbnail import OUTLINE, outlines, thumbnail
 
 
 @pytest.mark.parametrize("shape", [(1, 20, 30), (3, 20, 30), (2, 5, 20, 30)])

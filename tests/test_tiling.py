@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.tiling import (
+from napari_unet.boxes import (
     blocks,
     distance,
     grow,

@@ -11,24 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet import run, training
-from napari_unet.checkpoint import has_state
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.events import (
-    Control,
-    EpochEnd,
-    Note,
-    Preview,
-    StepDone,
-    View,
-    drain,
-)
+from napari_unet.data.samples import Sample
+from napari_unet.events import Control, EpochEnd, Note, Preview, StepDone, View, drain
 from napari_unet.formulations import formulation_of
-from napari_unet.model import Model
+from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
-from napari_unet.samples import Sample
-from napari_unet.segmentation import segment
-from napari_unet.training import train
+from napari_unet.segmentation.segment import segment
+from napari_unet.training import loop as training
+from napari_unet.training import run
+from napari_unet.training.checkpoint import has_state
+from napari_unet.training.loop import train
 
 SMALL = ModelConfig(depth=2, width=4)
 

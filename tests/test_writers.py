@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.files import atomic, sha256
-from napari_unet.readers import read_image, read_labels
-from napari_unet.writers import write_json, write_labels
+from napari_unet.atomic import atomic, sha256
+from napari_unet.files.readers import read_image, read_labels
+from napari_unet.files.writers import write_json, write_labels
 
 RNG = np.random.default_rng(0)
 

@@ -17,30 +17,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import events as events
-    from .config import PRESETS as PRESETS
-    from .config import AugmentConfig as AugmentConfig
-    from .config import ModelConfig as ModelConfig
-    from .config import PredictConfig as PredictConfig
-    from .config import TrainConfig as TrainConfig
-    from .datasets import find_pairs as find_pairs
-    from .datasets import load_samples as load_samples
-    from .doubt import least_sure as least_sure
-    from .evaluation import evaluate as evaluate
-    from .events import Control as Control
-    from .events import drain as drain
-    from .formulations import FORMULATIONS as FORMULATIONS
-    from .kept import KeptMaps as KeptMaps
-    from .losses import LOSSES as LOSSES
-    from .model import Model as Model
-    from .networks import NETWORKS as NETWORKS
-    from .readers import read_image as read_image
-    from .samples import Sample as Sample
-    from .samples import split as split
-    from .segmentation import segment as segment
-    from .series import segment_series as segment_series
-    from .training import train as train
-    from .writers import write_labels as write_labels
+    from napari_unet import events as events
+    from napari_unet.config import PRESETS as PRESETS
+    from napari_unet.config import AugmentConfig as AugmentConfig
+    from napari_unet.config import ModelConfig as ModelConfig
+    from napari_unet.config import PredictConfig as PredictConfig
+    from napari_unet.config import TrainConfig as TrainConfig
+    from napari_unet.data.samples import Sample as Sample
+    from napari_unet.data.samples import split as split
+    from napari_unet.events import Control as Control
+    from napari_unet.events import drain as drain
+    from napari_unet.files.datasets import find_pairs as find_pairs
+    from napari_unet.files.datasets import load_samples as load_samples
+    from napari_unet.files.readers import read_image as read_image
+    from napari_unet.files.writers import write_labels as write_labels
+    from napari_unet.formulations import FORMULATIONS as FORMULATIONS
+    from napari_unet.formulations.losses import LOSSES as LOSSES
+    from napari_unet.models.model import Model as Model
+    from napari_unet.networks import NETWORKS as NETWORKS
+    from napari_unet.reports.evaluation import evaluate as evaluate
+    from napari_unet.segmentation.cache import KeptMaps as KeptMaps
+    from napari_unet.segmentation.segment import segment as segment
+    from napari_unet.segmentation.series import segment_series as segment_series
+    from napari_unet.segmentation.uncertainty import least_sure as least_sure
+    from napari_unet.training.loop import train as train
 
     __version__: str
 
@@ -52,21 +52,21 @@ _MODULES = {
         "PredictConfig",
         "TrainConfig",
     ),
-    "datasets": ("find_pairs", "load_samples"),
-    "doubt": ("least_sure",),
-    "evaluation": ("evaluate",),
+    "files.datasets": ("find_pairs", "load_samples"),
+    "segmentation.uncertainty": ("least_sure",),
+    "reports.evaluation": ("evaluate",),
     "events": ("Control", "drain", "events"),
     "formulations": ("FORMULATIONS",),
-    "kept": ("KeptMaps",),
-    "losses": ("LOSSES",),
-    "model": ("Model",),
+    "segmentation.cache": ("KeptMaps",),
+    "formulations.losses": ("LOSSES",),
+    "models.model": ("Model",),
     "networks": ("NETWORKS",),
-    "readers": ("read_image",),
-    "samples": ("Sample", "split"),
-    "segmentation": ("segment",),
-    "series": ("segment_series",),
-    "training": ("train",),
-    "writers": ("write_labels",),
+    "files.readers": ("read_image",),
+    "data.samples": ("Sample", "split"),
+    "segmentation.segment": ("segment",),
+    "segmentation.series": ("segment_series",),
+    "training.loop": ("train",),
+    "files.writers": ("write_labels",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

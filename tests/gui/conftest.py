@@ -28,7 +28,7 @@ def _modules_are_no_garbage():
     """
     import torch
 
-    import napari_unet.training  # noqa: F401
+    import napari_unet.training.loop  # noqa: F401
 
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports the rest of torch
     gc.collect()
@@ -39,13 +39,15 @@ def _modules_are_no_garbage():
 def _no_built_in_model(request, monkeypatch, tmp_path):
     """Hide the model of the package from tests that do not ask for it: it is large."""
     if "built_in_model" not in request.fixturenames:
-        monkeypatch.setattr("napari_unet.gui.models.BUILT_IN", tmp_path / "none")
+        monkeypatch.setattr(
+            "napari_unet.gui.pickers.model_picker.BUILT_IN", tmp_path / "none"
+        )
 
 
 @pytest.fixture
 def built_in_model():
     """Ask for the model of the package; its path."""
-    from napari_unet.model_file import BUILT_IN
+    from napari_unet.models.store import BUILT_IN
 
     return str(BUILT_IN / "nuclei")
 
@@ -65,7 +67,7 @@ def trained(tmp_path_factory):
 
     from napari_unet.config import ModelConfig, TrainConfig
     from napari_unet.events import drain
-    from napari_unet.training import train
+    from napari_unet.training.loop import train
 
     folder = tmp_path_factory.mktemp("models") / "discs"
     samples = [blobs(seed, (128, 128), 30) for seed in range(4)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.gui import open as opening
+from napari_unet.gui.open import open as opening
 
 
 class TrainDock(QWidget):

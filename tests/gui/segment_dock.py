@@ -12,13 +12,13 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
-import napari_unet.series
+import napari_unet.segmentation.series
+from napari_unet.data.samples import Stats
 from napari_unet.events import Block, TileDone
-from napari_unet.gui import models as models_module
+from napari_unet.gui.pickers import model_picker as models_module
 from napari_unet.gui.preferences import Preferences
-from napari_unet.gui.segment_widget import SegmentWidget
-from napari_unet.samples import Stats
-from napari_unet.series import Series
+from napari_unet.gui.segment.dock import SegmentWidget
+from napari_unet.segmentation.series import Series
 
 
 def picture(seed=9):
@@ -136,7 +136,7 @@ class Slow:
 def slow(monkeypatch):
     """The core, as slow as a test wants it to be."""
     made = Slow()
-    monkeypatch.setattr(napari_unet.series, "segment_series", made)
+    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", made)
     return made
 
 

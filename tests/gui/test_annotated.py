@@ -10,10 +10,10 @@ from conftest import blobs
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import EpochEnd, Note, drain
-from napari_unet.gui.annotated import Annotated, Folder, load, train_on
-from napari_unet.model import Model
-from napari_unet.readers import ImageFile
-from napari_unet.sample_data import folder
+from napari_unet.files.readers import ImageFile
+from napari_unet.files.sample_data import folder
+from napari_unet.models.model import Model
+from napari_unet.training.annotated import Annotated, Folder, load, train_on
 
 QUICK = TrainConfig(steps=2, batch=2, patch=32, warmup=1)
 SMALL = ModelConfig(depth=1, width=2)

@@ -7,10 +7,10 @@ import pytest
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication
 
-from napari_unet.augmented_figures import tiles
 from napari_unet.config import AugmentConfig
 from napari_unet.gui import worker
-from napari_unet.gui.augmented_look import TITLE
+from napari_unet.gui.train.crops_window import TITLE
+from napari_unet.reports.crops_figure import tiles
 
 from . import train_dock
 from .train_dock import SHORT, Dock, add_pair

@@ -8,7 +8,7 @@ import pytest
 from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.gui.docks import find_dock
-from napari_unet.gui.models import models
+from napari_unet.gui.pickers.model_picker import models
 
 from . import segment_dock, train_dock
 from .segment_dock import picture

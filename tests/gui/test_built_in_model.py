@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import blobs
 
-from napari_unet import sample_data
-from napari_unet.gui.segment_widget import SegmentWidget
-from napari_unet.gui.train_widget import TrainWidget
-from napari_unet.readers import read_image
+from napari_unet.files import sample_data
+from napari_unet.files.readers import read_image
+from napari_unet.gui.segment.dock import SegmentWidget
+from napari_unet.gui.train.dock import TrainWidget
 
 from . import segment_dock
 

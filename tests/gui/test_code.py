@@ -8,14 +8,10 @@ import tifffile
 from conftest import blobs
 
 from napari_unet.cli import main
-from napari_unet.config import (
-    AugmentConfig,
-    ModelConfig,
-    PredictConfig,
-    TrainConfig,
-)
+from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
 from napari_unet.events import drain
-from napari_unet.gui.code import (
+from napari_unet.files.readers import read_image, read_labels
+from napari_unet.gui.copy_as.python import (
     FolderPress,
     ItemPress,
     SegmentPress,
@@ -25,9 +21,8 @@ from napari_unet.gui.code import (
     train_command,
     train_python,
 )
-from napari_unet.model import Model
-from napari_unet.readers import read_image, read_labels
-from napari_unet.series import segment_series
+from napari_unet.models.model import Model
+from napari_unet.segmentation.series import segment_series
 
 SHORT = TrainConfig(
     steps=3, patch=48, batch=2, warmup=2, augment=AugmentConfig(flips=False, noise=0.1)
@@ -123,7 +118,7 @@ def test_only_what_differs_is_written(trained, data):
 
 
 def test_a_view_of_a_layer_is_segmented_alike(make_napari_viewer, trained):
-    from napari_unet.gui.layers import image_of
+    from napari_unet.gui.layers.images import image_of
 
     viewer = make_napari_viewer()
     film = np.stack([blobs(s, (72, 80), 12).image[0] for s in (1, 2)])
@@ -174,7 +169,7 @@ def test_a_command_says_which_layer_must_be_saved(trained):
 
 
 def test_pairs_of_files_are_trained_on_alike(data, tmp_path, monkeypatch):
-    from napari_unet.gui.annotated import Annotated, train_on
+    from napari_unet.training.annotated import Annotated, train_on
 
     items = tuple(pair(data, i) for i in range(3))
     press = TrainPress(items, tmp_path / "a", SHORT, SMALL, device="cpu")
@@ -203,8 +198,8 @@ def test_a_folder_is_trained_on_alike(data, tmp_path, monkeypatch):
 
 
 def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
-    from napari_unet.gui.annotated import Annotated, train_on
-    from napari_unet.gui.layers import image_of, labels_of
+    from napari_unet.gui.layers.images import image_of, labels_of
+    from napari_unet.training.annotated import Annotated, train_on
 
     viewer = make_napari_viewer()
     pairs, items = [], []

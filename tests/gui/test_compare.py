@@ -11,15 +11,18 @@ from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
 
 from napari_unet import Model
-from napari_unet.comparison import compare
 from napari_unet.config import ModelConfig
-from napari_unet.errors import Kind
 from napari_unet.events import drain
-from napari_unet.gui import compare as compare_module
-from napari_unet.gui import compared, csv_button, matching, worker
-from napari_unet.gui.errors_table import ErrorsTable
-from napari_unet.gui.form import Fold
-from napari_unet.gui.models import models
+from napari_unet.gui import worker
+from napari_unet.gui.layers import pairing as matching
+from napari_unet.gui.parts import csv_button
+from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.results import compare as compare_module
+from napari_unet.gui.results import comparison as compared
+from napari_unet.gui.results.errors_table import ErrorsTable
+from napari_unet.scoring.error_table import compare
+from napari_unet.scoring.errors import Kind
 
 from . import segment_dock
 from .segment_dock import Dock, picture

@@ -5,8 +5,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget
 
-from napari_unet.gui.connections import Connections
 from napari_unet.gui.docks import find_dock, open_dock
+from napari_unet.gui.parts.connections import Connections
 
 PLUGIN = "napari-unet-live"
 

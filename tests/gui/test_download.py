@@ -10,9 +10,10 @@ import pytest
 from napari.components import ViewerModel
 from serving import archive_of, pairs, serving, zipped
 
-from napari_unet import downloads
-from napari_unet.gui import download, reading, worker
-from napari_unet.gui import open as opening
+from napari_unet.files import downloads
+from napari_unet.gui import worker
+from napari_unet.gui.open import download, reading
+from napari_unet.gui.open import open as opening
 
 from .opened import dock, wait, with_dock
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
-from napari_unet.gui import drops
+from napari_unet.gui.parts import drops
 
 BUTTON, KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
-from napari_unet.gui.form import ConfigForm, fold
-from napari_unet.options import parse, simple_type, text_of
+from napari_unet.config.base import parse, simple_type, text_of
+from napari_unet.gui.parts.form import ConfigForm, fold
 
 # Values that are not the default, for every option of every config.
 VALUES = {

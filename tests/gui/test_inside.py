@@ -10,16 +10,18 @@ from conftest import shaken
 from napari.layers import Image, Vectors
 
 from napari_unet.config import ModelConfig
-from napari_unet.gui import inside, inside_part, worker
-from napari_unet.gui.form import Fold
-from napari_unet.gui.inside_drawing import Drawing
-from napari_unet.gui.inside_graph import graph_of
-from napari_unet.gui.models import models
-from napari_unet.inside import look_inside, places
-from napari_unet.model import Model
+from napari_unet.data.samples import intensity_stats
+from napari_unet.gui import worker
+from napari_unet.gui.inside import fold as inside
+from napari_unet.gui.inside import part as inside_part
+from napari_unet.gui.inside.drawing import Drawing
+from napari_unet.gui.inside.graph import graph_of
+from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
-from napari_unet.prediction import Picture
-from napari_unet.samples import intensity_stats
+from napari_unet.reports.inside import look_inside, places
+from napari_unet.segmentation.prediction import Picture
 
 from . import segment_dock
 from .segment_dock import Dock
@@ -254,7 +256,7 @@ def test_layers_are_replaced_not_multiplied(dock):
 
 
 def test_the_view_stays_and_a_large_one_is_cut(dock, monkeypatch):
-    monkeypatch.setattr("napari_unet.inside.MOST_PIXELS", 900)
+    monkeypatch.setattr("napari_unet.reports.inside.MOST_PIXELS", 900)
     dock.choose(made())
     layer = dock.viewer.add_image(values(*SHAPE), name="cells")
     camera = dock.viewer.scene.camera
@@ -477,7 +479,7 @@ def held(monkeypatch):
         gate.wait(20)
         return real(*arguments)
 
-    monkeypatch.setattr("napari_unet.gui.inside_work.frame_of", wait)
+    monkeypatch.setattr("napari_unet.gui.inside.work.frame_of", wait)
     yield gate
     gate.set()
 

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from napari.layers import Image, Labels
 
-from napari_unet.gui.layers import (
+from napari_unet.gui.layers.images import (
     KEY,
     as_layer,
     axes_of,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_unet import training
+from napari_unet.training import loop as training
 
 from .train_dock import (  # noqa: F401
     LONG,

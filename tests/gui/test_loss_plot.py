@@ -15,8 +15,8 @@ from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.curve import Curve, loss_ticks, time_ticks
-from napari_unet.gui.loss_plot import LossPlot, legible
+from napari_unet.gui.train.curve import Curve, loss_ticks, time_ticks
+from napari_unet.gui.train.loss_plot import LossPlot, legible
 
 
 def step(seconds, loss):
@@ -261,7 +261,8 @@ def test_it_is_narrow_enough_for_a_dock_and_has_its_help(plot):
 
 def test_the_module_does_not_load_pyqtgraph():
     code = (
-        "import sys, napari_unet.gui.loss_plot; print('pyqtgraph' in sys.modules, "
+        "import sys, napari_unet.gui.train.loss_plot; "
+        "print('pyqtgraph' in sys.modules, "
         "'torch' in sys.modules)"
     )
     found = subprocess.run(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import blobs
 
-from napari_unet.doubt import least_sure
 from napari_unet.events import drain
-from napari_unet.gui import next_button
-from napari_unet.gui.layers import visible_box
-from napari_unet.gui.next_place import fill_view
-from napari_unet.model import Model
+from napari_unet.gui.layers.images import visible_box
+from napari_unet.gui.train import next_button
+from napari_unet.gui.train.next_place import fill_view
+from napari_unet.models.model import Model
+from napari_unet.segmentation.uncertainty import least_sure
 
 from . import train_dock
 from .train_dock import add_pair

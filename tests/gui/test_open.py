@@ -13,12 +13,12 @@ from conftest import blobs
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
-from napari_unet import downloads
 from napari_unet.events import Progress
-from napari_unet.gui import open as opening
+from napari_unet.files import downloads
 from napari_unet.gui import worker
-from napari_unet.gui.layers import axes_of
-from napari_unet.gui.matching import usual_zero
+from napari_unet.gui.layers.images import axes_of
+from napari_unet.gui.layers.pairing import usual_zero
+from napari_unet.gui.open import open as opening
 
 from .opened import dock, wait, with_dock
 

@@ -5,12 +5,13 @@ import pytest
 from conftest import blobs
 from napari.layers import Image, Labels
 
-from napari_unet.gui import matching, worker
-from napari_unet.gui.layers import KEY
-from napari_unet.gui.matching import fits, labels_on, usual_zero
-from napari_unet.gui.numbers import Meaning
-from napari_unet.gui.pairs import PairsTable
-from napari_unet.sample_data import folder
+from napari_unet.data.meaning import Meaning
+from napari_unet.files.sample_data import folder
+from napari_unet.gui import worker
+from napari_unet.gui.layers import pairing as matching
+from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.pairing import fits, labels_on, usual_zero
+from napari_unet.gui.pairs.table import PairsTable
 
 from . import train_dock
 

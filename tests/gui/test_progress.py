@@ -8,8 +8,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton
 
 from napari_unet.events import Block, EpochEnd, Note, Progress, StepDone, TileDone
-from napari_unet.gui import progress as module
-from napari_unet.gui.progress import ProgressRow
+from napari_unet.gui.parts import progress as module
+from napari_unet.gui.parts.progress import ProgressRow
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import tifffile
 from PIL import Image as pillow
 
-from napari_unet.gui import open as opening
-from napari_unet.gui import reader
-from napari_unet.gui.layers import axes_of
-from napari_unet.readers import ImageFile
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui.layers.images import axes_of
+from napari_unet.gui.open import open as opening
+from napari_unet.gui.open import reader
 
 PLUGIN = "napari-unet-live"
 RNG = np.random.default_rng(0)

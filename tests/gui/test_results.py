@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from napari_unet.config import PredictConfig
+from napari_unet.data.samples import Stats
 from napari_unet.events import Block
-from napari_unet.gui import objects_table
-from napari_unet.gui.layers import KEY
-from napari_unet.gui.measures import Outcome
-from napari_unet.gui.press import SegmentPress
-from napari_unet.gui.results import ResultLayer
-from napari_unet.samples import Stats
-from napari_unet.series import Series
+from napari_unet.gui.copy_as.press import SegmentPress
+from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.results import objects_table
+from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.segmentation.series import Series
 
 PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 

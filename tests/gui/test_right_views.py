@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from napari.layers import Vectors
 
+from napari_unet.data.meaning import clipped
 from napari_unet.events import drain
-from napari_unet.gui.annotated import Annotated, load
-from napari_unet.gui.layers import visible_box
-from napari_unet.gui.numbers import clipped
-from napari_unet.gui.right_views import _edges, add_right_box, right_boxes
-from napari_unet.readers import ImageFile
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui.layers.images import visible_box
+from napari_unet.gui.layers.right_views import _edges, add_right_box, right_boxes
+from napari_unet.training.annotated import Annotated, load
 
 from . import segment_dock, train_dock
 from .test_live_labels import taken  # noqa: F401
@@ -93,7 +93,7 @@ def test_marks_lie_on_the_image_and_can_be_taken_back(make_napari_viewer):
 
 def test_segment_look_train(make_napari_viewer, qtbot, trained, notices):
     from napari_unet.gui.docks import find_dock
-    from napari_unet.gui.models import models
+    from napari_unet.gui.pickers.model_picker import models
 
     models().choose(trained)
     dock = segment_dock.Dock(make_napari_viewer(), qtbot)

@@ -14,12 +14,14 @@ from qtpy.QtWidgets import QApplication
 from napari_unet import Model
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Block, drain
-from napari_unet.gui import csv_button, matching, segment_widget
 from napari_unet.gui.docks import find_dock
-from napari_unet.gui.layers import KEY
-from napari_unet.gui.models import models
-from napari_unet.gui.segment_runs import Runs
-from napari_unet.segmentation import segment
+from napari_unet.gui.layers import pairing as matching
+from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.parts import csv_button
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.segment import dock as segment_widget
+from napari_unet.gui.segment.runs import Runs
+from napari_unet.segmentation.segment import segment
 
 from . import segment_dock
 from .segment_dock import Dock, picture

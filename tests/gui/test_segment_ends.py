@@ -9,9 +9,10 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
-from napari_unet.gui import segment_copy, worker
-from napari_unet.gui.clipboard import Clipboard
-from napari_unet.gui.press import SegmentPress
+from napari_unet.gui import worker
+from napari_unet.gui.copy_as import segment as segment_copy
+from napari_unet.gui.copy_as.press import SegmentPress
+from napari_unet.gui.parts.clipboard import Clipboard
 
 from . import segment_dock
 from .segment_dock import begin, picture

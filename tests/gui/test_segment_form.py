@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_unet.gui.form import Fold
-from napari_unet.gui.layers import set_axes
-from napari_unet.gui.models import models
-from napari_unet.gui.objects_table import TableModel
+from napari_unet.gui.layers.images import set_axes
+from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.results.objects_table import TableModel
 
 from . import segment_dock
 from .segment_dock import Dock, picture

@@ -8,12 +8,13 @@ import time
 import numpy as np
 import tifffile
 
-import napari_unet.series
+import napari_unet.segmentation.series
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
-from napari_unet.gui import segment_widget, worker
-from napari_unet.gui.layers import KEY
-from napari_unet.gui.models import models
+from napari_unet.gui import worker
+from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.segment import dock as segment_widget
 
 from . import segment_dock
 from .segment_dock import Dock, begin, picture, usable
@@ -166,7 +167,7 @@ def test_a_threshold_that_changes_meanwhile_is_decoded_at_the_end(
         slow.blocks = 0
         return slow(model, image, config, **options)
 
-    monkeypatch.setattr(napari_unet.series, "segment_series", core)
+    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", core)
     begin(dock, slow)
     for threshold in (0.7, 0.9):
         dock.form.options_form.set_value(PredictConfig(threshold=threshold))

@@ -25,9 +25,9 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui import worker
 from napari_unet.gui.docks import open_dock
-from napari_unet.gui.form import Fold
-from napari_unet.gui.layers import KEY
-from napari_unet.gui.models import models
+from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.pickers.model_picker import models
 
 from . import train_dock
 

@@ -18,14 +18,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet import Model
+from napari_unet.boxes import middle
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.meaning import Meaning
 from napari_unet.events import Preview, StepDone, View
-from napari_unet.gui import train_preview, worker
-from napari_unet.gui.models import models
-from napari_unet.gui.numbers import Meaning
-from napari_unet.gui.train_widget import TrainWidget
-from napari_unet.sample_data import folder
-from napari_unet.tiling import middle
+from napari_unet.files.sample_data import folder
+from napari_unet.gui import worker
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.train import preview as train_preview
+from napari_unet.gui.train.dock import TrainWidget
 
 from . import train_dock
 from .train_dock import LONG, SHORT, Dock, add_pair

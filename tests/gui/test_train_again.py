@@ -6,10 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from napari_unet import Model, baselines
+from napari_unet import Model
 from napari_unet.config import TrainConfig
 from napari_unet.events import Progress
-from napari_unet.gui.models import models
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.training import classifiers as baselines
 
 from .train_dock import (  # noqa: F401
     LONG,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import blobs
 
-import napari_unet.training
+import napari_unet.training.loop
 from napari_unet import Model
 from napari_unet.gui import worker
-from napari_unet.gui.models import models
+from napari_unet.gui.pickers.model_picker import models
 
 from . import train_dock
 from .train_dock import LONG, SHORT, Dock, add_pair
@@ -51,7 +51,7 @@ def test_an_error_in_the_job(dock, notices, monkeypatch):
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr(napari_unet.training, "prepare", broken)
+        patch.setattr(napari_unet.training.loop, "prepare", broken)
         dock.train()
     assert dock.text.endswith("RuntimeError: the device is on fire")
     assert_usable(dock, notices, "RuntimeError", "on fire")
@@ -146,13 +146,13 @@ def test_stop_before_the_first_step_leaves_nothing(
     dock, notices, own_models, monkeypatch
 ):
     gate = threading.Event()
-    step = napari_unet.training._step
+    step = napari_unet.training.loop._step
 
     def late(run):
         gate.wait(60)
         return (yield from step(run))
 
-    monkeypatch.setattr(napari_unet.training, "_step", late)
+    monkeypatch.setattr(napari_unet.training.loop, "_step", late)
     dock.set(LONG)
     dock.press()
     # It holds an untrained model by then.

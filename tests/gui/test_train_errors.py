@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import napari_unet.training
-from napari_unet.gui import train_form, worker
+import napari_unet.training.loop
+from napari_unet.gui import worker
 from napari_unet.gui.preferences import Preferences
+from napari_unet.gui.train import form as train_form
 
 from . import train_dock
 from .train_dock import LONG, Dock, add_pair
@@ -53,7 +54,7 @@ def test_an_error_before_the_first_epoch_leaves_nothing(
 
     dock.form.name.edit.setText("mine")
     with monkeypatch.context() as patch:
-        patch.setattr(napari_unet.training, "_end_epoch", broken)
+        patch.setattr(napari_unet.training.loop, "_end_epoch", broken)
         dock.train()
     assert len(notices) == 1 and not list(own_models.iterdir())
     dock.train()
@@ -64,7 +65,7 @@ def test_an_error_after_an_epoch_keeps_the_best(dock, notices, own_models, monke
     def broken(run):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(napari_unet.training, "_finish", broken)
+    monkeypatch.setattr(napari_unet.training.loop, "_finish", broken)
     dock.train()
     assert len(notices) == 1
     assert list(own_models.glob("*/model.safetensors"))

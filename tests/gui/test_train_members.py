@@ -5,7 +5,7 @@ import pytest
 
 from napari_unet import Model, PredictConfig, drain, segment
 from napari_unet.networks import NETWORKS
-from napari_unet.pixel_features import BASELINES
+from napari_unet.networks.pixel_classifiers import BASELINES
 
 from .train_dock import (  # noqa: F401
     SHORT,

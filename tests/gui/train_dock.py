@@ -9,10 +9,11 @@ from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.gui import model_name, train_form
-from napari_unet.gui import models as models_module
+from napari_unet.gui.pickers import model_name
+from napari_unet.gui.pickers import model_picker as models_module
 from napari_unet.gui.preferences import Preferences
-from napari_unet.gui.train_widget import TrainWidget
+from napari_unet.gui.train import form as train_form
+from napari_unet.gui.train.dock import TrainWidget
 
 SHORT = TrainConfig(steps=2, batch=2, patch=32, warmup=1)
 # Far beyond what a test waits for: it ends by Stop.

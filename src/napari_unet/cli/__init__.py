@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from .comparing import compare
-from .demo import demo, open_files
-from .looking import look
-from .options import options
-from .reports import doctor, evaluate, info, share
-from .segmenting import segment
-from .training import train
+from napari_unet.cli.arguments import options
+from napari_unet.cli.comparing import compare
+from napari_unet.cli.demo import demo, open_files
+from napari_unet.cli.looking import look
+from napari_unet.cli.reports import doctor, evaluate, info, share
+from napari_unet.cli.segmenting import segment
+from napari_unet.cli.training import train
 
 INTERRUPTED = 130
 CUT_OFF = 141

@@ -15,7 +15,7 @@ from napari_unet.events import (
     StepDone,
     TileDone,
 )
-from napari_unet.words import all_figures, clock, counted, headline, time_left
+from napari_unet.text import all_figures, clock, counted, headline, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

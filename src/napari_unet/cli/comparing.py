@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from napari_unet.cli.arguments import Device, Selection
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable, find, load
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.datasets import Dataset, find_pairs
 from napari_unet.events import Event, Progress, drain
-
-from .bars import Show
-from .data import check_writable, find, load
-from .options import Device, Selection
+from napari_unet.files.datasets import Dataset, find_pairs
 
 if TYPE_CHECKING:
-    from napari_unet.samples import Sample
+    from napari_unet.data.samples import Sample
 
 JUDGES = ("val", "test")  # splits, the first that is there
 STAGES = {"training": "training", "figures": "segmenting and judging"}
@@ -31,7 +30,7 @@ class Shows(Show):
 
     def __call__(self, event: Event) -> None:
         """Show one event; a stage that begins is a line."""
-        from napari_unet.contest import Turn
+        from napari_unet.reports.contest import Turn
 
         if isinstance(event, Turn):
             self._step, self._outer, self._figure = None, Progress("", 0), ""
@@ -77,9 +76,9 @@ def compare(
         Images that no training sees: a split of index.csv, or a folder. Left out: val,
         else test, else a fifth of the images.
     """
-    from napari_unet.contest import compare as comparing
-    from napari_unet.contest.table import markdown
     from napari_unet.networks import NETWORKS
+    from napari_unet.reports.contest import compare as comparing
+    from napari_unet.reports.contest.table import markdown
 
     names = tuple(NETWORKS) if networks is None else networks
     check_writable(output)

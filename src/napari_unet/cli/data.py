@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_unet.datasets import Dataset, find_pairs, load_samples
+from napari_unet.cli.arguments import Selection
+from napari_unet.cli.bars import Show
+from napari_unet.data.samples import Sample
 from napari_unet.events import drain
-from napari_unet.samples import Sample
-from napari_unet.words import counted
-
-from .bars import Show
-from .options import Selection
+from napari_unet.files.datasets import Dataset, find_pairs, load_samples
+from napari_unet.text import counted
 
 PAIRS_SHOWN = 3
 

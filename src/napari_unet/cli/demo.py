@@ -9,19 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from napari_unet.atomic import make_folder
+from napari_unet.cli.arguments import Device, Selection
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable, load
+from napari_unet.cli.reports import print_scores
+from napari_unet.cli.training import print_result, run
 from napari_unet.config import ModelConfig, TrainConfig, checked
-from napari_unet.datasets import find_pairs
 from napari_unet.events import drain
-from napari_unet.files import make_folder
-from napari_unet.sample_data import folder
-from napari_unet.words import counted
-from napari_unet.writers import write_json, write_labels
-
-from .bars import Show
-from .data import check_writable, load
-from .options import Device, Selection
-from .reports import print_scores
-from .training import print_result, run
+from napari_unet.files.datasets import find_pairs
+from napari_unet.files.sample_data import folder
+from napari_unet.files.writers import write_json, write_labels
+from napari_unet.text import counted
 
 MARK = "demo.json"
 
@@ -47,8 +46,8 @@ def demo(
     show
         Open napari on the result at the end, where it is installed and has a display.
     """
-    from napari_unet.evaluation import evaluate
-    from napari_unet.figures import overlay, save
+    from napari_unet.reports.evaluation import evaluate
+    from napari_unet.reports.figures import overlay, save
 
     # A minute is short: small steps, many of them, and an average that keeps up.
     config = checked(
@@ -79,7 +78,7 @@ def demo(
     write_json(output / MARK, scores)
     print(f"labels and overlays are in {output}, the loss curve in {output / 'model'}")
     if show and _has_display():
-        from napari_unet.gui.show import show as open_napari
+        from napari_unet.gui.open.demo import show as open_napari
 
         open_napari(unseen, report.labels, output / "model")
 

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.atomic import make_folder
+from napari_unet.cli.arguments import Device, Selection
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable, find, keep_pairs, load
+from napari_unet.cli.reports import load_model
 from napari_unet.config import PredictConfig
-from napari_unet.datasets import Dataset
+from napari_unet.data.samples import Sample
 from napari_unet.events import Progress, drain
-from napari_unet.files import make_folder
-from napari_unet.samples import Sample
-
-from .bars import Show
-from .data import check_writable, find, keep_pairs, load
-from .options import Device, Selection
-from .reports import load_model
+from napari_unet.files.datasets import Dataset
 
 if TYPE_CHECKING:
-    from napari_unet.model import Model
+    from napari_unet.models.model import Model
 
 LOOK_AT = 3  # images of each kind
 
@@ -55,9 +54,9 @@ def look(
         Draw features instead: a row a level of the network, the contracting path on the
         left, the expanding path on the right, and what each skip is worth.
     """
-    from napari_unet.figures import look as drawing
-    from napari_unet.pixel_features import BASELINES
-    from napari_unet.segmentation import segment_sample
+    from napari_unet.networks.pixel_classifiers import BASELINES
+    from napari_unet.reports.figures import look as drawing
+    from napari_unet.segmentation.segment import segment_sample
 
     check_writable(output.absolute().parent)
     loaded = load_model(model, device)
@@ -88,9 +87,9 @@ def look(
 def _draw_inside(
     model: Model, sample: Sample, config: PredictConfig, output: Path, show: Show
 ) -> None:
-    from napari_unet.inside import as_seen
-    from napari_unet.inside_figures import draw
-    from napari_unet.prediction import Picture
+    from napari_unet.reports.inside import as_seen
+    from napari_unet.reports.inside_figure import draw
+    from napari_unet.segmentation.prediction import Picture
 
     image, spacing = sample.image, sample.spacing
     if sample.ndim > model.config.ndim:  # its middle plane

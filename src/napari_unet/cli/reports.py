@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.card import describe
+from napari_unet.atomic import make_folder
+from napari_unet.cli.arguments import Device, Selection
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable, find, load
 from napari_unet.config import PredictConfig
+from napari_unet.data.samples import Sample, data_hash
 from napari_unet.events import Note, drain
-from napari_unet.files import make_folder
-from napari_unet.methods import training_text
-from napari_unet.model_file import SUFFIX
-from napari_unet.samples import Sample, data_hash
-from napari_unet.words import class_name, clock, counted
-from napari_unet.writers import write_json
-
-from .bars import Show
-from .data import check_writable, find, load
-from .options import Device, Selection
+from napari_unet.files.writers import write_json
+from napari_unet.models.card import describe
+from napari_unet.models.store import SUFFIX
+from napari_unet.reports.methods import training_text
+from napari_unet.text import class_name, clock, counted
 
 if TYPE_CHECKING:
-    from napari_unet.evaluation import Report
-    from napari_unet.model import Model
+    from napari_unet.models.model import Model
+    from napari_unet.reports.evaluation import Report
 
 NO_OBJECTS = (
     "tells no objects apart, which the pictures of --output show; leave it out: --json "
@@ -60,7 +59,7 @@ def evaluate(
         Write pictures into this folder: AP over IoU, and the best, median and worst
         images with their errors; and the figures, unless --json says where.
     """
-    from napari_unet.evaluation import evaluate as evaluating
+    from napari_unet.reports.evaluation import evaluate as evaluating
 
     if (model is None) == (predictions is None):
         raise ValueError("give either --model or --predictions")
@@ -97,7 +96,7 @@ def evaluate(
 
 
 def _draw(samples: Sequence[Sample], report: Report, folder: Path) -> None:
-    from napari_unet.gallery import ap_over_iou, gallery
+    from napari_unet.reports.gallery import ap_over_iou, gallery
 
     lines, pictures = folder / "ap_over_iou.png", folder / "gallery.png"
     ap_over_iou(report.to_dict(), lines)
@@ -210,8 +209,8 @@ def doctor(
     formulation
         What is to be learnt: instances or semantic.
     """
-    from napari_unet.doctor import check
-    from napari_unet.machine import describe_machine
+    from napari_unet.data.doctor import check
+    from napari_unet.reports.machine import describe_machine
 
     if not data:
         print("\n".join(describe_machine()))
@@ -236,7 +235,7 @@ def doctor(
 
 def load_model(path: str, device: str) -> Model:
     """Load a model; torch comes with it."""
-    from napari_unet.model import Model
+    from napari_unet.models.model import Model
 
     return Model.load(path, device)
 

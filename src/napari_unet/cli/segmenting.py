@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_unet import outputs
+from napari_unet.atomic import make_folder
+from napari_unet.cli.arguments import Channel, Device
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress, drain
-from napari_unet.files import make_folder
-from napari_unet.words import class_name, clock, counted, width
-
-from .bars import Show
-from .data import check_writable
-from .options import Channel, Device
+from napari_unet.segmentation import outputs
+from napari_unet.text import class_name, clock, counted, width
 
 
 def segment(
@@ -38,7 +37,7 @@ def segment(
     output
         Folder of the results; older ones of the same name are replaced.
     """
-    from napari_unet.model import Model
+    from napari_unet.models.model import Model
 
     paths, notes = outputs.find_images(image)
     for note in notes:

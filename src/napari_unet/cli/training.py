@@ -11,18 +11,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from napari_unet.card import best_after, quality
+from napari_unet.atomic import make_folder
+from napari_unet.cli.arguments import Device, Selection
+from napari_unet.cli.bars import Show
+from napari_unet.cli.data import check_writable, find, load
 from napari_unet.config import PRESETS, ModelConfig, TrainConfig, checked
 from napari_unet.events import Control, drain
-from napari_unet.files import make_folder
-
-from .bars import Show
-from .data import check_writable, find, load
-from .options import Device, Selection
+from napari_unet.models.card import best_after, quality
 
 if TYPE_CHECKING:
-    from napari_unet.model import Model
-    from napari_unet.samples import Sample
+    from napari_unet.data.samples import Sample
+    from napari_unet.models.model import Model
 
 BUDGETS = {"minutes", "steps", "epochs"}
 STOPPING = "stopping: validating and saving, press again to kill"
@@ -94,8 +93,8 @@ def _look(
     show: Show,
 ) -> None:
     """Draw what the network would be shown."""
-    from napari_unet.augmented import COUNT, source
-    from napari_unet.augmented_figures import described, save_picture
+    from napari_unet.reports.crops import COUNT, source
+    from napari_unet.reports.crops_figure import described, save_picture
 
     if resume:
         raise ValueError(
@@ -120,9 +119,9 @@ def run(
     show: Show,
 ) -> Model:
     """Train with Ctrl-C as stop; draws the loss curve into the model folder."""
-    from napari_unet.checkpoint import read_history
-    from napari_unet.figures import loss_curve
-    from napari_unet.training import train as training
+    from napari_unet.reports.figures import loss_curve
+    from napari_unet.training.checkpoint import read_history
+    from napari_unet.training.loop import train as training
 
     control = Control()
     with _stop_on_interrupt(control):
@@ -195,13 +194,13 @@ def _describe(
     """Print device, number format and network, and which options do not count."""
     import torch
 
-    from napari_unet.checkpoint import has_state
     from napari_unet.device import pick_device, pick_dtype
     from napari_unet.formulations import formulation_of
-    from napari_unet.model import Model
+    from napari_unet.models.model import Model
     from napari_unet.networks import build
-    from napari_unet.pixel_features import BASELINES
-    from napari_unet.recipe import fit
+    from napari_unet.networks.pixel_classifiers import BASELINES
+    from napari_unet.training.checkpoint import has_state
+    from napari_unet.training.recipe import fit
 
     where = pick_device(device)
     dtype = str(pick_dtype(where, config.precision, training=True))

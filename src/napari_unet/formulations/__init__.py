@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.formulations.base import Formulation, Map, Objects
+from napari_unet.formulations.instances import Instances
+from napari_unet.formulations.semantic import Semantic
 from napari_unet.networks import known
-
-from .base import Formulation, Map, Objects
-from .instances import Instances
-from .semantic import Semantic
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unet.losses import LOSSES
+from napari_unet.formulations.losses import LOSSES
 from napari_unet.networks import known
 
 if TYPE_CHECKING:

@@ -9,13 +9,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_unet.losses import LOSSES, dice, weighted_mean
+from napari_unet.formulations.base import (
+    Formulation,
+    Map,
+    Objects,
+    Thresholds,
+    class_weights,
+    mean_of,
+)
+from napari_unet.formulations.flood import padded_places, piecewise
+from napari_unet.formulations.losses import LOSSES, dice, weighted_mean
+from napari_unet.formulations.regrow import global_ids, open_frame, regrow
+from napari_unet.formulations.targets import (
+    OCTAVES,
+    inner_distance,
+    relative_size,
+    touching_border,
+)
 from napari_unet.networks import known
-
-from .base import Formulation, Map, Objects, Thresholds, class_weights, mean_of
-from .flood import padded_places, piecewise
-from .regrow import global_ids, open_frame, regrow
-from .targets import OCTAVES, inner_distance, relative_size, touching_border
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig

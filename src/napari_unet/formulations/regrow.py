@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .flood import OfPixels, Shape, flood
+from napari_unet.formulations.flood import OfPixels, Shape, flood
 
 
 def regrow(

@@ -8,10 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unet.losses import LOSSES
+from napari_unet.formulations.base import (
+    Formulation,
+    Map,
+    Objects,
+    Thresholds,
+    class_weights,
+    table,
+)
+from napari_unet.formulations.losses import LOSSES
 from napari_unet.networks import known
-
-from .base import Formulation, Map, Objects, Thresholds, class_weights, table
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig

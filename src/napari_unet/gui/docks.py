@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from .preferences import PLUGIN
+from napari_unet.gui.preferences import PLUGIN
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

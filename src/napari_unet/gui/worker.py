@@ -243,11 +243,10 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     import sklearn.ensemble  # noqa: F401 - so that the first press is quick
     import torch
 
-    from napari_unet import training  # noqa: F401
     from napari_unet.formulations import FORMULATIONS
-    from napari_unet.losses import LOSSES
+    from napari_unet.formulations.losses import LOSSES
     from napari_unet.networks import NETWORKS
-    from napari_unet.pixel_features import BASELINES
+    from napari_unet.networks.pixel_classifiers import BASELINES
 
     # The first optimiser of a process imports the other half of torch: seconds that
     # the first press of Start would wait for.

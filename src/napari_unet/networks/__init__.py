@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.pixel_features import BASELINES
-
-from .attention import AttentionUNet
-from .base import Network as Network
-from .dense import DenseUNet
-from .fcn import FCN
-from .nested import NestedUNet
-from .residual import ResidualUNet
-from .unet import UNet
+from napari_unet.networks.attention import AttentionUNet
+from napari_unet.networks.base import Network as Network
+from napari_unet.networks.dense import DenseUNet
+from napari_unet.networks.fcn import FCN
+from napari_unet.networks.nested import NestedUNet
+from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.residual import ResidualUNet
+from napari_unet.networks.unet import UNet
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .layers import CONVOLUTION, normalisation
-from .unet import UNet
+from napari_unet.networks.layers import CONVOLUTION, normalisation
+from napari_unet.networks.unet import UNet
 
 
 class AttentionUNet(UNet):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .layers import MAX_POOL, initialise
+from napari_unet.networks.layers import MAX_POOL, initialise
 
 Interval = tuple[int, int]
 Key = tuple[int, int]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .base import Key, Network, Node
-from .layers import CONVOLUTION, LINEAR, DoubleConvolution, Up
+from napari_unet.networks.base import Key, Network, Node
+from napari_unet.networks.layers import CONVOLUTION, LINEAR, DoubleConvolution, Up
 
 SUMMED = 2
 """Skips: with them, FCN-8s predicts at two poolings finer than its bottleneck."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import CONVOLUTION, DoubleConvolution, normalisation
-from .unet import UNet
+from napari_unet.networks.layers import CONVOLUTION, DoubleConvolution, normalisation
+from napari_unet.networks.unet import UNet
 
 
 class ResidualUNet(UNet):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .base import Key, Network, Node
-from .layers import CONVOLUTION, DoubleConvolution, Up
+from napari_unet.networks.base import Key, Network, Node
+from napari_unet.networks.layers import CONVOLUTION, DoubleConvolution, Up
 
 
 class UNet(Network):

@@ -1,0 +1,85 @@
+"""How an image is segmented: the options of :func:`napari_unet.segment`."""
+
+from __future__ import annotations
+
+import operator
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from napari_unet.config.base import Config, Precision
+
+
+class PredictConfig(Config):
+    """How an image is segmented."""
+
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Foreground threshold; None: the one that training found.",
+    )
+    score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Objects with a lower score are left out; None: as training found.",
+    )
+    smallest: int | None = Field(
+        None,
+        ge=0,
+        description="Objects of fewer px are left out; None: as training found.",
+    )
+    object_size: float | None = Field(
+        None,
+        gt=0,
+        description="Diameter of the objects in px; the image is resampled to the size "
+        "that the model knows. None: it has it, or is estimated by a model that knows "
+        "any size.",
+    )
+    link: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A stack on a 2D model: objects of neighbouring planes are joined "
+        "where they share this part of the smaller one; 0: not.",
+    )
+    intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
+        None,
+        description="Intensities that become 0 and 1, a channel; None: from the image.",
+    )
+    accurate: bool = Field(
+        False,
+        description="Average over mirrored images: better, 3 to 4 times slower "
+        "(3D: up to 8).",
+    )
+    level: int | None = Field(
+        None,
+        ge=1,
+        description="unet++: of which of its U-Nets the result is, from 1, the "
+        "shallowest and fastest; None: the deepest.",
+    )
+    tile: int | None = Field(
+        None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
+    )
+    memory: float | None = Field(
+        None,
+        gt=0,
+        description="Most memory for a tile, in GB; None: a quarter of what is free, "
+        "2 at most.",
+    )
+    block: int = Field(
+        2048, ge=64, le=16384, description="Edge of the blocks that are decoded, in px."
+    )
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.intensity is not None:
+            low, high = self.intensity
+            if len(low) != len(high) or not all(map(operator.lt, low, high)):
+                raise ValueError(
+                    f"intensity {self.intensity} must hold as many low as high values, "
+                    "each low one below its high one"
+                )
+        return self

@@ -1,0 +1,231 @@
+"""What is wrong with a data set before training, where, and the remedy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_unet.data.disconnected import numbered, scattered
+from napari_unet.data.samples import Sample
+from napari_unet.data.sizes import diameter
+
+# Median diameters of images may differ by this factor before a warning.
+SIZES = 4.0
+EMPTY = "the labels are empty"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (error) or worth a look (warning).
+
+    Parameters
+    ----------
+    severity : str
+    name : str
+        Of the sample, or of all.
+    problem, remedy : str
+    place : tuple of int, optional
+        A pixel, ([Z,] Y, X) of the sample, where it can be seen.
+    mend : str, optional
+        What would mend it without asking anybody. ``split``: an id of its own for each
+        separate part, :func:`napari_unet.data.disconnected.split_parts`.
+    """
+
+    severity: Literal["error", "warning"]
+    name: str
+    problem: str
+    remedy: str
+    place: tuple[int, ...] | None = None
+    mend: Literal["split"] | None = None
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        return f"{self.name}: {self.problem}; {self.remedy}"
+
+
+def check(
+    samples: Sequence[Sample],
+    *,
+    formulation: str,
+    require_contrast: bool = True,
+    any_size: bool = False,
+) -> list[Finding]:
+    """Look for what would spoil a training.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    formulation : str
+        ``instances`` wants one id an object; ``semantic`` does not.
+    require_contrast : bool
+        Whether a constant image is an error.
+    any_size : bool
+        Whether images are resampled until their objects are of one size, so that
+        sizes may differ.
+
+    Returns
+    -------
+    list of Finding
+        Errors first.
+    """
+    findings: list[Finding] = []
+    diameters: dict[str, float] = {}
+    empty = True
+    for sample in samples:
+        findings += _check_image(sample, require_contrast)
+        wrong = list(_check_values(sample))
+        findings += wrong
+        empty = empty and not wrong and not sample.labels.any()
+        if formulation == "instances" and not wrong and sample.labels.any():
+            found, diameter = _check_objects(sample)
+            findings += found
+            diameters[sample.name] = diameter
+    findings += _check_together(samples, {} if any_size else diameters)
+    if samples and empty:
+        name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
+        findings.append(Finding("error", name, EMPTY, "annotate some objects"))
+    return sorted(findings, key=lambda f: f.severity)
+
+
+def raise_errors(findings: Sequence[Finding]) -> None:
+    """Raise the errors among the findings, if any, as one ValueError."""
+    errors = [str(f) for f in findings if f.severity == "error"]
+    if len(errors) == 1:
+        raise ValueError(errors[0])
+    if errors:
+        raise ValueError(
+            "\n- ".join([f"the data have {len(errors)} problems", *errors])
+        )
+
+
+def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
+    image = sample.image
+    if image.dtype.kind == "f":
+        finite = np.isfinite(image)
+        bad = image.size - int(np.count_nonzero(finite))
+        if bad:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{bad} of {image.size} image values are NaN or infinite",
+                "replace them, for example with numpy.nan_to_num",
+                _first(~finite.all(axis=0)),
+            )
+            return
+    if require_contrast and image.min() == image.max():
+        yield Finding(
+            "error",
+            sample.name,
+            f"the image is {image.flat[0]} everywhere",
+            "leave it out, or choose a channel with contrast",
+        )
+
+
+def _check_values(sample: Sample) -> Iterator[Finding]:
+    labels = sample.labels
+    if labels.dtype.kind == "f":
+        uneven = labels != np.round(labels)  # NaN differs, too
+        broken = int(np.count_nonzero(uneven))
+        problem = f"the labels are {labels.dtype}, "
+        if broken:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{problem}{broken} of {labels.size} values are not whole",
+                "use labels that were never interpolated, saved as integers",
+                _first(uneven),
+            )
+        else:
+            yield Finding(
+                "error",
+                sample.name,
+                f"{problem}though all are whole",
+                "save them as integers, labels.astype('uint16')",
+            )
+    elif labels.dtype.kind not in "uib":
+        yield Finding(
+            "error",
+            sample.name,
+            f"the labels are {labels.dtype}",
+            "give whole numbers, 0 is background",
+        )
+    elif labels.dtype.kind == "i" and labels.min() < 0:
+        yield Finding(
+            "error",
+            sample.name,
+            f"the labels run from {labels.min()} to {labels.max()}",
+            "use 0 for background and positive numbers for objects",
+            _first(labels < 0),
+        )
+
+
+def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
+    """Return the findings on the ids of one image and its median diameter in px."""
+    ids, dense = numbered(sample.labels)
+    areas = np.bincount(dense.ravel(), minlength=len(ids))[1:]
+    several: list[int] = []
+    parts, place = 0, None
+    for found in scattered(ids, dense):
+        if not several:
+            parts, place = len(found.numbers), found.place
+        several.append(found.id)
+    typical = float(np.median([diameter(float(a), sample.ndim) for a in areas]))
+    if not several:
+        return [], typical
+    shown = ", ".join(map(str, several[:5])) + ", ..." * (len(several) > 5)
+    if len(areas) == 1:
+        finding = Finding(
+            "error",
+            sample.name,
+            f"the labels are binary: {parts} separate objects are all {several[0]}",
+            "give each its own id (scipy.ndimage.label, or Connected Components "
+            "in ImageJ), or learn classes (the formulation semantic)",
+            place,
+            "split",
+        )
+    else:
+        finding = Finding(
+            "warning",
+            sample.name,
+            f"{len(several)} of {len(areas)} ids lie on separate parts ({shown})",
+            "give each object its own id unless the parts are one object",
+            place,
+            "split",
+        )
+    return [finding], typical
+
+
+def _first(wrong: np.ndarray) -> tuple[int, ...]:
+    """Return the first pixel that is True."""
+    return tuple(int(n) for n in np.unravel_index(wrong.argmax(), wrong.shape))
+
+
+def _check_together(
+    samples: Sequence[Sample], diameters: dict[str, float]
+) -> Iterator[Finding]:
+    kinds = Counter(s.ndim for s in samples)
+    if len(kinds) > 1:
+        count = f"{kinds[2]} 2D and {kinds[3]} 3D images"
+        rare = next(s for s in samples if s.ndim == min(kinds, key=lambda n: kinds[n]))
+        yield Finding(
+            "error",
+            rare.name,
+            f"is {rare.ndim}D, but the data hold {count}",
+            "train on images of one kind",
+        )
+    if diameters:
+        small = min(diameters, key=lambda n: diameters[n])
+        large = max(diameters, key=lambda n: diameters[n])
+        if diameters[large] > SIZES * diameters[small]:
+            yield Finding(
+                "warning",
+                large,
+                f"objects are {diameters[large]:.0f} px wide, but "
+                f"{diameters[small]:.0f} px in {small}",
+                "train with any_size, which resamples them to one size (in 2D), or one "
+                "model a size",
+            )

@@ -1,0 +1,107 @@
+"""ND2, LIF and CZI files through bioio, which the extra ``bioio`` installs."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unet.files.axes import Raw
+
+# bioio logs a broken file besides the error that we raise.
+logging.getLogger("bioio").addHandler(logging.NullHandler())
+
+PLUGINS = {".nd2": "bioio_nd2", ".lif": "bioio_lif", ".czi": "bioio_czi"}
+"""The module that reads each kind of file."""
+
+# bioio-czi is under the GPL-3, so it stands in an extra of its own.
+EXTRAS = {".nd2": "bioio", ".lif": "bioio", ".czi": "bioio,czi"}
+
+
+def check_installed(path: Path) -> None:
+    """Raise a ValueError with the line that installs what reads this kind of file."""
+    suffix = path.suffix.lower()
+    try:
+        _modules(suffix)
+    except ImportError as error:
+        extras = EXTRAS[suffix]
+        several = "extras" if "," in extras else "extra"
+        raise ValueError(
+            f"{path}: reading {suffix} needs the {several} {extras} ({error}); install "
+            f'from a checkout of napari-unet-live: pip install -e ".[{extras}]"'
+        ) from None
+
+
+def read_bioio(path: Path) -> Raw:
+    """Read the first scene of a file at full resolution.
+
+    Parameters
+    ----------
+    path : Path
+        Of a kind that :func:`check_installed` found no fault with.
+
+    Raises
+    ------
+    ValueError
+        If bioio cannot read it; errors of the decoders below pass through.
+    """
+    image = _open(path)
+    array, axes = np.asarray(image.data), str(image.dims.order)
+    sizes = dict(zip(axes, array.shape, strict=True))
+    if sizes.get("M", 1) > 1:
+        raise ValueError(f"its {sizes['M']} tiles are not stitched")
+    rgb = sizes.get("S", 0) in (3, 4) and sizes.get("C", 1) == 1
+    if rgb:
+        array = array.take(range(3), axis=axes.index("S"))  # without alpha
+    # Without a calibration some readers say None, some 0.
+    sizes_um = image.physical_pixel_sizes
+    spacing = {a: float(getattr(sizes_um, a) or 0) for a in "ZYX"}
+    names = tuple(str(name) for name in image.channel_names or ())
+    made_up = all(name.startswith("Channel:") for name in names)
+    return Raw(
+        array,
+        axes,
+        {axis: um for axis, um in spacing.items() if 0 < um < np.inf},
+        rgb,
+        () if made_up else names,
+        _notes([str(scene) for scene in image.scenes]),
+    )
+
+
+def frame_seconds(path: Path) -> float | None:
+    """Return the seconds between two time points; None where not known.
+
+    Raises
+    ------
+    ValueError
+        If bioio cannot read the file.
+    """
+    interval = _open(path).time_interval
+    return interval.total_seconds() or None if interval is not None else None
+
+
+def _open(path: Path) -> Any:
+    bioio, plugin = _modules(path.suffix.lower())
+    from bioio_base.exceptions import UnsupportedFileFormatError
+
+    try:
+        return bioio.BioImage(path, reader=plugin.Reader)
+    except UnsupportedFileFormatError as error:
+        # It names the path twice, and each reader that it tried.
+        raise ValueError(str(error).rpartition(f"{path}'. ")[2]) from error
+
+
+def _modules(suffix: str) -> tuple[Any, Any]:
+    return importlib.import_module("bioio"), importlib.import_module(PLUGINS[suffix])
+
+
+def _notes(scenes: list[str]) -> tuple[str, ...]:
+    if len(scenes) < 2:
+        return ()
+    return (
+        f"only the first of {len(scenes)} scenes, {scenes[0]}, was read, not "
+        f"{', '.join(scenes[1:6])}{', ...' if len(scenes) > 6 else ''}",
+    )

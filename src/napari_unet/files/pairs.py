@@ -1,0 +1,152 @@
+"""One pair of files -> samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.data.samples import Sample
+from napari_unet.files.layouts import Pair, image_files
+from napari_unet.files.readers import (
+    ImageFile,
+    LabelFile,
+    frames,
+    read_image,
+    read_labels,
+)
+
+
+@dataclass
+class Loaded:
+    """What became of one pair of files.
+
+    samples : one a frame, none where there are problems.
+    problems : what must be put right, a sentence each.
+    notes : what was assumed or left out, and how often.
+    """
+
+    samples: list[Sample] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def load_pair(pair: Pair, channel: str | int | None = None) -> Loaded:
+    """Read an image and its labels and bring them together.
+
+    Parameters
+    ----------
+    pair : Pair
+    channel : str or int, optional
+        Take only this channel, by name or number from 0.
+
+    Returns
+    -------
+    Loaded
+        All problems of the pair; none is raised.
+    """
+    loaded = Loaded()
+    image = labels = None
+    try:
+        image = replace(read_image(pair.image), name=pair.name)
+        if channel is not None:
+            image = image.select(channel)
+    except ValueError as error:
+        loaded.problems.append(str(error))
+    if pair.labels.is_dir():
+        labels = _merge_masks(pair.labels, image, loaded)
+    else:
+        try:
+            labels = read_labels(pair.labels)
+        except ValueError as error:
+            loaded.problems.append(str(error))
+    if image is None or labels is None or loaded.problems:
+        return loaded
+    loaded.notes.update({*image.notes, *labels.notes})
+    try:
+        loaded.samples += _samples(image, labels)
+    except ValueError as error:
+        loaded.problems.append(str(error))
+    return loaded
+
+
+def _samples(image: ImageFile, labels: LabelFile) -> list[Sample]:
+    cut = frames(image)
+    array, axes = labels.array, labels.axes
+    if len(axes) == 3 and ("T" in image.axes) != ("Z" in image.axes):
+        # Pages without a name were taken as Z; the image may know that they are T.
+        axes = axes.replace("Z", "T") if "T" in image.axes else axes.replace("T", "Z")
+    planes = array if "T" in axes else array[np.newaxis]
+    if len(planes) != len(cut):
+        raise ValueError(
+            f"{image.name}: the labels have {len(planes)} time points but the image "
+            f"has {len(cut)}; use labels drawn on this very image"
+        )
+    return [
+        Sample(
+            frame.image,
+            plane,
+            spacing=image.spacing,
+            rgb=image.rgb,
+            name=frame.name,
+            series=frame.series,
+            channels=image.channels,
+        )
+        for frame, plane in zip(cut, planes, strict=True)
+    ]
+
+
+def _mask(file: Path, alone: bool) -> np.ndarray:
+    """Read the mask of one object; refuse a label image that took its place."""
+    array = read_labels(file).array
+    count = np.count_nonzero(np.unique(array)) if alone else 1
+    if count > 1:
+        raise ValueError(
+            f"{file}: holds {count} labels, where the only mask of an image is one "
+            "object; give it the name of its image"
+        )
+    mask: np.ndarray = array > 0
+    return mask
+
+
+def _merge_masks(
+    folder: Path, image: ImageFile | None, loaded: Loaded
+) -> LabelFile | None:
+    """Merge the masks of a folder, one an object; the first one keeps an overlap."""
+    files, _ = image_files(folder)
+    merged: np.ndarray | None = None
+    if image is not None:
+        shape = [
+            n for n, a in zip(image.array.shape, image.axes, strict=True) if a != "C"
+        ]
+        merged = np.zeros(shape, np.int32)
+    number = 0
+    for file in files:
+        try:
+            mask = _mask(file, alone=len(files) == 1)
+        except ValueError as error:
+            loaded.problems.append(str(error))
+            continue
+        if merged is None:
+            merged = np.zeros(mask.shape, np.int32)
+        if mask.shape != merged.shape:
+            loaded.problems.append(
+                f"{file}: the mask has shape {mask.shape} but the image has "
+                f"{merged.shape}; use a mask drawn on this very image"
+            )
+            continue
+        free = mask & (merged == 0)
+        overlap = int(np.count_nonzero(mask) - np.count_nonzero(free))
+        if overlap:
+            loaded.notes["overlapping pixels were given to the first mask"] += overlap
+        if not free.any():
+            loaded.notes["masks without pixels of their own were left out"] += 1
+            continue
+        number += 1
+        merged[free] = number
+    if merged is None:
+        return None
+    axes = "YX" if merged.ndim == 2 else "ZYX"
+    return LabelFile(merged, axes, name=folder.name)

@@ -1,0 +1,108 @@
+"""Results on the disk: label images that keep their physical size, and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unet.atomic import atomic
+
+
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: np.ndarray,
+    spacing: tuple[float, ...] | None = None,
+    *,
+    axes: str | None = None,
+) -> None:
+    """Write labels as a compressed TIFF that appears whole or not at all.
+
+    Up to 65535 the labels are uint16 in an ImageJ file; above, or where the name ends
+    in ``.ome.tif``, the file is OME-TIFF (ImageJ knows no 32-bit integers).
+
+    Parameters
+    ----------
+    path : path-like
+        The file, in a folder that exists; an older one is replaced.
+    labels : ([T,] [Z,] Y, X) integer or bool array
+    spacing : tuple of float, optional
+        µm per pixel, one number a spatial axis.
+    axes : str, optional
+        One letter of ``TZYX`` an axis; None: ``YX``, ``ZYX`` or ``TZYX``.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not such an array, or the file cannot be written.
+    """
+    import tifffile
+
+    axes = axes or "TZYX"[4 - labels.ndim :]
+    labels = _stored(labels, axes, Path(path).name)
+    imagej = labels.dtype == np.uint16 and not _is_ome(path)
+    metadata: dict[str, Any] = {"axes": axes}
+    resolution = None
+    if spacing is not None:
+        size = dict(zip(axes.replace("T", ""), spacing, strict=True))
+        resolution = (1 / size["X"], 1 / size["Y"])
+        if imagej:
+            metadata |= {"unit": "um"} | ({"spacing": size["Z"]} if "Z" in size else {})
+        else:
+            for axis, value in size.items():
+                metadata[f"PhysicalSize{axis}"] = value
+                metadata[f"PhysicalSize{axis}Unit"] = "µm"
+            resolution = (1e4 / size["X"], 1e4 / size["Y"])
+    with atomic(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            labels,
+            imagej=imagej,
+            ome=not imagej,
+            photometric="minisblack",
+            compression="zlib",
+            resolution=resolution,
+            resolutionunit=None if imagej else "CENTIMETER",
+            metadata=metadata,
+        )
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write a dict as indented JSON that appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _is_ome(path: str | os.PathLike[str]) -> bool:
+    return Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
+
+
+def _stored(labels: np.ndarray, axes: str, name: str) -> np.ndarray:
+    """Check labels and return them as uint16 or uint32."""
+    if labels.ndim not in (2, 3, 4) or len(axes) != labels.ndim or labels.size == 0:
+        raise ValueError(
+            f"{name}: labels of shape {labels.shape} do not fit the axes {axes!r}; "
+            "give ([T,] [Z,] Y, X)"
+        )
+    if labels.dtype.kind not in "uib":
+        raise ValueError(
+            f"{name}: labels are {labels.dtype}; convert them to integers first"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > np.iinfo(np.uint32).max:
+        raise ValueError(
+            f"{name}: labels run from {low} to {high} but a file holds 0 to 2**32 - 1; "
+            "renumber them"
+        )
+    return labels.astype(np.uint16 if high <= np.iinfo(np.uint16).max else np.uint32)

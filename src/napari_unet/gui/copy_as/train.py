@@ -1,0 +1,128 @@
+"""What reproduces a training as code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.config import TrainConfig
+from napari_unet.events import Control, Event
+from napari_unet.files.readers import ImageFile, read_labels
+from napari_unet.gui.copy_as.command import train_command
+from napari_unet.gui.copy_as.press import ItemPress, TrainPress
+from napari_unet.gui.copy_as.python import train_python
+from napari_unet.gui.layers.images import image_of, labels_of
+from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.segment.work import same_file
+from napari_unet.gui.worker import Work
+from napari_unet.models.store import WEIGHTS, read_header, read_weights
+from napari_unet.reports.methods import training_text
+
+
+def train_methods(press: TrainPress) -> str:
+    """Return what a paper says of the model that a press made.
+
+    Raises
+    ------
+    ValueError
+        If there is none yet.
+    """
+    where = press.folder
+    if not (where / WEIGHTS).is_file():
+        raise ValueError(f"{where.name} is not trained yet, so there is nothing to say")
+    return training_text(where.name, read_header(read_weights(where), str(where)))
+
+
+WRITERS = {
+    "Python": train_python,
+    "command line": train_command,
+    "methods text": train_methods,
+}
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """What may be the same as in two files."""
+
+    image: ImageFile
+    path: Path | None
+    labels: np.ndarray
+    labels_path: Path | None
+
+
+def with_files(press: TrainPress, targets: Sequence[Target]) -> Work[TrainPress]:
+    """Return the work that finds out which files hold the layers of a press.
+
+    Parameters
+    ----------
+    press : TrainPress
+    targets : sequence of Target
+        The layers of the pairs in `press`, in their order.
+
+    Raises
+    ------
+    ValueError
+        If a layer holds other axes or another shape by now.
+    """
+    pairs = [
+        _Pair(
+            _whole(target),
+            _path(target.layer.source.path),
+            labels_of(target.labels, target.axes, target.image),
+            _path(target.labels.source.path),
+        )
+        for target in targets
+    ]
+
+    def work(control: Control) -> Generator[Event, None, TrainPress]:
+        items = list(press.items)
+        for index, pair in enumerate(pairs):  # they come before the folders
+            path = yield from same_file(pair.path, pair.image)(control)
+            labels_path = _same_labels(pair.labels_path, pair.labels)
+            item = items[index]
+            if isinstance(item, ItemPress):
+                items[index] = replace(item, path=path, labels_path=labels_path)
+        return replace(press, items=tuple(items))
+
+    return work
+
+
+def in_steps(config: TrainConfig, steps: int) -> TrainConfig:
+    """Return options that take as many steps as a run took, whatever the machine."""
+    if not steps or config.steps is not None or config.epochs is not None:
+        return config
+    return config.replace(minutes=None, steps=steps)
+
+
+def _whole(target: Target) -> ImageFile:
+    """Return the image of a pair with all its channels, as its file has it.
+
+    Raises
+    ------
+    ValueError
+        If the layer holds another image by now.
+    """
+    if target.layer.ndim != len(target.axes):
+        raise ValueError(
+            f"{target.layer.name} has other axes now than {' '.join(target.axes)}, "
+            "with which it was trained on; start again"
+        )
+    return image_of(target.layer, target.axes)
+
+
+def _path(source: str | None) -> Path | None:
+    return None if source is None else Path(source)
+
+
+def _same_labels(path: Path | None, labels: np.ndarray) -> Path | None:
+    """Return the path if reading it gives these labels."""
+    if path is None:
+        return None
+    try:
+        found = read_labels(path).array
+    except ValueError:
+        return None
+    return path if np.array_equal(found, labels) else None

@@ -1,0 +1,133 @@
+"""Which labels belong to which image, and what they are likely to mean; no Qt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from napari_unet.data.meaning import Zero
+from napari_unet.events import Control, Event, Progress
+from napari_unet.gui.layers.images import KEY, axes_of, choices_of, shape_of
+
+# Labels of more pixels are not counted: each edit would read all of them again.
+MOST_COUNTED = 64 * 2**20
+PIXELS_A_PART = 2**20
+
+
+def ours(layer: Any) -> dict[str, Any]:
+    """Return what the docks wrote into a layer's metadata; empty for other layers."""
+    found = layer.metadata.get(KEY)
+    return found if isinstance(found, dict) else {}
+
+
+def is_preview(layer: Any) -> bool:
+    """Return whether a layer shows what a network makes of an image: not to work on."""
+    return bool(ours(layer).get("preview"))
+
+
+def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
+    """Return whether labels have the shape of an image, without its channels.
+
+    Parameters
+    ----------
+    labels : Labels or Image layer
+    image : Image layer
+    axes : str, optional
+        Of the image; None: those that it has or could have.
+    """
+    known = axes or axes_of(image)
+    for order in (known,) if known else choices_of(image):
+        here = dict(zip(order, shape_of(image), strict=True))
+        here.pop("C", None)
+        long = [a for a, n in here.items() if n > 1 or a in "YX"]
+        for own in (order, "".join(here), "".join(long)):
+            if len(own) == labels.ndim:
+                sizes = dict(zip(own, shape_of(labels), strict=True))
+                if all(sizes.get(a, 1) == n for a, n in here.items()):
+                    return True
+                break
+    return False
+
+
+def labels_on(
+    image: Image, layers: Iterable[Any], used: Sequence[Any] = ()
+) -> Labels | None:
+    """Return the labels layer that is most likely drawn on an image.
+
+    Those of another shape and those named after another image are none. Layers that
+    are not `used` elsewhere come first, then those that are named after the image, then
+    the newest.
+    """
+    layers = list(layers)
+    images = [other for other in layers if isinstance(other, Image)]
+    found: list[tuple[bool, bool, int]] = []
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, Labels) or is_preview(layer):
+            continue
+        named = [i for i in images if _named_after(layer, i)]
+        owner = max(named, key=lambda i: len(i.name), default=None)
+        if fits(layer, image) and owner in (image, None):
+            found.append((layer not in used, owner == image, index))
+    return layers[max(found)[2]] if found else None
+
+
+def image_under(labels: Labels, layers: Iterable[Any]) -> Image | None:
+    """Return the image that labels are most likely drawn on."""
+    layers = list(layers)
+    images = [i for i in layers if isinstance(i, Image) and not is_preview(i)]
+    images = [i for i in images if fits(labels, i)]
+    named = [i for i in images if _named_after(labels, i)]
+    if named:
+        return max(named, key=lambda i: len(i.name))
+    return images[-1] if images else None
+
+
+def _named_after(labels: Labels, image: Image) -> bool:
+    """Return whether the image's name is a part of the labels': "a" of "a_labels"."""
+    edge = r"[^\W_]"  # no letter or digit may go on, or "image 1" were in "image 10"
+    pattern = f"(?<!{edge}){re.escape(image.name)}(?!{edge})"
+    return re.search(pattern, labels.name) is not None
+
+
+def usual_zero(layers: Sequence[Labels]) -> Zero | None:
+    """Return what 0 is likely to mean; None: only who painted the labels knows."""
+    zeros = {_zero(layer) for layer in layers}
+    if None in zeros:
+        return None
+    return "unknown" if "unknown" in zeros else "background"
+
+
+def _zero(layer: Labels) -> Zero | None:
+    if "model" in ours(layer):
+        return "unknown"  # what a model left out may still be an object
+    source = layer.source
+    if source.path or source.sample or source.reader_plugin or "file" in ours(layer):
+        return "background"
+    return None
+
+
+def values_of(
+    labels: Any, control: Control
+) -> Generator[Event, None, np.ndarray | None]:
+    """Find the values above 0 of an array of labels, part by part.
+
+    Returns
+    -------
+    array or None
+        None: there are too many pixels.
+    """
+    if np.prod(labels.shape, dtype=float) > MOST_COUNTED:
+        return None
+    values = np.zeros(0, np.int64)
+    rows = max(1, PIXELS_A_PART // max(1, int(np.prod(labels.shape[1:]))))
+    for start in range(0, labels.shape[0], rows):
+        if control.stopped:
+            break
+        part = np.asarray(labels[start : start + rows])
+        values = np.union1d(values, np.unique(part).astype(np.int64))
+        yield Progress("counting", start, labels.shape[0])
+    return values[values > 0]

@@ -1,0 +1,171 @@
+"""The job that opens a data set: finds its pairs and reads the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.data.samples import Sample
+from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.files.datasets import find_pairs
+from napari_unet.files.downloads import download, unpack
+from napari_unet.files.layouts import Pair
+from napari_unet.files.pairs import load_pair
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.open.reader import LayerData, frame_seconds, image_layers, placed
+
+# So many fit a layer list; the others stay files.
+MOST_PAIRS = 10
+
+Source = Callable[[Control], Generator[Event, None, Path | None]]
+"""Finds the folder of a data set; None if it was stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairRead:
+    """An image and its labels.
+
+    labels : int32 with the axes of the image without C.
+    files : of the image and of its labels.
+    seconds : between two time points, where known.
+    """
+
+    image: ImageFile
+    labels: np.ndarray
+    files: tuple[Path, Path]
+    seconds: float | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the image is one layer."""
+        return self.image.rgb or self.image.array.shape[self.image.axes.index("C")] == 1
+
+    def layers(self) -> list[LayerData]:
+        """Return both as layers, the labels exactly on the image."""
+        axes = self.image.axes.replace("C", "")
+        place = placed(axes, self.image.spacing, self.seconds)
+        about = [{"metadata": {KEY: {"file": str(file)}}} for file in self.files]
+        ((data, meta, kind),) = image_layers(self.image, self.seconds)
+        name = f"{self.image.name} labels"
+        return [
+            (data, meta | about[0], kind),
+            (self.labels, {"name": name, **place, **about[1]}, "labels"),
+        ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A data set that was opened.
+
+    folder : where it is.
+    count : pairs in it.
+    pairs : the first of them.
+    problems : what could not be opened, a sentence each.
+    """
+
+    folder: Path
+    count: int
+    pairs: tuple[PairRead, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether `pairs` are all there is."""
+        return len(self.pairs) == self.count and not self.problems
+
+
+def given(path: Path, control: Control) -> Generator[Event, None, Path | None]:
+    """Return the folder itself."""
+    yield Progress("looking for images", 0)
+    return path
+
+
+def unzipped(path: Path, control: Control) -> Generator[Event, None, Path | None]:
+    """Unpack a zip."""
+    return (yield from unpack(path, control=control))
+
+
+def downloaded(name: str, control: Control) -> Generator[Event, None, Path | None]:
+    """Download an archive."""
+    return (yield from download(name, control=control))
+
+
+def read_pairs(
+    source: Source, control: Control
+) -> Generator[Event, None, Found | None]:
+    """Find the pairs of a data set and read the first of them.
+
+    Yields
+    ------
+    Progress, Note
+
+    Raises
+    ------
+    ValueError
+        If nothing of it can be opened.
+    """
+    folder = yield from source(control)
+    if folder is None or control.stopped:
+        return None
+    found = find_pairs(folder).for_training()
+    problems = list(found.problems)
+    first = found.pairs[:MOST_PAIRS]
+    pairs = []
+    for done, pair in enumerate(first):
+        yield Progress("opening", done, len(first))
+        if control.stopped:
+            return None
+        try:
+            pairs += _read(pair, problems)
+        except ValueError as error:
+            problems.append(str(error))
+    if problems and not pairs:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ValueError(problems[0] + more)
+    for note in found.notes:
+        yield Note(note)
+    return Found(folder, len(found.pairs), tuple(pairs), tuple(problems))
+
+
+def _read(pair: Pair, problems: list[str]) -> list[PairRead]:
+    loaded = load_pair(pair)
+    problems += loaded.problems
+    if not loaded.samples:
+        return []
+    image, labels = _joined(loaded.samples)
+    seconds = frame_seconds(pair.image) if "T" in image.axes else None
+    files = (pair.image, pair.labels)
+    return [PairRead(image, _whole(labels, pair), files, seconds)]
+
+
+def _joined(samples: list[Sample]) -> tuple[ImageFile, np.ndarray]:
+    """Put the frames of one file together again."""
+    first = samples[0]
+    axes, image, labels = (
+        "CZYX" if first.ndim == 3 else "CYX",
+        first.image,
+        first.labels,
+    )
+    if len(samples) > 1:
+        axes = "T" + axes
+        image = np.stack([sample.image for sample in samples])
+        labels = np.stack([sample.labels for sample in samples])
+    name = first.series or first.name
+    file = ImageFile(image, axes, first.spacing, first.rgb, first.channels, name)
+    return file, labels
+
+
+def _whole(labels: np.ndarray, pair: Pair) -> np.ndarray:
+    """Return labels as int32: napari takes no floats, and small types run over."""
+    with np.errstate(invalid="ignore"):
+        whole = labels.astype(np.int32)
+    if not np.array_equal(whole, labels):
+        raise ValueError(
+            f"{pair.labels}: its values, {labels.min():g} to {labels.max():g}, are not "
+            "labels; save the objects as the integers 1, 2, 3 ..."
+        )
+    return whole

@@ -1,0 +1,177 @@
+"""What was noticed about the data of a training: a count, sentences, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.data.doctor import Finding
+from napari_unet.events import Note
+from napari_unet.gui.parts.dock_widgets import breakable
+from napari_unet.text import counted
+
+# More sentences would push Start out of sight.
+MOST_SHOWN = 5
+SHOW_HELP = "Bring the place into the middle of the view, and select the labels."
+MEND_HELP = (
+    "Give each separate part its own id, in all of the layer. Objects that touch stay "
+    "one, and small strays keep their id. Ctrl-Z takes it back."
+)
+TRAINING = "A training is running; stop it, or wait for its end."
+MENDING = "The labels are being mended."
+
+
+class Findings(QWidget):
+    """A count, and when it is pressed the sentences, with buttons where they help.
+
+    Notes
+    -----
+    There are findings, which a look at the data brings anew each time, and what a
+    training told. A sentence of both is there once.
+    """
+
+    show_wanted = Signal(object)  # the Finding
+    mend_wanted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._found: tuple[Finding, ...] = ()
+        self._notes: list[str] = []
+        self._why_not = ""
+        self._rows: list[_Row] = []
+        self.button = QToolButton()
+        self.button.setCheckable(True)
+        self.button.setToolTip("What was noticed about the data; press to read it.")
+        self.text = QWidget()
+        self._column = QVBoxLayout(self.text)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self.text.hide()
+        self.button.toggled.connect(self.text.setVisible)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.button)
+        column.addWidget(self.text)
+        self._fill()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The sentences."""
+        return (*map(_told, self._found), *self._notes)
+
+    @property
+    def rows(self) -> tuple[_Row, ...]:
+        """The sentences that are shown, with their buttons."""
+        return tuple(self._rows)
+
+    def begin(self, known: bool) -> None:
+        """Forget what a training told, and the findings unless they are `known`."""
+        self._notes = []
+        self.button.setChecked(False)
+        self._found = self._found if known else ()
+        self._fill()
+
+    def add(self, note: Note) -> None:
+        """Add what a training told."""
+        if note.text not in (*map(str, self._found), *self._notes):
+            self._notes.append(note.text)
+            self._fill()
+
+    def set_found(self, found: Sequence[Finding]) -> None:
+        """Show other findings."""
+        # What the look found, too, is mended where the next one does not find it.
+        self._notes = [n for n in self._notes if n not in map(str, found)]
+        self._found = tuple(found)
+        self._fill()
+
+    def set_training(self, training: bool) -> None:
+        """Say whether a training runs, which learns from the labels as they are."""
+        self._grey(TRAINING if training else "")
+
+    def set_mending(self, mending: bool) -> None:
+        """Say whether labels are being mended."""
+        self._grey(MENDING if mending else "")
+
+    def _grey(self, why_not: str) -> None:
+        self._why_not = why_not
+        for row in self._rows:
+            row.grey(why_not)
+
+    def _fill(self) -> None:
+        texts = self.texts
+        errors = any(f.severity == "error" for f in self._found)
+        count = f"⚠ {counted(len(texts), 'finding')}"
+        self.button.setText(f"{count}: cannot train" if errors else count)
+        shown: list[Finding | str] = [*self._found]
+        shown += self._notes
+        if len(texts) > MOST_SHOWN:
+            shown[MOST_SHOWN:] = [f"and {len(texts) - MOST_SHOWN:,} more"]
+        if shown != [row.what for row in self._rows]:
+            self._replace([_Row(what, self) for what in shown])
+        self._grey(self._why_not)
+        if not texts:
+            self.button.setChecked(False)
+        self.setVisible(bool(texts))
+
+    def _replace(self, rows: list[_Row]) -> None:
+        for row in self._rows:
+            self._column.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self._rows = rows
+        for row in rows:
+            self._column.addWidget(row)
+
+
+class _Row(QWidget):
+    """A sentence, and below it the buttons that help."""
+
+    def __init__(self, what: Finding | str, findings: Findings) -> None:
+        super().__init__()
+        self.what = what
+        self.label = QLabel(breakable(f"• {_told(what)}"))
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.show_button = QPushButton("show", self)
+        self.mend_button = QPushButton("mend", self)
+        self.show_button.setToolTip(SHOW_HELP)
+        self.show_button.clicked.connect(lambda: findings.show_wanted.emit(what))
+        self.mend_button.clicked.connect(lambda: findings.mend_wanted.emit(what))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.label)
+        line = QHBoxLayout()
+        line.setContentsMargins(12, 0, 0, 0)
+        for button, wanted in (
+            (self.show_button, isinstance(what, Finding) and what.place is not None),
+            (self.mend_button, isinstance(what, Finding) and what.mend is not None),
+        ):
+            button.setVisible(wanted)
+            line.addWidget(button)
+        line.addStretch(1)
+        column.addLayout(line)
+
+    def grey(self, why_not: str) -> None:
+        """Grey the button that mends, and say why; "": it can be pressed."""
+        self.mend_button.setEnabled(not why_not)
+        self.mend_button.setToolTip(why_not or MEND_HELP)
+
+
+def _told(what: Finding | str) -> str:
+    """Return a sentence that says how bad it is."""
+    if isinstance(what, str):
+        return what
+    return f"{'cannot train' if what.severity == 'error' else 'worth a look'}: {what}"

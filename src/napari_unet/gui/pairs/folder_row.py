@@ -1,0 +1,104 @@
+"""The rows of the table of pairs: what they share, and a folder of pairs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator
+from pathlib import Path
+from typing import cast
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+)
+
+from napari_unet.events import Control, Event, Progress
+from napari_unet.files.datasets import Dataset, find_pairs
+from napari_unet.gui import worker
+from napari_unet.gui.parts.dock_widgets import form_rows, steady
+from napari_unet.text import counted
+from napari_unet.training.annotated import USES, Folder, Use
+
+
+class Row(QFrame):
+    """What all rows have: what they are used for, a count, and a button to remove."""
+
+    changed = Signal()
+    removed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.use_box = steady(QComboBox())
+        self.use_box.addItems(list(USES))
+        self.use_box.setToolTip(
+            "automatic: a part is held back for validation, as the options say. "
+            "validation: judges the model and is never trained on."
+        )
+        self.use_box.currentIndexChanged.connect(self._tell)
+        self.count = QLabel()
+        self.remove_button = QToolButton()
+        self.remove_button.setText("✕")
+        self.remove_button.setToolTip("Remove this row; layers and files stay.")
+        self.remove_button.clicked.connect(self._remove)
+        self.rows = form_rows()
+        self.setLayout(self.rows)
+        self.rows.setContentsMargins(4, 4, 4, 4)
+
+    @property
+    def use(self) -> Use:
+        """What the row is used for."""
+        return cast(Use, self.use_box.currentText())
+
+    def _add_last_line(self) -> None:
+        line = QHBoxLayout()
+        line.addWidget(self.use_box)
+        line.addWidget(self.count, 1)
+        line.addWidget(self.remove_button)
+        self.rows.addRow("used for", line)
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+    def _remove(self) -> None:
+        self.removed.emit(self)
+
+
+class FolderRow(Row):
+    """A data set folder; its pairs are found in a job."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.name = QLabel(f"{path.name}: looking for pairs ...")
+        self.name.setToolTip(str(path))
+        self.name.setWordWrap(True)
+        self.rows.addRow(self.name)
+        self._add_last_line()
+        work = functools.partial(_find, path)
+        worker.start("finding", work, returned=self._found, errored=self._fail)
+
+    def item(self, ignored: int | None) -> Folder:
+        """Return what training takes; labels of the number `ignored` teach nothing."""
+        return Folder(self.path, self.use, ignored)
+
+    def _found(self, dataset: Dataset) -> None:
+        which = " for training" if dataset.has_split else ""
+        pairs = counted(len(dataset.pairs), "pair")
+        self.name.setText(f"{self.path.name}: {pairs}{which}")
+        notes = "\n".join(dataset.notes + dataset.problems)
+        self.name.setToolTip(f"{self.path}\n{notes}".strip())
+
+    def _fail(self, error: Exception) -> None:
+        worker.report(error)
+        self._remove()
+
+
+def _find(path: Path, control: Control) -> Generator[Event, None, Dataset]:
+    del control
+    yield Progress("finding pairs", 0)
+    return find_pairs(path).for_training()

@@ -1,0 +1,107 @@
+"""Saying what numbers in labels mean: 0, the background's own, and one to ignore."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QButtonGroup, QRadioButton, QSpinBox
+
+from napari_unet.data.meaning import Meaning, Zero
+from napari_unet.gui.layers.pairing import usual_zero
+from napari_unet.gui.parts.dock_widgets import steady
+
+NO_ZERO = (
+    "say what 0 means in the labels that you painted: background, or not annotated yet"
+)
+NO_BACKGROUND = (
+    "nothing is background now: press [This view is right] where all objects are "
+    "labelled, or paint some background with a label of its own and choose it as "
+    'background label, or choose "background" if all objects are annotated'
+)
+
+
+class MeaningChoice(QObject):
+    """The buttons and boxes that say it; a form places them."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._touched = False
+        self.background_button = QRadioButton("background")
+        self.background_button.setToolTip("Every object is annotated: 0 is none.")
+        self.unknown_button = QRadioButton("not annotated yet")
+        self.unknown_button.setToolTip(
+            "Only what is labelled is learnt from, and what is 0 in views that are "
+            "right or has the background label."
+        )
+        self._group = QButtonGroup(self)
+        for button in (self.background_button, self.unknown_button):
+            self._group.addButton(button)
+        self._group.buttonClicked.connect(self._touch)
+        self.background_box = self._label_box(
+            "The label that background was painted with; 0 teaches nothing."
+        )
+        self.ignored_box = self._label_box(
+            "A label that means: not annotated. Its pixels teach nothing, and judge "
+            "nothing."
+        )
+
+    @property
+    def zero(self) -> Zero | None:
+        """What 0 means in the labels; None: nobody said."""
+        if self.background_button.isChecked():
+            return "background"
+        return "unknown" if self.unknown_button.isChecked() else None
+
+    @property
+    def value(self) -> Meaning:
+        """What numbers in the labels mean, as far as it was said."""
+        unknown = self.zero == "unknown"
+        return Meaning(
+            "unknown" if unknown else "background",
+            self.background_box.value() or None if unknown else None,
+            self.ignored_box.value() or None,
+        )
+
+    def why_not(self, known: bool) -> str:
+        """Return what is still to be said.
+
+        Parameters
+        ----------
+        known : bool
+            Whether some background is known: from a folder, or views that are right.
+        """
+        if self.zero is None:
+            return NO_ZERO
+        value = self.value
+        lost = value.zero == "unknown" and value.background is None and not known
+        return NO_BACKGROUND if lost else ""
+
+    def propose(self, layers: Sequence[Labels]) -> None:
+        """Choose for the user what 0 usually means in such layers."""
+        if self._touched:
+            return
+        zero = usual_zero(layers)
+        self._group.setExclusive(False)  # or one must stay checked
+        self.background_button.setChecked(zero == "background")
+        self.unknown_button.setChecked(zero == "unknown")
+        self._group.setExclusive(True)
+
+    def _label_box(self, help_text: str) -> QSpinBox:
+        """Return a box for a number of labels, or none."""
+        box = steady(QSpinBox())
+        box.setRange(0, 2**31 - 1)
+        box.setSpecialValueText("none")
+        box.setToolTip(help_text)
+        box.valueChanged.connect(self._tell)
+        return box
+
+    def _touch(self) -> None:
+        self._touched = True
+        self.changed.emit()
+
+    def _tell(self) -> None:
+        self.changed.emit()

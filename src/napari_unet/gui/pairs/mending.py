@@ -1,0 +1,183 @@
+"""What can be done about a finding: going to its place, an id for each part. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.data.disconnected import split_parts
+from napari_unet.data.meaning import Meaning, understood
+from napari_unet.events import Control, Event, Progress
+from napari_unet.gui.layers.images import labels_axes, shape_of
+from napari_unet.gui.layers.placement import go_to
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_unet.gui.pairs.pair_row import Target
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a sample comes from: the layers of a pair, and the time point in them."""
+
+    target: Target
+    frame: int
+
+    def pixel(self, place: Sequence[int]) -> tuple[int, ...] | None:
+        """Return a place in the sample as one in the labels layer; None: it is gone.
+
+        Parameters
+        ----------
+        place : sequence of int
+            ([Z,] Y, X).
+        """
+        own = _axes_now(self.target)
+        if own is None:
+            return None
+        point = [self.frame, *place] if self.film else place
+        at = dict(zip(_letters(self.target), point, strict=True))
+        return tuple(at.get(axis, 0) for axis in own)
+
+    @property
+    def film(self) -> bool:
+        """Whether there are several time points."""
+        return "T" in self.target.image.axes
+
+
+def show(viewer: Viewer, origin: Origin, place: Sequence[int], select: bool) -> None:
+    """Bring a place in a sample into the middle of the view, and select the layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    origin : Origin
+    place : sequence of int
+        ([Z,] Y, X).
+    select : bool
+        Whether to select the label that is there, too.
+    """
+    layer = origin.target.labels
+    pixel = origin.pixel(place)
+    if pixel is None or layer not in viewer.layers:
+        return
+    layer.visible = True
+    viewer.layers.selection.active = layer
+    label = int(np.asarray(layer.data[pixel])) if not layer.multiscale else 0
+    if select and label:
+        layer.selected_label = label
+    go_to(viewer, layer, pixel)
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Split:
+    """Labels of which each separate part got an id of its own.
+
+    Parameters
+    ----------
+    where : tuple of integer arrays
+        The pixels that change, ([T,] [Z,] Y, X).
+    before, after : integer arrays
+        Their labels.
+    count : int
+        How many ids are new.
+    """
+
+    where: tuple[np.ndarray, ...]
+    before: np.ndarray
+    after: np.ndarray
+    count: int
+
+
+def split(
+    read: Callable[[], np.ndarray], film: bool, meaning: Meaning, control: Control
+) -> Generator[Event, None, Split]:
+    """Give each separate part an id of its own; long work.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the labels, ([T,] [Z,] Y, X).
+    film : bool
+        Whether the first axis is time.
+    meaning : Meaning
+        Of the numbers: those that are no objects stay as they are.
+    control : Control
+
+    Raises
+    ------
+    ValueError
+        If the dtype has too few numbers.
+    """
+    labels = read()
+    known, _ = understood(labels, meaning)
+    after = labels.copy()
+    old = {*np.unique(labels).tolist(), *meaning.others}
+    taken = set(old)  # an id means the same object in all time points
+    for done in range(len(labels) if film else 1):
+        if control.stopped:
+            break
+        yield Progress("mending", done, len(labels) if film else 1)
+        part = np.s_[done] if film else np.s_[:]
+        mended = split_parts(known[part], taken)
+        changed = mended != known[part]
+        after[part][changed] = mended[changed]
+        taken.update(np.unique(mended[changed]).tolist())
+    where = np.nonzero(after != labels)
+    return Split(where, labels[where], after[where], len(taken) - len(old))
+
+
+def write(target: Target, found: Split) -> bool:
+    """Write split labels into their layer, as one edit that can be undone.
+
+    Pixels that were painted meanwhile stay as they are.
+
+    Returns
+    -------
+    bool
+        Whether any was written.
+
+    Raises
+    ------
+    ValueError
+        If the layer cannot be edited.
+    """
+    layer, own = target.labels, _axes_now(target)
+    if own is None:
+        return False
+    if not (layer.editable and isinstance(layer.data, np.ndarray)):
+        raise ValueError(
+            f"{layer.name}: these labels cannot be edited; save them, open the file, "
+            "and choose it as the labels"
+        )
+    at = dict(zip(_letters(target), found.where, strict=True))
+    channels = shape_of(layer)[own.index("C")] if "C" in own else 1
+    places, values = [], []
+    for channel in range(channels):
+        here = np.full(found.before.shape, channel)
+        index = np.array([at.get(a, here if a == "C" else 0 * here) for a in own])
+        same = layer.data[tuple(index)] == found.before
+        places.append(index[:, same])
+        values.append(found.after[same])
+    after = np.concatenate(values)
+    if after.size:
+        layer.visible = True  # what is not in sight is no place to write to in napari
+        layer.data_setitem(tuple(np.concatenate(places, axis=1)), after)
+    return bool(after.size)
+
+
+def _letters(target: Target) -> list[str]:
+    return [axis for axis in target.image.axes if axis != "C"]
+
+
+def _axes_now(target: Target) -> str | None:
+    """Return the axes of the labels layer; None: it holds something else now."""
+    own = labels_axes(target.labels, target.axes, target.image)
+    if own is None:
+        return None
+    sizes = dict(zip(own, shape_of(target.labels), strict=True))
+    here = tuple(sizes.get(axis, 1) for axis in _letters(target))
+    return own if here == target.shape else None

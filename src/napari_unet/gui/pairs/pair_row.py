@@ -1,0 +1,316 @@
+"""A row of the table of pairs: an image layer and the labels drawn on it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from magicgui.widgets import ComboBox
+from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer, Signal
+
+from napari_unet.data.meaning import Meaning
+from napari_unet.events import Box, Control, Event
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui import worker
+from napari_unet.gui.copy_as.press import ItemPress
+from napari_unet.gui.layers.axes import full
+from napari_unet.gui.layers.edits import Edits
+from napari_unet.gui.layers.images import labels_of, shape_of
+from napari_unet.gui.layers.pairing import (
+    fits,
+    image_under,
+    is_preview,
+    labels_on,
+    values_of,
+)
+from napari_unet.gui.layers.right_views import right_boxes, views
+from napari_unet.gui.pairs.folder_row import Row
+from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.pickers.image_picker import ImagePicker
+from napari_unet.text import counted
+from napari_unet.training.annotated import Annotated
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# After the last stroke of the brush; counting at each would slow painting down.
+COUNT_MS = 600
+
+
+@dataclass(frozen=True)
+class Target:
+    """The layers of a pair as they were when training started."""
+
+    layer: Image
+    labels: Labels
+    axes: str
+    image: ImageFile
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of its labels, ([T,] [Z,] Y, X)."""
+        sizes = zip(self.image.axes, self.image.array.shape, strict=True)
+        return tuple(n for a, n in sizes if a != "C")
+
+
+class PairRow(Row):
+    """An image layer and the labels layer that was drawn on it."""
+
+    edited = Signal()  # something was painted
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.values: np.ndarray | None = np.zeros(0, np.int64)
+        self._meaning = Meaning()
+        self._edits = 0
+        self._filling = False
+        self._image: Image | None = None
+        self._image_touched = self._labels_touched = False
+        self._orphan: Labels | None = None  # whose image is gone; no other image's
+        self._watch = Edits(viewer, self)
+        self._watch.edited.connect(self._edited)
+        self._watch.rewritten.connect(self._edited)
+        views.added.connect(self._looked_at)
+        self.picker = ImagePicker(viewer)
+        self.labels_box = ComboBox(
+            choices=self._labels_layers,
+            nullable=True,
+            tooltip="The labels that were drawn on the image: a number an object.",
+        )
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(COUNT_MS)
+        self._timer.timeout.connect(self._start_counting)
+        self.rows.addRow("Image", self.picker)
+        self.rows.addRow("Labels", steady(self.labels_box.native))
+        self._add_last_line()
+        self.picker.changed.connect(self._image_changed)
+        self.labels_box.changed.connect(self._labels_changed)
+
+    @property
+    def image(self) -> Image | None:
+        """The image layer."""
+        return self.picker.layer
+
+    @property
+    def labels(self) -> Labels | None:
+        """The labels layer."""
+        return cast("Labels | None", self.labels_box.value)
+
+    @property
+    def right(self) -> tuple[Box, ...]:
+        """Parts of the labels in which all objects are labelled."""
+        labels = self.labels
+        return () if labels is None else right_boxes(self._viewer.layers, labels)
+
+    @property
+    def planar(self) -> bool:
+        """Whether the image is a plane, or a film of planes, of one channel or RGB."""
+        if self.image is None or self.picker.axes is None:
+            return False
+        image = self.picker.image()
+        channels = dict(zip(image.axes, image.array.shape, strict=True)).get("C", 1)
+        return "Z" not in image.axes and (image.rgb or channels == 1)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the user, or the code of a user, chose something here."""
+        return self._image_touched or self._labels_touched
+
+    def choose(self, image: Image | None, labels: Labels | None) -> None:
+        """Choose layers; None: to be chosen for the user."""
+        self._image_touched = image is not None
+        self._labels_touched = labels is not None
+        self._fill(image, labels)
+
+    def preselect(self, used: Sequence[Any]) -> None:
+        """Choose the active image and the labels on it, where the user did not.
+
+        Parameters
+        ----------
+        used : sequence of layers
+            Those of other rows; others come first.
+        """
+        layers, image, labels = self._candidates(), self.image, self.labels
+        active = self._viewer.layers.selection.active
+        drawn = isinstance(active, Labels) and not is_preview(active)
+        if not self.touched and drawn and active in layers:
+            labels = labels or active
+        if not self._image_touched:
+            image = self._likely_image(labels, used)
+        if image is not None and labels is None and not self._labels_touched:
+            labels = labels_on(image, layers, used)
+        self._fill(image, labels)
+
+    def _likely_image(self, labels: Labels | None, used: Sequence[Any]) -> Image | None:
+        layers = self._viewer.layers
+        if labels is not None:
+            return image_under(labels, layers)
+        images = [y for y in layers if isinstance(y, Image) and not is_preview(y)]
+        return max(
+            images,
+            key=lambda i: (
+                i not in used,
+                i == layers.selection.active,
+                labels_on(i, layers, used) is not None,
+                layers.index(i),
+            ),
+            default=None,
+        )
+
+    def reset_choices(self) -> None:
+        """List the layers that are there now."""
+        self._filling = True
+        labels, layers = self.labels, self._viewer.layers
+        gone = self._image is not None and self._image not in layers
+        if self._orphan not in layers:
+            self._orphan = None
+        self.picker.reset_choices()
+        with self.labels_box.changed.blocked():  # a renamed layer is still the same
+            self._show_labels(labels)
+        if self.labels != labels:
+            self._labels_changed(self.labels)
+        if gone:
+            self._image_touched = self._labels_touched = False
+            self._orphan = self.labels or self._orphan
+        if self.image is not self._image and not self._labels_touched:
+            self.labels_box.value = None  # they are those of another image
+        self._image = self.image
+        self._filling = False
+
+    def set_meaning(self, meaning: Meaning) -> None:
+        """Say which numbers are no objects."""
+        self._meaning = meaning
+        self._show_count()
+
+    def why_not(self) -> str:
+        """Return why the pair cannot be trained on; "" if it can."""
+        image, labels = self.image, self.labels
+        if image is None:
+            return self.picker.why_not()
+        if labels is None:
+            return f"choose the labels that were drawn on {image.name}"
+        reason = self.picker.why_not()
+        if not reason and not fits(labels, image, self.picker.axes):
+            reason = (
+                f"{labels.name} has shape {shape_of(labels)}, but {image.name} has "
+                f"{shape_of(image)}; choose labels drawn on this very image"
+            )
+        return reason
+
+    def item(self, meaning: Meaning) -> Annotated:
+        """Return what training takes: a copy of the labels, and the image as it is."""
+        target = self.target()
+        drawn = labels_of(target.labels, target.axes, target.image)
+        numbers = asdict(meaning)
+        return Annotated(target.image, drawn, self.use, **numbers, right=self.right)
+
+    def target(self) -> Target:
+        """Return the layers."""
+        image, labels, axes = self.image, self.labels, self.picker.axes
+        if image is None or labels is None or axes is None:
+            raise ValueError(self.why_not())
+        return Target(image, labels, axes, self.picker.image())
+
+    def press(self, meaning: Meaning) -> ItemPress:
+        """Return what was pressed, for its code; no file is looked at."""
+        target = self.target()
+        return ItemPress(
+            target.layer.name,
+            None,
+            target.axes,
+            target.labels.name,
+            channel=self.picker.channel,
+            extra=tuple(layer.name for layer in self.picker.extra),
+            use=self.use,
+            **asdict(meaning),
+            right=self.right,
+        )
+
+    def _candidates(self) -> list[Any]:
+        """Return the layers that may be chosen for the user."""
+        return [layer for layer in self._viewer.layers if layer != self._orphan]
+
+    def _labels_layers(self, widget: Any = None) -> list[Labels]:
+        del widget
+        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        return [layer for layer in found if not is_preview(layer)]
+
+    def _fill(self, image: Image | None, labels: Labels | None) -> None:
+        self._filling = True
+        if image is not None:  # from now on it does not follow the selected layer
+            self.picker.set_layer(image)
+        if labels is not None and labels != self.labels:
+            self._show_labels(labels)
+        self._filling = False
+        self._image = self.image
+        self.changed.emit()
+
+    def _show_labels(self, labels: Labels | None) -> None:
+        # The very layer, since napari may hand out a proxy that Qt takes for another.
+        self.labels_box.reset_choices()
+        choices = self._labels_layers()
+        here = labels is not None and labels in choices
+        self.labels_box.value = choices[choices.index(labels)] if here else None
+
+    def _image_changed(self) -> None:
+        if self._filling:
+            return
+        if self.image is not self._image:
+            self._image, self._image_touched = self.image, True
+            if self._image is not None and not self._labels_touched:
+                self._filling = True
+                self._show_labels(labels_on(self._image, self._candidates()))
+                self._filling = False
+        self.changed.emit()
+
+    def _labels_changed(self, labels: Labels | None) -> None:
+        self._edits += 1
+        self.values = None
+        self.count.clear()
+        self._watch.follow(labels)
+        if labels is not None:
+            self._timer.start(0)
+        if not self._filling:
+            self._labels_touched = True
+            self.changed.emit()
+
+    def _looked_at(self, labels: Labels) -> None:
+        if labels == self.labels:
+            self.edited.emit()
+            self.changed.emit()
+
+    def _edited(self) -> None:
+        self._edits += 1
+        self._timer.start(COUNT_MS)
+        self.edited.emit()
+
+    def _start_counting(self) -> None:
+        if self.labels is not None:
+            work = functools.partial(_count, full(self.labels), self._edits)
+            worker.start("counting", work, returned=self._counted)
+
+    def _counted(self, found: tuple[int, np.ndarray | None]) -> None:
+        edits, values = found
+        if edits == self._edits:
+            self.values = values
+            self._show_count()
+
+    def _show_count(self) -> None:
+        if self.labels is None or self.values is None:
+            self.count.setText("" if self.labels is None else "not counted")
+            return
+        objects = np.setdiff1d(self.values, list(self._meaning.others))
+        self.count.setText(counted(len(objects), "object"))
+
+
+def _count(
+    labels: Any, edits: int, control: Control
+) -> Generator[Event, None, tuple[int, np.ndarray | None]]:
+    values = yield from values_of(labels, control)
+    return edits, values

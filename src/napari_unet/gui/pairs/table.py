@@ -1,0 +1,224 @@
+"""The table of what a model is trained on: layers in pairs, and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.data.meaning import Meaning
+from napari_unet.gui.copy_as.press import FolderPress, ItemPress
+from napari_unet.gui.layers.right_views import mark_view
+from napari_unet.gui.pairs.folder_row import FolderRow, Row
+from napari_unet.gui.pairs.pair_row import PairRow, Target
+from napari_unet.gui.parts.dialogs import ask_folder
+from napari_unet.training.annotated import Annotated, Folder
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class PairsTable(QWidget):
+    """Pairs of an image and its labels, and data set folders.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    changed = Signal()
+    edited = Signal()  # some labels were
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._rows: list[Row] = []
+        self.layers_button = QPushButton("+ layers")
+        self.layers_button.setToolTip(
+            "Add a row for another image layer with its labels layer."
+        )
+        self.folder_button = QPushButton("+ folder...")
+        self.folder_button.setToolTip(
+            "Add a folder of images with labels; it is read when training starts."
+        )
+        self.layers_button.clicked.connect(self._add_layers)
+        self.folder_button.clicked.connect(self._ask_folder)
+        self._column = QVBoxLayout()
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.layers_button)
+        buttons.addWidget(self.folder_button)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(self._column)
+        column.addLayout(buttons)
+        self._add_layers()
+        self._first = self._rows[0]  # which nobody asked for
+
+    @property
+    def pairs(self) -> list[PairRow]:
+        """The rows of layers."""
+        return [row for row in self._rows if isinstance(row, PairRow)]
+
+    @property
+    def folders(self) -> list[FolderRow]:
+        """The rows of folders."""
+        return [row for row in self._rows if isinstance(row, FolderRow)]
+
+    def add_pair(self, image: Image, labels: Labels | None = None) -> PairRow:
+        """Add an image layer with its labels layer, and return the row.
+
+        Parameters
+        ----------
+        image : Image layer
+        labels : Labels layer, optional
+            By default the one that most likely lies on the image.
+        """
+        self._drop_unused()
+        for row in self.pairs:
+            if row.image == image and labels in (row.labels, None):
+                return row
+            if row.image == image and not row.touched:
+                row.choose(image, labels)
+                return row
+        row = self._add_pair()
+        row.choose(image, labels)
+        row.preselect(self._used(row))
+        return row
+
+    def add_folder(self, path: str | Path) -> None:
+        """Add a data set folder; what it holds is found in a job."""
+        path = Path(path)
+        if path not in [row.path for row in self.folders]:
+            self._drop_unused()
+            self._add(FolderRow(path))
+
+    def labels_layers(self) -> list[Labels]:
+        """Return the labels layers that are chosen."""
+        return [row.labels for row in self.pairs if row.labels is not None]
+
+    def mark_view(self) -> None:
+        """Take note that the labels of the first pair in sight are right there.
+
+        Raises
+        ------
+        ValueError
+            If none is in sight.
+        """
+        reason = "add an image with its labels, and move the view to it"
+        for row in self.pairs:
+            if not row.why_not():
+                target = row.target()
+                try:
+                    mark_view(self._viewer, target.layer, target.axes, target.labels)
+                except ValueError as error:
+                    reason = str(error)
+                else:
+                    return
+        raise ValueError(reason)
+
+    @property
+    def right(self) -> bool:
+        """Whether there are views in which all objects are labelled."""
+        return any(row.right for row in self.pairs)
+
+    @property
+    def planar(self) -> bool:
+        """Whether all pairs are planes of one channel or RGB, as far as one can see."""
+        return not self.folders and all(row.planar for row in self.pairs)
+
+    def set_meaning(self, meaning: Meaning) -> None:
+        """Say which numbers are no objects."""
+        for row in self.pairs:
+            row.set_meaning(meaning)
+
+    def why_not(self) -> str:
+        """Return why training cannot start; "" if it can."""
+        if not self._rows:
+            return "add an image with its labels, or a folder of them"
+        return next((r for r in (row.why_not() for row in self.pairs) if r), "")
+
+    def items(self, meaning: Meaning) -> list[Annotated | Folder]:
+        """Return what training takes; labels are copied.
+
+        Parameters
+        ----------
+        meaning : Meaning
+            Of the numbers in the labels layers; folders ignore the same number.
+
+        Raises
+        ------
+        ValueError
+            If a pair is not complete or does not fit.
+        """
+        pairs = [row.item(meaning) for row in self.pairs]
+        return [*pairs, *(row.item(meaning.ignored) for row in self.folders)]
+
+    def targets(self) -> list[Target]:
+        """Return the layers of the pairs."""
+        return [row.target() for row in self.pairs]
+
+    def press(self, meaning: Meaning) -> tuple[ItemPress | FolderPress, ...]:
+        """Return the same for the code that reproduces a press."""
+        pairs = [row.press(meaning) for row in self.pairs]
+        ignored = meaning.ignored
+        folders = [FolderPress(row.path, row.use, ignored) for row in self.folders]
+        return (*pairs, *folders)
+
+    def reset_choices(self, event: object = None) -> None:
+        """List the layers that are there now; choices stay."""
+        del event
+        for row in self.pairs:
+            row.reset_choices()
+            if row.labels is None or row.image is None:
+                row.preselect(self._used(row))
+        self.changed.emit()
+
+    def _add_layers(self) -> None:
+        row = self._add_pair()
+        row.preselect(self._used(row))
+
+    def _add_pair(self) -> PairRow:
+        row = PairRow(self._viewer)
+        row.edited.connect(self.edited)
+        self._add(row)
+        return row
+
+    def _ask_folder(self) -> None:
+        path = ask_folder(self, "Folder of images with labels")
+        if path is not None:
+            self.add_folder(path)
+
+    def _add(self, row: Row) -> None:
+        self._rows.append(row)
+        self._column.addWidget(row)
+        row.changed.connect(self.changed)
+        row.removed.connect(self._remove)
+        self.changed.emit()
+
+    def _remove(self, row: Row) -> None:
+        if row in self._rows:
+            self._rows.remove(row)
+            self._column.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+            self.changed.emit()
+
+    def _drop_unused(self) -> None:
+        """Remove the row that was there from the start if nobody filled it."""
+        for row in self.pairs:
+            if row is self._first and not row.touched and row.labels is None:
+                self._remove(row)
+
+    def _used(self, row: PairRow) -> list[Image | Labels | None]:
+        others = [other for other in self.pairs if other is not row]
+        return [layer for other in others for layer in (other.image, other.labels)]

@@ -1,0 +1,230 @@
+"""Rows for the options of a config model, and folds to put rarely used ones in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_unet.config.base import Config, explain, findings
+from napari_unet.gui.parts.option_row import Row
+
+NO_CHOICES: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+class ConfigForm(QWidget):
+    """A row for each option of a config model, with its help as tooltip.
+
+    Parameters
+    ----------
+    kind : type of Config
+        An option that is a config model itself becomes a fold of rows.
+    fields : sequence of str, optional
+        The options to show, in this order. By default all.
+    choices : mapping of str to sequence of str
+        What to choose from, for options whose type does not tell; as
+        :meth:`set_choices`.
+
+    Notes
+    -----
+    Numbers stay as they were typed; an empty field means the default, which it shows in
+    grey. What is wrong is marked where it stands once the field is left.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        kind: type[Config],
+        fields: Sequence[str] | None = None,
+        choices: Mapping[str, Sequence[str]] = NO_CHOICES,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.kind = kind
+        self._rows: dict[str, Row] = {}
+        self._groups: dict[str, ConfigForm] = {}
+        self._folds: dict[str, Fold] = {}
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(2)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        layout.setFormAlignment(Qt.AlignmentFlag.AlignTop)
+        layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        for name in kind.model_fields if fields is None else fields:
+            self._add(name, kind.model_fields[name])
+        for name, names in choices.items():
+            self.set_choices(name, names)
+
+    def value(self) -> Config:
+        """Return the options; those that are at their default count as not set.
+
+        Raises
+        ------
+        ValueError
+            Where an option is out of range; its row is marked.
+        """
+        config, sentence = self._read()
+        if config is None:
+            raise ValueError(sentence)
+        return config
+
+    def set_value(self, config: Config) -> None:
+        """Show these options."""
+        self._show(config)
+        self._check()
+
+    def reset(self) -> None:
+        """Put every option back to its default."""
+        self.set_value(self.kind())
+
+    def set_choices(self, name: str, names: Sequence[str]) -> None:
+        """Give an option a menu; what it shows stays chosen. Others than ours: nothing.
+
+        So what only the core knows, and may take a while to say, can be told to every
+        form that is open.
+        """
+        if name in self._rows:
+            self._rows[name].set_choices(names)
+
+    def put_beside(self, name: str, widget: QWidget) -> None:
+        """Put a widget beside the title of the fold that an option is."""
+        self._folds[name].put_beside(widget)
+
+    def _add(self, name: str, info: FieldInfo) -> None:
+        layout = self.layout()
+        assert isinstance(layout, QFormLayout)
+        title = name.replace("_", " ")
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
+            group = ConfigForm(info.annotation)
+            group.changed.connect(self._check)
+            self._groups[name] = group
+            section = self._folds[name] = Fold(title, group)
+            section.setToolTip(info.description or "")
+            layout.addRow(section)
+            return
+        row = Row(name, info)
+        row.changed.connect(self._check)
+        self._rows[name] = row
+        label = QLabel(title)
+        label.setToolTip(row.toolTip())
+        label.setBuddy(row)
+        layout.addRow(label, row)
+
+    def _show(self, config: Config) -> None:
+        for name, row in self._rows.items():
+            row.set_value(getattr(config, name))
+        for name, group in self._groups.items():
+            group._show(getattr(config, name))
+
+    def _given(self) -> dict[str, Any]:
+        given = {name: row.value() for name, row in self._rows.items()}
+        return given | {name: group._given() for name, group in self._groups.items()}
+
+    def _check(self) -> None:
+        self._read()
+        self.changed.emit()
+
+    def _read(self) -> tuple[Config | None, str]:
+        """Return the options, or a sentence that says what is wrong with them."""
+        self._mark([])
+        try:
+            config = self.kind.model_validate(self._given())
+            return self.kind.model_validate(_differing(config)), ""
+        except ValidationError as error:
+            self._mark(findings(error))
+            return None, explain(error)
+
+    def _mark(self, found: Sequence[tuple[str, str]]) -> None:
+        """Mark the rows that something is wrong with, and no others."""
+        for name, row in self._rows.items():
+            # What concerns several options at once names them in its sentence.
+            texts = [
+                text
+                for where, text in found
+                if where.partition(".")[0] == name
+                or (not where and name in text.split())
+            ]
+            row.complain("; ".join(texts))
+        for name, group in self._groups.items():
+            inner = [(w.partition("."), text) for w, text in found]
+            group._mark([(w[2], text) for w, text in inner if w[0] == name])
+
+
+def fold(title: str, widget: QWidget) -> QWidget:
+    """Return a closed fold with a widget inside.
+
+    Parameters
+    ----------
+    title : str
+    widget : QWidget
+        Not in reach of the Tab key while the fold is closed.
+    """
+    return Fold(title, widget)
+
+
+class Fold(QCollapsible):
+    """A section that opens and closes at once, and grows with what is inside."""
+
+    def __init__(self, title: str, widget: QWidget) -> None:
+        # superqt paints its icons once, in the colour that the palette has then: they
+        # vanish in one of napari's themes. An arrow in the text follows the theme.
+        # Blank ones, since PySide6 takes an empty icon for none at all.
+        super().__init__(title, expandedIcon=" ", collapsedIcon=" ")
+        self._title = title
+        self.setDuration(0)
+        spare = self.content()
+        self.layout().removeWidget(spare)
+        spare.deleteLater()
+        self.setContent(widget)
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        widget.setContentsMargins(12, 0, 0, 0)
+        button = self.toggleButton()
+        button.setIconSize(QSize(0, 0))
+        button.setStyleSheet(
+            "QPushButton { text-align: left; border: none; background: transparent; "
+            "padding: 2px; } QPushButton:focus { text-decoration: underline; }"
+        )
+        self.toggled.connect(self._arrange)
+        self._arrange(False)
+
+    def put_beside(self, widget: QWidget) -> None:
+        """Put a widget beside the title, on the right."""
+        button = self.toggleButton()
+        line = QHBoxLayout()
+        self.layout().removeWidget(button)
+        line.addWidget(button, 1)
+        line.addWidget(widget)
+        self.layout().insertLayout(0, line)
+        self.setTabOrder(button, widget)
+
+    def setToolTip(self, text: str) -> None:
+        """Set the tooltip of the title; what is inside has its own."""
+        self.toggleButton().setToolTip(text)
+
+    def _arrange(self, opened: bool) -> None:
+        self.setText(f"{'▾' if opened else '▸'} {self._title}")
+        self.content().setVisible(opened)
+        # superqt fixes the height that the content has now: it could not grow.
+        self.content().setMaximumHeight(16777215 if opened else 0)
+
+
+def _differing(config: Config) -> dict[str, Any]:
+    """Return the options that are not at their default."""
+    found = {}
+    for name, info in type(config).model_fields.items():
+        value = getattr(config, name)
+        if value != info.get_default(call_default_factory=True):
+            found[name] = _differing(value) if isinstance(value, Config) else value
+    return found

@@ -1,0 +1,294 @@
+"""Choosing an image among the layers, with its axes and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui.layers.images import (
+    axes_of,
+    channel_names,
+    image_of,
+    is_channel_of,
+    shape_of,
+)
+from napari_unet.gui.layers.pairing import is_preview
+from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.pickers.axes_row import AxesRow, describe, question
+from napari_unet.gui.pickers.channel_row import ChannelRow
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# What of a layer changes what is shown here; set_axes() sets the metadata.
+EVENTS = ("metadata", "axis_labels", "units", "scale", "affine", "data")
+
+
+class ImagePicker(QWidget):
+    """An image among the layers of a viewer: the active one until the user chooses.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    parent : QWidget, optional
+
+    Notes
+    -----
+    `changed` is sent when :meth:`image` would return something else. The widget that
+    holds this one forwards ``reset_choices``.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self._chosen = False
+        self.channel_rows: list[ChannelRow] = []
+        self._state: object = None
+        self.image_box = ComboBox(
+            choices=self.images,
+            nullable=True,
+            tooltip="The image: the selected layer, until another one is chosen here.",
+        )
+        self.image_box.changed.connect(self._choose)
+        self.channel_box = steady(QComboBox())
+        self.channel_box.setToolTip("The channel of the image to use, or all of them.")
+        self.channel_box.currentIndexChanged.connect(self._update)
+        self.add_button = QPushButton("+ channel")
+        self.add_button.clicked.connect(self._add)
+        self.axes_row = AxesRow(viewer)
+        top = QHBoxLayout()
+        top.addWidget(steady(self.image_box.native), 1)
+        top.addWidget(self.add_button)
+        self.channel_label = QLabel("channel")
+        channels = QHBoxLayout()
+        channels.addWidget(self.channel_label)
+        channels.addWidget(self.channel_box, 1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._column.addLayout(top)
+        self._column.addLayout(channels)
+        self._column.addWidget(self.axes_row)
+        self._of_layer, self._of_viewer = Connections(), Connections()
+        self.destroyed.connect(self._of_layer.end)
+        self.destroyed.connect(self._of_viewer.end)
+        active = viewer.layers.selection.events.active
+        self._of_viewer.connect(active, self._follow)
+        self.reset_choices()
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        return self._layer
+
+    def set_layer(self, layer: Image | None) -> None:
+        """Choose a layer as the user does; None: the active one from now on.
+
+        Raises
+        ------
+        ValueError
+            If the layer is no image of this viewer.
+        """
+        images = self.images()
+        if layer is not None and layer not in images:
+            raise ValueError(
+                f"{layer.name} is not among the images of this viewer; add it first"
+            )
+        self._chosen = layer is not None
+        self._take(self._preferred() if layer is None else images[images.index(layer)])
+
+    @property
+    def axes(self) -> str | None:
+        """The axes of the layer; None where there is none or they are not known."""
+        return None if self._layer is None else axes_of(self._layer)
+
+    @property
+    def channel(self) -> int | None:
+        """The one channel that was chosen; None: all."""
+        index = self.channel_box.currentIndex() - 1
+        return index if index >= 0 else None
+
+    @property
+    def extra(self) -> tuple[Image, ...]:
+        """Further layers, as more channels."""
+        return tuple(f.box.value for f in self.channel_rows if f.box.value is not None)
+
+    def choose_channels(self, channel: int | None, extra: Sequence[Image]) -> None:
+        """Choose one channel, None: all, and the layers that are further channels."""
+        self.channel_box.setCurrentIndex(0 if channel is None else channel + 1)
+        for further in list(self.channel_rows):
+            self._remove(further)
+        candidates = self._candidates()
+        for layer in extra:
+            if layer in candidates:
+                self._add_channel(candidates[candidates.index(layer)])
+
+    def why_not(self) -> str:
+        """Return why there is no image, in one sentence; "" if there is one."""
+        try:
+            self.image()
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def image(self) -> ImageFile:
+        """Return the image, lazily.
+
+        Raises
+        ------
+        ValueError
+            If none is chosen, its axes are not known, or a channel does not fit.
+        """
+        if self._layer is None:
+            known = "choose an image" if self.images() else "open an image"
+            raise ValueError(f"There is no image here; {known} first")
+        if self.axes is None:
+            raise ValueError(_ask(self._layer))
+        return image_of(self._layer, self.axes, self.channel, self.extra)
+
+    def shape_text(self) -> str:
+        """Return axes, shape and spacing of the layer in one line; "" without one."""
+        return "" if self._layer is None else describe(self._layer)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """List the layers that are there now."""
+        del event
+        if self._layer is not None and self._layer not in self.images():
+            self._chosen = False
+        self._take(self._layer if self._chosen else self._preferred())
+
+    def images(self, widget: Any = None) -> list[Image]:
+        """Return the images that can be chosen."""
+        del widget
+        found = [y for y in self._viewer.layers if isinstance(y, Image)]
+        return [layer for layer in found if not is_preview(layer)]
+
+    def _candidates(self, widget: Any = None) -> list[Image]:
+        """Return the layers that can be further channels."""
+        del widget
+        layer, axes = self._layer, self.axes
+        if layer is None or axes is None:
+            return []
+        return [other for other in self.images() if is_channel_of(other, layer, axes)]
+
+    def _preferred(self) -> Image | None:
+        images = self.images()
+        active = self._viewer.layers.selection.active
+        if active in images:
+            return images[images.index(active)]
+        if self._layer in images:
+            return self._layer
+        return images[-1] if images else None
+
+    def _follow(self, event: Any = None) -> None:
+        del event
+        if not self._chosen:
+            self._take(self._preferred())
+
+    def _choose(self, layer: Image | None) -> None:
+        self._chosen = True
+        self._take(layer)
+
+    def _take(self, layer: Image | None) -> None:
+        if layer is not self._layer:
+            self._layer = layer
+            self._of_layer.end()
+            if layer is not None:
+                for name in EVENTS:
+                    self._of_layer.connect(getattr(layer.events, name), self._update)
+        with self.image_box.changed.blocked():
+            self.image_box.reset_choices()
+            self.image_box.value = layer
+        self._update()
+
+    def _update(self, event: Any = None) -> None:
+        """Show the layer as it is now, and tell if the image has become another."""
+        del event
+        self.axes_row.show_layer(self._layer)
+        self._show_channels()
+        self._show_further()
+        layer = self._layer
+        state = (layer, self.axes, self.channel, self.extra, self.shape_text())
+        names = [other.name for other in (layer, *self.extra) if other is not None]
+        if self._state != (state, names):
+            self._state = (state, names)
+            self.changed.emit()
+
+    def _show_channels(self) -> None:
+        """List the channels anew where they are others; the first entry is all."""
+        layer, axes = self._layer, self.axes
+        entries: list[str] = []
+        if layer is not None and axes is not None and "C" in axes:
+            count = shape_of(layer)[axes.index("C")]
+            names = channel_names(layer, axes) or [str(i) for i in range(count)]
+            entries = ["all", *names] if count > 1 else []
+        box = self.channel_box
+        if entries != [box.itemText(i) for i in range(box.count())]:
+            box.blockSignals(True)
+            box.clear()
+            box.addItems(entries)
+            box.blockSignals(False)
+        for widget in (self.channel_label, box):
+            widget.setVisible(bool(entries))
+
+    def _show_further(self) -> None:
+        candidates = self._candidates()
+        for further in self.channel_rows:
+            chosen = further.box.value
+            with further.box.changed.blocked():
+                further.box.reset_choices()
+                further.box.value = chosen if chosen in candidates else None
+        left = [other for other in candidates if other not in self.extra]
+        self.add_button.setEnabled(bool(left))
+        self.add_button.setToolTip(
+            "Use one more layer as a channel of this image."
+            if left
+            else "No other grey image of the same shape is open."
+        )
+
+    def _add(self) -> None:
+        left = [other for other in self._candidates() if other not in self.extra]
+        self._add_channel(left[0])
+
+    def _add_channel(self, layer: Image) -> None:
+        further = ChannelRow(self._candidates)
+        further.box.value = layer
+        further.changed.connect(self._update)
+        further.removed.connect(self._remove)
+        self.channel_rows.append(further)
+        self._column.insertWidget(1 + len(self.channel_rows), further)
+        self._update()
+
+    def _remove(self, further: ChannelRow) -> None:
+        self.channel_rows.remove(further)
+        self._column.removeWidget(further)
+        further.hide()
+        further.deleteLater()
+        self._update()
+
+
+def _ask(layer: Image) -> str:
+    text, answers = question(layer)
+    if not text:
+        return (
+            f"{layer.name} has {layer.ndim} axes; an image has 2 to 5, out of time, "
+            "channels, depth, rows and columns"
+        )
+    return f"Say first what the axes of {layer.name} are: {' or '.join(answers)}"

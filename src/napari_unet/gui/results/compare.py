@@ -1,0 +1,266 @@
+"""The fold of the Segment dock that compares a result with a truth layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from magicgui.widgets import ComboBox
+from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_unet.events import Event, Progress
+from napari_unet.gui import worker
+from napari_unet.gui.layers.images import image_of, labels_of
+from napari_unet.gui.layers.pairing import fits, is_preview, labels_on
+from napari_unet.gui.parts.csv_button import CsvButton
+from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.results.comparison import Found, compare_work, told, written
+from napari_unet.gui.results.errors_layer import Compared
+from napari_unet.gui.results.errors_table import ErrorsTable
+from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.text import sentence
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+COMPARING = "comparing"  # the kind of its jobs
+NO_RESULT = "segment this image first"
+CLASSES = "classes are no objects that could be matched; compare objects"
+STOPPED = "the segmentation stopped before its end; segment again"
+NO_TRUTH = "no other labels layer lies on this image; open or paint the true objects"
+NOT_CHOSEN = "choose the labels layer with the true objects"
+TRUTH_HELP = "The labels layer with the true objects; 0 is background."
+COMPARE_HELP = "Find the missed, false, merged and split objects of the result."
+CANCEL_HELP = "Leave it; nothing changes."
+FIGURES_HELP = (
+    "AP: matched / (matched + all others of both layers) at an IoU of .5 and .75. "
+    "The errors are those at .5."
+)
+CSV_HELP = "Write this table, with places in px, as a CSV file."
+CHANGED = "The labels have changed since; compare again."
+
+
+class CompareForm(QWidget):
+    """A menu of truth layers, [Compare], figures and a table of the errors.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+
+    Notes
+    -----
+    The dock tells by :meth:`follow` which result it shows.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._result: ResultLayer | None = None
+        self._image: Image | None = None  # of the last result that there was
+        self._chosen: Labels | None = None  # the truth that the user chose for it
+        self._job: worker.Job | None = None
+        self._pending: Compared | None = None
+        self._all: list[Compared] = []
+        self.truth_box = ComboBox(choices=self._truths, nullable=True)
+        self.truth_box.changed.connect(self._choose)
+        self.button = QPushButton("Compare")
+        self.button.clicked.connect(self._press)
+        self.figures, self.errors = QLabel(), QLabel()
+        for label in (self.figures, self.errors):
+            label.setWordWrap(True)
+            label.setToolTip(FIGURES_HELP)
+        selectable = Qt.TextInteractionFlag.TextSelectableByMouse
+        self.figures.setTextInteractionFlags(selectable)
+        self.table = ErrorsTable()
+        self.table.picked.connect(self._go_to)
+        self.csv_button = CsvButton("Table of errors", self._written)
+        self.csv_button.setToolTip(CSV_HELP)
+        line = QHBoxLayout()
+        line.addWidget(steady(self.truth_box.native), 1)
+        line.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(line)
+        above = QHBoxLayout()
+        above.addWidget(self.figures, 1)
+        above.addWidget(self.csv_button)
+        column.addLayout(above)
+        for widget in (self.errors, self.table):
+            column.addWidget(widget)
+        self.follow(None)
+
+    @property
+    def truth(self) -> Labels | None:
+        """The layer that is chosen."""
+        return cast("Labels | None", self.truth_box.value)
+
+    def follow(self, result: ResultLayer | None) -> None:
+        """Show what is known of a result; None: there is none."""
+        if result is not None and result.image is not self._image:
+            self._image, self._chosen = result.image, None
+        self._result = result
+        for gone in [c for c in self._all if not c.there]:
+            self._forget(gone)
+        self._fill()
+        self._show()
+
+    def why_not(self) -> str:
+        """Return why nothing can be compared now; "" if it can."""
+        result = self._result
+        if result is None or result.outcome is None:
+            return NO_RESULT
+        if not result.outcome.instances:
+            return CLASSES
+        if not result.outcome.series.complete:
+            return STOPPED
+        if not self._truths():
+            return NO_TRUTH
+        return "" if self.truth is not None else NOT_CHOSEN
+
+    def _truths(self, widget: Any = None) -> list[Labels]:
+        """Return the layers that can be the truth of the result."""
+        del widget
+        result = self._result
+        if result is None or result.press is None:
+            return []
+        return [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Labels)
+            and layer != result.layer
+            and not is_preview(layer)
+            and fits(layer, result.image, result.press.axes)
+        ]
+
+    def _fill(self) -> None:
+        """List the layers that are there now, and choose where the user did not."""
+        with self.truth_box.changed.blocked():
+            self.truth_box.reset_choices()
+            choices = self._truths()
+            likely = self._chosen
+            if likely not in choices and self._result is not None:
+                layers = self._viewer.layers
+                images = [layer for layer in layers if isinstance(layer, Image)]
+                likely = labels_on(self._result.image, [*images, *choices])
+            # The very layer: napari may hand out a proxy that Qt takes for another.
+            here = likely is not None and likely in choices
+            self.truth_box.value = choices[choices.index(likely)] if here else None
+
+    def _choose(self, layer: Labels | None) -> None:
+        self._chosen = layer
+        self._show()
+
+    def _press(self) -> None:
+        """Compare, or leave it."""
+        if self._job is not None:
+            self._job.abandon()
+            self._end()
+            return
+        try:
+            self._start()
+        except ValueError as error:
+            worker.report(error)
+
+    def _start(self) -> None:
+        result, truth = self._result, self.truth
+        if self.why_not() or result is None or truth is None:
+            return
+        assert result.press is not None
+        assert result.outcome is not None
+        assert result.layer is not None
+        self._chosen = truth
+        image = image_of(result.image, result.press.axes)
+        true = labels_of(truth, result.press.axes, image)
+        labels = labels_of(result.layer, result.press.axes, image)
+        self._pending = Compared(self._viewer, result, truth, self)
+        self._pending.changed.connect(self._show)
+        self._job = worker.start(
+            COMPARING,
+            compare_work(true, labels, result.outcome),
+            event=self._on_event,
+            returned=self._on_returned,
+            errored=self._on_errored,
+        )
+        # The job outlives a dock that is closed meanwhile; it must end by itself.
+        self.destroyed.connect(self._job.abandon)
+        self._show()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Progress) and self._job is not None and event.total > 1:
+            text = f"Comparing frame {event.done + 1:,} of {event.total:,}"
+            self.figures.setText(text)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._end()
+        worker.report(error)
+
+    def _on_returned(self, found: Found | None) -> None:
+        pending, self._pending = self._pending, None
+        self._end()
+        if pending is None:
+            return
+        if found is None or pending.replaced or not pending.there:
+            pending.deleteLater()
+            return
+        for old in [c for c in self._all if c.result is pending.result]:
+            self._forget(old)
+        self._all.append(pending)
+        pending.finish(found)
+        self._show()
+
+    def _end(self) -> None:
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.abandon)
+        if self._pending is not None:
+            self._pending.deleteLater()
+        self._job = self._pending = None
+        self._show()
+
+    def _forget(self, compared: Compared) -> None:
+        self._all.remove(compared)
+        compared.deleteLater()
+
+    def _of_result(self) -> Compared | None:
+        """Return the comparison of the result that is shown."""
+        return next((c for c in self._all if c.result is self._result), None)
+
+    def _show(self) -> None:
+        """Show the comparison of the result, and grey what cannot be done now."""
+        running, why_not = self._job is not None, self.why_not()
+        self.button.setText("Cancel" if running else "Compare")
+        self.button.setEnabled(running or not why_not)
+        help_text = CANCEL_HELP if running else COMPARE_HELP
+        self.button.setToolTip(help_text if running else sentence(why_not) or help_text)
+        nothing = why_not in (NO_RESULT, CLASSES, STOPPED, NO_TRUTH)
+        self.truth_box.enabled = not (nothing or running)
+        self.truth_box.tooltip = sentence(why_not) if nothing else TRUTH_HELP
+        shown = self._of_result()
+        found = None if shown is None or running else shown.found
+        self.figures.setText("Comparing" if running else sentence(why_not))
+        self.figures.setVisible(bool(self.figures.text()) or found is not None)
+        self.errors.setVisible(found is not None)
+        self.table.setVisible(found is not None)
+        self.csv_button.setVisible(found is not None)
+        if found is not None and shown is not None:
+            self._show_found(shown, found)
+
+    def _show_found(self, shown: Compared, found: Found) -> None:
+        figures, errors = told(found)
+        self.figures.setText(figures if shown.current else f"{figures}\n{CHANGED}")
+        self.errors.setText(errors)
+        if self.table.shown is not found:
+            self.table.show_columns(found, found.texts, found.keys)
+
+    def _written(self) -> tuple[str, str] | None:
+        shown = self._of_result()
+        if shown is None or shown.found is None:
+            return None
+        layer = shown.result.layer
+        name = "result" if layer is None else layer.name
+        return f"{name} errors", written(shown.found)
+
+    def _go_to(self, index: int) -> None:
+        shown = self._of_result()
+        if shown is not None:
+            shown.go_to(index)

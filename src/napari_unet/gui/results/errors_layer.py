@@ -1,0 +1,147 @@
+"""A comparison of a result with a truth layer, and the layer that shows its errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.gui.layers.edits import Edits
+from napari_unet.gui.layers.images import KEY, as_layer, place_on
+from napari_unet.gui.layers.pairing import ours
+from napari_unet.gui.layers.placement import go_to, point_on
+from napari_unet.gui.results.comparison import Found
+from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.scoring.errors import COLOURS, Kind
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class Compared(QObject):
+    """A comparison, from the moment when its labels were taken.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    result : ResultLayer
+    truth : Labels layer
+    """
+
+    changed = Signal()  # the labels are no longer those that were compared
+
+    def __init__(
+        self, viewer: Viewer, result: ResultLayer, truth: Labels, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self.result, self.truth = result, truth
+        self.found: Found | None = None
+        self._viewer, self._score = viewer, result.score
+        self._edited, self._outcome = False, result.outcome
+        for layer, slot in (
+            (truth, self._on_edit),
+            (result.layer, self._on_rewritten),
+        ):
+            edits = Edits(viewer, self)
+            edits.edited.connect(self._on_edit)
+            edits.rewritten.connect(slot)
+            edits.follow(layer)
+
+    @property
+    def current(self) -> bool:
+        """Whether the labels are still those that were compared."""
+        return not self._edited and self.result.score == self._score
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the image is being segmented again, or was since."""
+        return self.result.outcome is not self._outcome
+
+    @property
+    def there(self) -> bool:
+        """Whether image and result are still in the viewer."""
+        return self.result.there and self.result.image in self._viewer.layers
+
+    def finish(self, found: Found) -> None:
+        """Show what was found, in the layer of an earlier comparison or a new one."""
+        self.found = found
+        result, image = self.result, self.result.image
+        assert result.press is not None
+        axes = result.press.axes
+        data, place = (
+            as_layer(found.comparison.image, image, axes),
+            place_on(image, axes),
+        )
+        layer = _layer_of(self._viewer, image)
+        if layer is not None and layer.ndim == data.ndim:
+            layer.data = data
+            for name, value in place.items():
+                setattr(layer, name, value)
+            layer.visible = True
+        else:
+            _add(self._viewer, image, data, place)
+        # Under the colours of its labels no kind of error could be told.
+        assert result.layer is not None
+        result.layer.visible = False
+
+    def go_to(self, index: int) -> None:
+        """Bring a row of the comparison into sight, and select its labels."""
+        result = self.result
+        if self.found is None or result.press is None or not self.there:
+            return
+        row = self.found.comparison.rows[index]
+        for layer, ids in ((self.truth, row.truth), (result.layer, row.prediction)):
+            if ids and layer is not None:
+                layer.selected_label = ids[0]
+        pixel = point_on(row.centre, result.image, result.press.axes)
+        go_to(self._viewer, result.layer, pixel)
+
+    def _on_edit(self) -> None:
+        if not self._edited:
+            self._edited = True
+            self.changed.emit()
+
+    def _on_rewritten(self) -> None:
+        """Take note of an edit of the result, unless the score has hidden objects."""
+        if self.replaced or not self.result.replaceable:
+            self._on_edit()
+
+
+def _layer_of(viewer: Viewer, image: Image) -> Labels | None:
+    """Return the layer with the errors of an image, if it is still there."""
+    for layer in viewer.layers:
+        if isinstance(layer, Labels) and ours(layer).get("errors") == _mark(image):
+            return layer
+    return None
+
+
+def _add(viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]) -> None:
+    import pandas as pd  # a third of a second, which an opening dock has not
+
+    selection = viewer.layers.selection
+    active = selection.active
+    # Like a preview it is nothing that anybody drew: no truth, nothing to train on.
+    ours = {"preview": True, "errors": _mark(image)}
+    kinds = list(COLOURS)
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colours |= {int(kind): colour for kind, colour in COLOURS.items()}
+    colours[int(Kind.MATCHED)] += "80"  # half clear: errors catch the eye
+    words = {"index": [int(k) for k in kinds], "kind": [k.word for k in kinds]}
+    layer = viewer.add_labels(
+        data,
+        name=f"{image.name} errors",
+        colormap=DirectLabelColormap(color_dict=colours),
+        features=pd.DataFrame(words),  # the status bar tells the kind
+        metadata={KEY: ours},
+        **place,
+    )
+    layer.editable = False
+    if active is not None:  # what the user works on stays selected
+        selection.active = active
+
+
+def _mark(image: Image) -> str:
+    return str(image.unique_id)

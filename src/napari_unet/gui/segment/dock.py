@@ -1,0 +1,304 @@
+"""The Segment dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from napari.layers import Image
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QVBoxLayout
+
+from napari_unet.config import PredictConfig
+from napari_unet.gui import worker
+from napari_unet.gui.copy_as.press import SegmentPress, decodes_only
+from napari_unet.gui.copy_as.segment import WRITERS, with_file
+from napari_unet.gui.docks import DockContent, lie_on_the_other, open_dock
+from napari_unet.gui.layers.images import axes_of, image_of, shape_of, visible_box
+from napari_unet.gui.layers.pairing import is_preview
+from napari_unet.gui.layers.right_views import mark_view
+from napari_unet.gui.open.open import open_path
+from napari_unet.gui.parts.clipboard import Clipboard
+from napari_unet.gui.parts.dialogs import ask_folder
+from napari_unet.gui.parts.drops import accept_folders
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.gui.segment.form import SegmentForm
+from napari_unet.gui.segment.runs import Runs, Target
+from napari_unet.gui.segment.states import show_states
+from napari_unet.gui.segment.work import WHAT, Settings
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_unet.gui.train.dock import TrainWidget
+
+# So long a wait after a move of the slider is not felt, and spares most of the work.
+SLIDER_MS = 40
+
+OPTIONS_MS = 300
+
+
+class SegmentWidget(DockContent):
+    """Segments image layers with a trained model.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.form = form = SegmentForm(viewer)
+        form.inside.target = self._target
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(form)
+        self.runs = Runs(viewer, self)
+        self.clipboard = Clipboard(self)
+        self._slider = self._delay(SLIDER_MS, self._hide)
+        self._options = self._delay(OPTIONS_MS, self._decode_again)
+        form.picker.changed.connect(self._show_result)
+        form.model.changed.connect(self._update)
+        form.view_button.clicked.connect(self.segment_view)
+        form.image_button.clicked.connect(self.segment_image)
+        form.all_action.triggered.connect(self.segment_all)
+        form.folder_action.triggered.connect(self.segment_folder)
+        form.progress.cancelled.connect(self.runs.stop)
+        form.score.valueChanged.connect(self._slide)
+        form.options_form.changed.connect(self._options.start)
+        form.table.picked.connect(self._go_to)
+        form.first_button.clicked.connect(self._train_first)
+        form.right_button.clicked.connect(self.view_is_right)
+        form.train_button.clicked.connect(self.correct_and_train)
+        form.copy_button.picked.connect(self._copy)
+        self.runs.began.connect(self._on_began)
+        self.runs.progressed.connect(form.progress.show_event)
+        self.runs.ended.connect(self._on_ended)
+        self.runs.changed.connect(self._show_result)
+        models().chosen.connect(self._choose)
+        accept_folders(self, self._open)
+        chosen = models().chosen_path
+        if chosen is not None:
+            self._choose(chosen)
+        self._show_result()
+        worker.warm_up(form.set_known)
+        QTimer.singleShot(0, self._docked)
+
+    def _delay(self, ms: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(ms)
+        timer.timeout.connect(call)
+        return timer
+
+    def _docked(self) -> None:
+        lie_on_the_other(self)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layers; napari calls this when they come, go or are renamed."""
+        del event
+        self.form.picker.reset_choices()
+        self._show_result()
+
+    def segment_view(self) -> None:
+        """Segment what is in sight."""
+        try:
+            target = self._target()
+            box = visible_box(self._viewer, target.layer, target.press.axes)
+            press = replace(target.press, box=box)
+            self._start([replace(target, press=press)])
+        except ValueError as error:
+            worker.report(error)
+
+    def segment_image(self) -> None:
+        """Segment the chosen image."""
+        try:
+            self._start([self._target()])
+        except ValueError as error:
+            worker.report(error)
+
+    def segment_all(self) -> None:
+        """Segment all open images, one after the other."""
+        targets, skipped = [], []
+        try:
+            for layer in self._viewer.layers:
+                if layer == self.form.picker.layer:
+                    targets.append(self._target())
+                elif isinstance(layer, Image) and not is_preview(layer):
+                    axes = axes_of(layer)
+                    if axes is None:
+                        skipped.append(layer.name)
+                    else:
+                        targets.append(self._other_target(layer, axes))
+            self._start(targets)
+        except ValueError as error:
+            worker.report(error)
+            return
+        if skipped:
+            show_warning(
+                f"{', '.join(skipped)}: left out, since the axes are not known; choose "
+                "them under Image"
+            )
+
+    def segment_folder(self) -> None:
+        """Ask for a folder of images and one for the results, and segment them."""
+        source = ask_folder(self, "Folder of images")
+        if source is None:
+            return
+        output = ask_folder(self, "Folder for the labels", source)
+        if output is None:
+            return
+        try:
+            config = self.form.config()
+        except ValueError as error:
+            worker.report(error)
+            return
+        self.runs.segment_folder(
+            source, output, self._settings(config), self.form.picker.channel
+        )
+
+    def view_is_right(self) -> None:
+        """Take note that all objects in sight are labelled."""
+        result = self._result()
+        if result is not None:
+            try:
+                axes = str(self.form.picker.axes)
+                mark_view(self._viewer, result.image, axes, result.layer)
+            except ValueError as error:
+                worker.report(error)
+
+    def correct_and_train(self) -> None:
+        """Open the Train dock with the image, its labels and the model."""
+        result = self._result()
+        if result is None or result.press is None:
+            return
+        press, layers = result.press, self._viewer.layers
+        dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
+        row = dock.add_pair(result.image, result.layer)
+        extra = [layers[name] for name in press.extra if name in layers]
+        row.picker.choose_channels(press.channel, extra)
+        dock.start_from(press.model)
+
+    def _train_first(self) -> None:
+        open_dock(self._viewer, "Train")
+
+    def _decode_again(self) -> None:
+        """Show the result with other thresholds, if nothing else has changed."""
+        result = self._result()
+        if result is None or result is not self.runs.again or not result.replaceable:
+            return
+        try:
+            target = self._target()
+        except ValueError:  # the form says what is wrong
+            return
+        if result.press is not None and decodes_only(target.press, result.press):
+            press = replace(target.press, box=result.press.box)
+            self._start([replace(target, press=press)])
+
+    def _target(self) -> Target:
+        """Return the chosen image; a ValueError if there is none."""
+        picker = self.form.picker
+        image = picker.image()
+        extra = tuple(layer.name for layer in picker.extra)
+        press = self._press(picker.layer, str(picker.axes), picker.channel)
+        return Target(picker.layer, image, replace(press, extra=extra))
+
+    def _other_target(self, layer: Image, axes: str) -> Target:
+        """Return another image, with the same channel if it has that."""
+        channel = self.form.picker.channel
+        count = shape_of(layer)[axes.index("C")] if "C" in axes else 1
+        channel = channel if channel is not None and channel < count > 1 else None
+        press = self._press(layer, axes, channel)
+        return Target(layer, image_of(layer, axes, channel), press)
+
+    def _press(self, layer: Any, axes: str, channel: int | None) -> SegmentPress:
+        return SegmentPress(
+            image=layer.name,
+            path=None,  # found out when it is copied
+            axes=axes,
+            model=str(self.form.model.path),
+            config=self.form.config(),
+            channel=channel,
+            device=self.form.device.currentText(),
+        )
+
+    def _settings(self, config: PredictConfig) -> Settings:
+        device = self.form.device.currentText()
+        return Settings(str(self.form.model.path), config, device)
+
+    def _start(self, targets: list[Target]) -> None:
+        if targets and not self.runs.running:
+            self.runs.score = self.form.least
+            self.runs.segment(targets, self._settings(targets[0].press.config))
+
+    def _result(self) -> ResultLayer | None:
+        return self.runs.result_of(self.form.picker.layer)
+
+    def _on_began(self, count: int) -> None:
+        self.form.progress.start(WHAT, count if count > 1 else 0)
+
+    def _on_ended(self, text: str) -> None:
+        self.form.progress.finish(text)
+        self._decode_again()  # thresholds may have become others meanwhile
+
+    def _slide(self) -> None:
+        self.form.score_moved = True
+        self._slider.start()
+
+    def _hide(self) -> None:
+        """Do what the slider says."""
+        result = self._result()
+        self.runs.score = self.form.score.value()
+        if result is not None:
+            result.set_score(self.runs.score)
+            self._show_result()
+
+    def _show_result(self) -> None:
+        """Show what is known of the image that is chosen now."""
+        form, result = self.form, self._result()
+        outcome = None if result is None else result.outcome
+        if result is None or outcome is None:
+            form.show_outcome("", "")
+            form.table.show_features(None, "")
+        else:
+            if outcome.instances and not result.edited and not self._slider.isActive():
+                with QSignalBlocker(form.score):
+                    form.score.setValue(result.score)
+            notes = "\n".join(outcome.series.notes)
+            form.show_outcome(outcome.summary(result.score), notes)
+            features = outcome.features(result.score)
+            form.table.show_features(features, result.name)
+        self._update()
+
+    def _update(self) -> None:
+        show_states(self.form, self._result(), self.runs.running)
+
+    def _go_to(self, label: int) -> None:
+        result = self._result()
+        if result is not None:
+            result.show_object(label)
+
+    def _choose(self, path: str) -> None:
+        try:
+            self.form.model.set_path(path)
+        except ValueError as error:
+            worker.report(error)
+
+    def _copy(self, kind: str) -> None:
+        result = self._result()
+        if result is None or result.press is None:
+            return
+        outcome = result.outcome
+        as_found = outcome is not None and result.score == outcome.least
+        score = None if as_found else result.score
+        config = result.press.config.replace(score=score)
+        press = replace(result.press, config=config)
+        self.clipboard.copy(kind, WRITERS[kind], with_file(press, result.image))
+
+    def _open(self, path: Path) -> None:
+        open_path(self._viewer, path)

@@ -1,0 +1,194 @@
+"""What the Segment dock is made of: its rows, buttons and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_unet.config import PredictConfig
+from napari_unet.gui.copy_as.segment import WRITERS
+from napari_unet.gui.inside.fold import InsideForm
+from napari_unet.gui.layers.right_views import RIGHT
+from napari_unet.gui.parts.clipboard import CopyButton
+from napari_unet.gui.parts.dock_widgets import Column, steady
+from napari_unet.gui.parts.form import ConfigForm, Fold, fold
+from napari_unet.gui.parts.progress import ProgressRow
+from napari_unet.gui.pickers.image_picker import ImagePicker
+from napari_unet.gui.pickers.model_picker import ModelPicker
+from napari_unet.gui.preferences import preferences
+from napari_unet.gui.results.compare import CompareForm
+from napari_unet.gui.results.objects_table import ObjectsTable
+from napari_unet.text import sentence
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# The slider is the field for the score.
+FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
+DEVICE_HELP = "Where the network runs; auto: on a graphics card where there is one."
+
+
+class SegmentForm(Column):
+    """The widgets of the dock, in the order in which they are read."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.picker = ImagePicker(viewer)
+        self.model = ModelPicker()
+        self.progress = ProgressRow()
+        self.reason, self.summary, self.notes = QLabel(), QLabel(), QLabel()
+        self.reason.setToolTip("Why nothing can be segmented now.")
+        self.table = ObjectsTable()
+        self.compare = CompareForm(viewer)
+        self.inside = InsideForm(viewer)
+        self._make_options()
+        self._make_buttons()
+        self._make_score()
+        for label in (self.reason, self.summary, self.notes):
+            label.setWordWrap(True)
+        for label in (self.summary, self.notes):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setWidget(self._content())
+        self.show_outcome("", "")
+
+    def config(self) -> PredictConfig:
+        """Return the options, the score of the slider with them if it was moved.
+
+        Raises
+        ------
+        ValueError
+            Where an option is out of range.
+        """
+        config = cast("PredictConfig", self.options_form.value())
+        return config.replace(score=self.least)
+
+    @property
+    def least(self) -> float | None:
+        """The score that objects must have; None: what training found."""
+        return round(self.score.value(), 2) if self.score_moved else None
+
+    def set_known(self, known: Mapping[str, Sequence[str]]) -> None:
+        """Take what only torch knows: the devices."""
+        chosen = self.device.currentText()
+        self.device.clear()
+        self.device.addItems(dict.fromkeys([*known["device"], chosen]))
+        self.device.setCurrentText(chosen)
+
+    def show_outcome(self, summary: str, notes: str) -> None:
+        """Show what the last run of this image gave."""
+        for label, text in ((self.summary, summary), (self.notes, notes)):
+            label.setText(text)
+            label.setVisible(bool(text))
+
+    def enable(self, widget: QWidget | QAction, why_not: str, help_text: str) -> None:
+        """Grey a widget or entry for a reason, its tooltip from then on; "": do not."""
+        widget.setEnabled(not why_not)
+        widget.setToolTip(sentence(why_not) or help_text)
+
+    def show_reason(self, reason: str, no_model: bool) -> None:
+        """Say in sight why nothing can be segmented now; "": something can."""
+        self.reason.setText(sentence(reason))
+        self.reason.setVisible(bool(reason))
+        self.first_button.setVisible(no_model)
+
+    def _content(self) -> QWidget:
+        head = QFormLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        head.addRow("Image", self.picker)
+        head.addRow("Model", self.model)
+        buttons = _line(self.view_button, self.image_button)
+        buttons.addWidget(self.menu_button)
+        score = QHBoxLayout()
+        score.addWidget(QLabel("Score   at least"))
+        score.addWidget(self.score, 1)
+        options = fold("Options", self.options_form)
+        options.setToolTip("How images are segmented; empty: as training found.")
+        objects = fold("Objects", self.table)
+        objects.setToolTip("What was found, as a table.")
+        compare = fold("Compare with", self.compare)
+        compare.setToolTip("How well the result agrees with true objects.")
+        inside = Fold("Look inside", self.inside)
+        inside.setToolTip("What the network computes on its way to the result.")
+        inside.toggled.connect(self.inside.set_open)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.addLayout(head)
+        column.addWidget(options)
+        column.addLayout(buttons)
+        reason = QHBoxLayout()
+        reason.addWidget(self.reason, 1)
+        reason.addWidget(self.first_button)
+        column.addLayout(reason)
+        column.addWidget(self.progress)
+        column.addWidget(self.summary)
+        column.addWidget(self.notes)
+        column.addLayout(score)
+        column.addWidget(objects)
+        column.addWidget(compare)
+        column.addWidget(inside)
+        column.addLayout(_line(self.right_button, self.train_button, self.copy_button))
+        column.addStretch(1)
+        return content
+
+    def _make_options(self) -> None:
+        self.options_form = ConfigForm(PredictConfig, FIELDS)
+        memory = preferences().memory
+        if memory is not None:
+            self.options_form.set_value(PredictConfig(memory=memory))
+        self.device = steady(QComboBox())
+        self.device.addItems(dict.fromkeys(["auto", "cpu", preferences().device]))
+        self.device.setCurrentText(preferences().device)
+        self.device.setToolTip(DEVICE_HELP)
+        label = QLabel("device")
+        label.setToolTip(DEVICE_HELP)
+        label.setBuddy(self.device)
+        cast("QFormLayout", self.options_form.layout()).addRow(label, self.device)
+
+    def _make_buttons(self) -> None:
+        self.view_button = QPushButton("Segment view")
+        self.image_button = QPushButton("Segment image")
+        self.menu_button = QPushButton()
+        self.menu_button.setFixedWidth(28)  # no more than its arrow
+        self.menu_button.setAccessibleName("other images to segment")
+        menu = QMenu(self.menu_button)
+        menu.setToolTipsVisible(True)
+        self.image_action = menu.addAction("image")
+        self.all_action = menu.addAction("all open images")
+        self.folder_action = menu.addAction("folder...")
+        self.image_action.triggered.connect(self.image_button.click)
+        self.menu_button.setMenu(menu)
+        self.first_button = QPushButton("Train a model")
+        self.first_button.setToolTip("Open the Train dock.")
+        self.right_button = QPushButton(RIGHT)
+        self.train_button = QPushButton("Correct and train")
+        self.copy_button = CopyButton(WRITERS)
+
+    def _make_score(self) -> None:
+        self.score_moved = False
+        self.score = steady(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
+        self.score.setRange(0, 1)
+        self.score.setSingleStep(0.01)
+        self.score.setPageStep(0.1)
+        self.score.setDecimals(2)
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    for widget in widgets:
+        line.addWidget(widget, 1)
+    return line

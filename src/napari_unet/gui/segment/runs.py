@@ -1,0 +1,271 @@
+"""Runs of the Segment dock: one job after the other, and their layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet.events import Block, Box, Event, Note, Progress
+from napari_unet.files.readers import ImageFile
+from napari_unet.gui import worker
+from napari_unet.gui.copy_as.press import SegmentPress
+from napari_unet.gui.layers.images import visible_box
+from napari_unet.gui.layers.pairing import fits, is_preview
+from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.gui.segment.work import WHAT, Settings, folder_work, image_work
+from napari_unet.segmentation.cache import KeptMaps
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# Each refresh sends the whole slice to the screen; a few a second are enough.
+REFRESH_MS = 250
+
+
+@dataclass(frozen=True)
+class Target:
+    """An image layer to segment, as it was when the button was pressed."""
+
+    layer: Image
+    image: ImageFile
+    press: SegmentPress
+
+
+class Runs(QObject):
+    """Segments layers one after the other and writes their results.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    changed = Signal()  # a run began or ended, a result came, was edited or went
+    began = Signal(int)  # with how many images
+    progressed = Signal(object)
+    ended = Signal(str)  # a sentence, or nothing
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        # Least score of the objects in results to come; None: what training found.
+        self.score: float | None = None
+        self.again: ResultLayer | None = None  # which other thresholds cost no network
+        self._kept = KeptMaps()
+        self.results: list[ResultLayer] = []
+        self._viewer = viewer
+        self._job: worker.Job | None = None
+        self._targets: list[Target] = []
+        self._target: Target | None = None
+        self._settings: Settings | None = None
+        self._count = 0
+        self._blocks: list[Block] = []
+        self._got_blocks = False
+        self._result: ResultLayer | None = None
+        self._lost = 0
+        self._text = ""
+        self._said: set[str] = set()  # errors of this press
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._flush)
+        connections = Connections()
+        connections.connect(viewer.layers.events.removed, self._on_removed)
+        self.destroyed.connect(connections.end)
+
+    @property
+    def running(self) -> bool:
+        """Whether something is being segmented."""
+        return self._job is not None
+
+    def result_of(self, layer: Image | None) -> ResultLayer | None:
+        """Return the latest result of an image that is still in the viewer."""
+        for result in reversed(self.results):
+            if result.image == layer and result.there and result.outcome is not None:
+                return result
+        return None
+
+    def segment(self, targets: list[Target], settings: Settings) -> None:
+        """Segment layers; objects of all scores are kept, so that none runs again."""
+        self._settings = replace(settings, config=settings.config.replace(score=0.0))
+        self._targets = list(targets)
+        self._count = len(targets)
+        self._said.clear()
+        self.began.emit(self._count)
+        self._next()
+
+    def segment_folder(
+        self, source: Path, output: Path, settings: Settings, channel: int | None
+    ) -> None:
+        """Segment the images of a folder into another."""
+        self._targets = []
+        self._count = 0  # told by the job
+        self._said.clear()
+        self.began.emit(0)
+        self._start(folder_work(source, output, settings, channel))
+
+    def stop(self) -> None:
+        """Stop; what is done stays."""
+        self._targets = []
+        if self._job is not None:
+            self._job.quit()
+
+    def _next(self) -> None:
+        """Start the next job, if any."""
+        while self._targets:
+            target = self._targets.pop(0)
+            if target.layer not in self._viewer.layers:
+                continue
+            assert self._settings is not None
+            if self._count > 1:
+                done = self._count - len(self._targets) - 1
+                self.progressed.emit(Progress(WHAT, done, self._count))
+            self._target = target
+            press, kept, focus = target.press, self._kept, self._in_sight(target)
+            self._start(
+                image_work(
+                    target.image, self._settings, press.box, press.channel, kept, focus
+                )
+            )
+            return
+        self.changed.emit()
+        self.ended.emit(self._text)
+
+    def _start(self, work: worker.Work[Any]) -> None:
+        self._text = ""
+        self._blocks, self._got_blocks, self._result = [], False, None
+        self.again, self._lost = None, self._kept.lost
+        self._job = worker.start(
+            worker.SEGMENTING,
+            work,
+            event=self._on_event,
+            returned=self._on_returned,
+            errored=self._on_errored,
+            finished=self._on_finished,
+        )
+        # The job outlives a dock that is closed meanwhile; it must end by itself.
+        self.destroyed.connect(self._job.abandon)
+        self.changed.emit()
+
+    def _in_sight(self, target: Target) -> Box | None:
+        """Return what to begin with, the same in all time points; None: anything."""
+        if target.press.box is not None:
+            return None
+        try:
+            box = visible_box(self._viewer, target.layer, target.press.axes)
+        except ValueError:
+            return None  # nothing of it is in sight
+        return box[1:] if "T" in target.image.axes else box
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Block):
+            self._blocks.append(event)
+            self._got_blocks = True
+            if not self._timer.isActive():
+                self._timer.start()
+        elif isinstance(event, Note) and self._target is None:
+            show_warning(event.text)
+        else:
+            self.progressed.emit(event)
+
+    def _on_returned(self, outcome: Outcome | str) -> None:
+        self._timer.stop()
+        if isinstance(outcome, str):
+            self._text = outcome
+            return
+        self._blocks = []
+        if not (self._got_blocks or outcome.series.complete):
+            return
+        target, result = self._target, self._result
+        assert target is not None
+        if result is None or result.edited or not result.there:
+            if target.layer not in self._viewer.layers:
+                return
+            self._begin(outcome.series.labels.shape)
+        assert self._result is not None
+        score = outcome.least if self.score is None else self.score
+        self._result.finish(outcome, target.press, score)
+        if outcome.series.complete and self._kept.lost == self._lost:
+            self.again = self._result
+
+    def _on_errored(self, error: Exception) -> None:
+        self._text = worker.told(error)  # the notification goes after a few seconds
+        if self._text not in self._said:  # a broken model is so for all images
+            worker.report(error)
+        self._said.add(self._text)
+        result = self._result
+        if result is not None and result.there and not result.edited:
+            self._viewer.layers.remove(result.layer)  # a part without numbers
+
+    def _on_finished(self) -> None:
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.abandon)
+        self._job = self._target = None
+        self._timer.stop()
+        self._let_go()
+        self._next()
+
+    def _flush(self) -> None:
+        """Show the blocks that came since the last time."""
+        blocks, self._blocks = self._blocks, []
+        target = self._target
+        if not blocks or target is None or target.layer not in self._viewer.layers:
+            return
+        if self._result is None:
+            sizes = zip(target.image.axes, target.image.array.shape, strict=True)
+            self._begin(tuple(n for a, n in sizes if a != "C"))
+        assert self._result is not None
+        self._result.fill(blocks)
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """Choose the layer of the result: ours as we wrote it, or a new one."""
+        target = self._target
+        assert target is not None
+        self._let_go()
+        known = self.result_of(target.layer)
+        # A training that learns from the labels would learn that there are none.
+        if known is None or not known.replaceable or worker.learns_from(known.layer):
+            known = ResultLayer(self._viewer, target.layer, self)
+            known.changed.connect(self.changed)
+            self.results.append(known)
+        known.begin(shape, target.press.axes)
+        self._result = known
+        self._hide_previews(target)
+
+    def _hide_previews(self, target: Target) -> None:
+        """Hide what a training that has ended made of this image: it is in the way."""
+        if worker.running(worker.TRAINING):
+            return
+        for layer in self._viewer.layers:
+            shown = isinstance(layer, Image | Labels) and is_preview(layer)
+            if shown and fits(layer, target.layer, target.press.axes):
+                layer.visible = False
+
+    def _let_go(self) -> None:
+        """Free the latest result, where its layer or image is gone."""
+        if self._result is not None and self._result not in self.results:
+            self._result.deleteLater()
+            self._result = None
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        gone = [r for r in self.results if layer in (r.image, r.layer)]
+        for result in gone:
+            self.results.remove(result)
+            if result is not self._result:
+                result.deleteLater()
+        if self.again in gone:
+            self.again = None
+        if self._job is None:
+            self._let_go()
+        if self._target is not None and layer == self._target.layer and self._job:
+            self._job.quit()
+            show_warning(
+                f"{self._target.image.name} was removed, so its segmentation stops"
+            )
+        self.changed.emit()

@@ -1,0 +1,148 @@
+"""The work behind the Segment dock, as generators for jobs; no Qt, no layers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.atomic import make_folder
+from napari_unet.config import PredictConfig
+from napari_unet.events import Box, Control, Event, Note, Progress
+from napari_unet.files.readers import ImageFile, read_image
+from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.worker import Work
+from napari_unet.segmentation import outputs
+from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.text import counted
+
+WHAT = "segmenting"  # the whole, of which other steps are a small part
+
+
+@dataclass(frozen=True)
+class Settings:
+    """With what is segmented: path of the model, options, device."""
+
+    model: str
+    config: PredictConfig
+    device: str = "auto"
+
+
+def image_work(
+    image: ImageFile,
+    settings: Settings,
+    box: Box | None = None,
+    channel: int | None = None,
+    kept: KeptMaps | None = None,
+    focus: Box | None = None,
+) -> Work[Outcome]:
+    """Return the work that segments an image, or the part of it in `box`.
+
+    `channel` is what was chosen of the image's layer; it is only told. `kept` spares
+    the network where only thresholds have changed. `focus` is what of each time point
+    comes first.
+    """
+
+    def work(control: Control) -> Generator[Event, None, Outcome]:
+        control.focus(focus)
+        yield Progress("loading the model", 0)
+        from napari_unet.models.model import Model
+        from napari_unet.segmentation.series import segment_series
+
+        model = Model.load(settings.model, settings.device)
+        series = yield from segment_series(
+            model, image, settings.config, box=box, control=control, kept=kept
+        )
+        about = outputs.about(model, settings.model, settings.config, channel)
+        about |= outputs.told_of(model, series)
+        about["complete"] = series.complete
+        about["axes"] = image.axes.replace("C", "")
+        about["box"] = box and [[s.start, s.stop] for s in box]
+        instances = model.formulation.instances
+        linked = settings.config.link > 0 and _planes(image, box) > 1
+        ndim = 3 if linked else model.config.ndim
+        return Outcome(series, about, instances, ndim, image.spacing)
+
+    return work
+
+
+def _planes(image: ImageFile, box: Box | None) -> int:
+    """Return how many planes of a stack are segmented."""
+    if "Z" not in image.axes:
+        return 1
+    if box is None:
+        return int(image.array.shape[image.axes.index("Z")])
+    z = box[image.axes.replace("C", "").index("Z")]
+    return int(z.stop - z.start)
+
+
+def folder_work(
+    source: Path, output: Path, settings: Settings, channel: int | None = None
+) -> Work[str]:
+    """Return the work that segments the images of a folder; returns a sentence.
+
+    It writes what the command line writes, and goes on after an image that fails.
+    """
+
+    def work(control: Control) -> Generator[Event, None, str]:
+        paths, notes = outputs.find_images([str(source)])
+        outputs.check_outputs(paths, output)
+        yield Progress("loading the model", 0)
+        from napari_unet.models.model import Model
+
+        model = Model.load(settings.model, settings.device)
+        make_folder(output)
+        told = None if channel is None else str(channel)
+        about = outputs.about(model, settings.model, settings.config, told)
+        done = 0
+        for index, path in enumerate(paths):
+            yield Progress(WHAT, index, len(paths))
+            try:
+                written = yield from outputs.segment_file(
+                    model,
+                    path,
+                    output,
+                    settings.config,
+                    about,
+                    channel=told,
+                    control=control,
+                )
+            except ValueError as error:
+                notes.append(str(error))
+                continue
+            if control.stopped:
+                break
+            done += written is not None
+        for note in notes:
+            yield Note(note)
+        return f"{done:,} of {counted(len(paths), 'image')} segmented, in {output}"
+
+    return work
+
+
+def same_file(path: Path | None, image: ImageFile) -> Work[Path | None]:
+    """Return the work that finds out whether reading a file gives this image."""
+
+    def work(control: Control) -> Generator[Event, None, Path | None]:
+        del control
+        yield Progress("reading", 0)
+        if path is None:
+            return None
+        try:
+            found = read_image(path)
+        except ValueError:
+            return None  # napari reads more kinds of files than the command line
+        alike = found.axes == image.axes and found.array.shape == image.array.shape
+        spacings = (found.spacing or (), image.spacing or ())
+        alike = alike and len(spacings[0]) == len(spacings[1])
+        if (
+            alike
+            and np.allclose(*spacings)
+            and np.array_equal(found.array, image.array)
+        ):
+            return path
+        return None
+
+    return work

@@ -1,0 +1,93 @@
+"""Fitting a pixel classifier again after each stroke of the brush."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QCheckBox
+
+from napari_unet.events import Control, Event
+from napari_unet.gui.worker import Work
+
+if TYPE_CHECKING:
+    from napari_unet.models.model import Model
+
+# After the last stroke; a fit at each would lag behind the brush.
+AGAIN_MS = 100
+HELP = (
+    "Fit the pixel classifier again whenever something was painted; its model is "
+    "replaced. It takes a second or so."
+)
+
+
+class AgainBox(QCheckBox):
+    """Whether to fit again after each stroke; it says when.
+
+    Notes
+    -----
+    `due` is sent some time after :meth:`painted`, where there is a model to replace.
+    """
+
+    due = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("fit again after each stroke")
+        self.setToolTip(HELP)
+        self.setChecked(True)
+        self.folder: Path | None = None  # of the model that is replaced
+        self._behind = False  # whether something was painted since the last fit
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(AGAIN_MS)
+        self._timer.timeout.connect(self._tell)
+
+    def begin(self, folder: Path | None) -> None:
+        """Take note that a fit begins, which replaces this model; None: none."""
+        self.folder, self._behind = folder, False
+
+    def end(self, folder: Path | None) -> None:
+        """Replace this model from now on; None: none."""
+        self.folder = folder
+        if self._behind:
+            self.painted()
+
+    def painted(self) -> None:
+        """Take note that labels have changed."""
+        self._behind = True
+        if self.folder is not None and self.isChecked():
+            self._timer.start()
+
+    def _tell(self) -> None:
+        if self.folder is not None and self.isChecked():
+            self.due.emit()
+
+
+def replacing(folder: Path, train: Callable[[Path], Work[Model]]) -> Work[Model]:
+    """Return the work that trains beside a model folder, and replaces it at the end.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a model; what fails or is stopped leaves it as it is.
+    train : callable
+        Returns the work that trains into the folder that it is given.
+    """
+
+    def work(control: Control) -> Generator[Event, None, Model]:
+        beside = folder.parent / ".again" / "now"
+        shutil.rmtree(beside.parent, ignore_errors=True)  # of one that was killed
+        try:
+            model = yield from train(beside)(control)
+            if not control.stopped:
+                if folder.exists():
+                    folder.replace(beside.with_name("before"))
+                beside.replace(folder)
+            return model
+        finally:
+            shutil.rmtree(beside.parent, ignore_errors=True)
+
+    return work

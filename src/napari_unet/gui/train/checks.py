@@ -1,0 +1,201 @@
+"""Looking at the data before they are trained on, and doing something about it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject, QTimer
+
+from napari_unet.gui import worker
+from napari_unet.gui.layers.images import labels_reader
+from napari_unet.gui.pairs.mending import Origin, Split, show, split, write
+from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.train.checking import Seen, look, reader_of
+from napari_unet.text import counted
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_unet.config import ModelConfig
+    from napari_unet.data.doctor import Finding
+    from napari_unet.gui.pairs.findings import Findings
+    from napari_unet.gui.pairs.table import PairsTable
+    from napari_unet.gui.train.form import TrainForm
+
+# After the last stroke of the brush.
+LOOK_MS = 600
+# Labels of more pixels are not looked at: it would take seconds after each stroke.
+MOST_PIXELS = 16 * 2**20
+
+logger = logging.getLogger(__name__)
+
+
+class Checks(QObject):
+    """Looks at the pairs of layers while nothing is trained.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    table : PairsTable
+    form : TrainForm
+    findings : Findings
+        Shows what is found.
+    parent : QObject
+
+    Notes
+    -----
+    What Start refuses is not told here. Folders are not read, and labels of more than
+    16 Mpx are not looked at.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        table: PairsTable,
+        form: TrainForm,
+        findings: Findings,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._table, self._form = viewer, table, form
+        self._findings = findings
+        self._turn, self._asked = 1, 0  # a look of an earlier turn is stale
+        self._question = self._asked_form()
+        self._looking: worker.Job | None = None
+        self._targets: list[Target] = []  # of the look at hand
+        self._origins: dict[str, Origin] = {}
+        self._mended: Target | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        table.changed.connect(self.request)
+        table.edited.connect(self.request)
+        form.changed.connect(self._form_changed)
+        findings.show_wanted.connect(self._show)
+        findings.mend_wanted.connect(self._mend)
+        worker.jobs().changed.connect(self._jobs_changed)
+        self._timer.start()
+
+    def request(self) -> None:
+        """Look again, a moment after the last change."""
+        self._turn += 1
+        self._timer.start()
+
+    def begin(self) -> None:
+        """Take note that a training begins: nothing is looked at while it runs."""
+        self._timer.stop()
+        if self._looking is not None:
+            self._looking.abandon()
+            self._asked = 0
+        self._findings.begin(known=self._asked == self._turn)
+
+    def _asked_form(self) -> tuple[object, ...]:
+        form = self._form
+        network = form.network_box.currentText()
+        learnt = (form.model_picker.path, network, form.classes_button.isChecked())
+        return (form.labels_mean.zero, form.labels_mean.value, *learnt)
+
+    def _form_changed(self) -> None:
+        before, self._question = self._question, self._asked_form()
+        if before != self._question:
+            self.request()
+
+    def _jobs_changed(self) -> None:
+        """Make up for a look that a training, or another look, did not let be."""
+        training = bool(worker.running(worker.TRAINING))
+        if self._mended is None:
+            self._findings.set_training(training)
+        due = self._asked != self._turn and self._looking is None
+        if due and not training and not self._timer.isActive():
+            self._timer.start()
+
+    def _look(self) -> None:
+        if self._looking is not None or worker.running(worker.TRAINING):
+            return
+        self._asked = self._turn
+        rows = [row for row in self._table.pairs if not row.why_not()]
+        self._targets = [row.target() for row in rows]
+        size = sum(math.prod(target.shape) for target in self._targets)
+        learnt = self._learnt()
+        if not rows or learnt is None or size > MOST_PIXELS:
+            self._take(Seen(self._turn))
+            return
+        # Others may hold the objects that are missing here.
+        alone = not self._table.folders and rows == self._table.pairs
+        meaning = self._form.labels_mean.value
+        pairs = zip(rows, self._targets, strict=True)
+        readers = [reader_of(row, target, meaning) for row, target in pairs]
+        work = functools.partial(look, self._turn, readers, learnt, alone)
+        self._looking = worker.start(
+            "checking",
+            work,
+            returned=self._take,
+            errored=self._fail,
+            finished=self._finished,
+        )
+
+    def _learnt(self) -> ModelConfig | str | None:
+        """Return what is to be learnt, or the model that says it; None: not known."""
+        if self._form.labels_mean.zero is None:
+            return None
+        try:
+            return self._form.model_picker.path or self._form.model()
+        except ValueError:
+            return None
+
+    def _take(self, seen: Seen) -> None:
+        if seen.turn != self._turn:
+            return
+        self._origins = {
+            name: Origin(self._targets[pair], frame)
+            for name, pair, frame in seen.origins
+        }
+        self._findings.set_found(seen.findings)
+
+    def _fail(self, error: Exception) -> None:
+        logger.error("the data could not be looked at", exc_info=error)
+        self._take(Seen(self._turn))
+
+    def _finished(self) -> None:
+        self._looking = None
+
+    def _show(self, finding: Finding) -> None:
+        origin = self._origins.get(finding.name)
+        if origin is not None and finding.place is not None:
+            show(self._viewer, origin, finding.place, finding.mend == "split")
+
+    def _mend(self, finding: Finding) -> None:
+        origin = self._origins.get(finding.name)
+        if origin is None or self._mended or worker.running(worker.TRAINING):
+            return
+        self._mended = target = origin.target
+        self._findings.set_mending(True)
+        read = labels_reader(target.labels, target.axes, target.image)
+        meaning = self._form.labels_mean.value
+        work = functools.partial(split, read, origin.film, meaning)
+        worker.start(
+            "mending", work, returned=self._write, finished=self._mending_ended
+        )
+
+    def _write(self, found: Split) -> None:
+        target, layers = self._mended, self._viewer.layers
+        if target is None or target.labels not in layers:
+            return
+        try:
+            written = write(target, found)
+        except ValueError as error:
+            worker.report(error)
+            return
+        if written:
+            layers.selection.active = target.labels  # whose edit Ctrl-Z takes back
+            objects = counted(found.count, "object")
+            show_info(f"{objects} got a new id; Ctrl-Z takes it back")
+
+    def _mending_ended(self) -> None:
+        self._mended = None
+        self._findings.set_training(bool(worker.running(worker.TRAINING)))

@@ -1,0 +1,318 @@
+"""The Train dock."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
+from napari_unet.gui import worker
+from napari_unet.gui.copy_as.train import WRITERS
+from napari_unet.gui.docks import DockContent, find_dock, lie_on_the_other
+from napari_unet.gui.open.open import open_path
+from napari_unet.gui.pairs.findings import Findings
+from napari_unet.gui.pairs.live_labels import LiveLabels
+from napari_unet.gui.pairs.pair_row import PairRow
+from napari_unet.gui.pairs.table import PairsTable
+from napari_unet.gui.parts.clipboard import Clipboard
+from napari_unet.gui.parts.dock_widgets import Column
+from napari_unet.gui.parts.drops import accept_folders
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.train.again import AgainBox, replacing
+from napari_unet.gui.train.checks import Checks
+from napari_unet.gui.train.crops_window import AugmentedLook
+from napari_unet.gui.train.foot import TrainFoot
+from napari_unet.gui.train.form import TrainForm
+from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
+from napari_unet.gui.train.next_button import NextButton
+from napari_unet.gui.train.press import Presses
+from napari_unet.gui.train.preview import LivePreview
+from napari_unet.models.known_classifiers import classifier_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_unet.models.model import Model
+
+UNVARIED = "a pixel classifier learns from pixels as they are, without augmentation"
+HERE = "this dock is training; stop it first"
+ELSEWHERE = "a training is running already; stop it, or wait for its end"
+
+
+class TrainWidget(DockContent):
+    """Trains a model on layers and folders.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._job: worker.Job | None = None
+        self._fits = False  # whether it is a pixel classifier, not a network
+        self._text = ""
+        self._untrained: Path | None = None
+        self.table = PairsTable(viewer)
+        self.form = TrainForm()
+        self.presses = Presses(self.table, self.form)
+        self.findings = Findings()
+        self.monitor = TrainMonitor(viewer)
+        self.preview = LivePreview(viewer, self)
+        self.live = LiveLabels(viewer.layers, self)
+        self.look = AugmentedLook(self, self.form.look_button, self.presses.crops)
+        self.clipboard = Clipboard(self)
+        self.again = AgainBox()
+        self._make_buttons()
+        self._lay_out()
+        self.table.changed.connect(self._data_changed)
+        self.table.edited.connect(self.again.painted)
+        self.table.edited.connect(self.live.painted)
+        self.again.due.connect(self._fit_again)
+        self.form.changed.connect(self._update)
+        self.form.right_button.clicked.connect(self._mark_view)
+        self.monitor.progress.cancelled.connect(self.stop)
+        worker.jobs().changed.connect(self._update)
+        accept_folders(self, self._open)
+        self._data_changed()
+        self.checks = Checks(viewer, self.table, self.form, self.findings, self)
+        worker.warm_up(self.form.set_choices)
+        QTimer.singleShot(0, self._docked)
+
+    def _docked(self) -> None:
+        lie_on_the_other(self)
+
+    def _mark_view(self) -> None:
+        try:
+            self.table.mark_view()
+        except ValueError as error:
+            worker.report(error)
+
+    def add_pair(
+        self, image_layer: Image, labels_layer: Labels | None = None
+    ) -> PairRow:
+        """Add an image layer with the labels layer that lies on it, as a row."""
+        return self.table.add_pair(image_layer, labels_layer)
+
+    def add_folder(self, path: str | Path) -> None:
+        """Add a data set folder."""
+        self.table.add_folder(path)
+
+    def start_from(self, model: str) -> None:
+        """Choose the model that training starts from; a classifier is fitted anew."""
+        classifier = classifier_of(model)
+        if classifier is None:
+            self.form.model_picker.set_path(model)
+        else:
+            self.form.choose_network(classifier)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layers; napari calls this when they come, go or are renamed."""
+        del event
+        if isalive(self):
+            self.table.reset_choices()
+
+    def why_not(self) -> str:
+        """Return why training cannot start; "" if it can."""
+        if self._job is not None:
+            return HERE
+        if worker.running(worker.TRAINING):
+            return ELSEWHERE
+        return self._not_ready()
+
+    def _not_ready(self) -> str:
+        """Return what is missing for a training, whatever is running; "": nothing."""
+        known = bool(self.table.folders) or self.table.right
+        return self.table.why_not() or self.form.why_not(known)
+
+    def start(self) -> None:
+        """Start to train."""
+        self._start(None)
+
+    def _start(self, replaced: Path | None) -> None:
+        """Start to train a new model, or one that takes the place of another."""
+        try:
+            if self.why_not():
+                raise ValueError(self.why_not())
+            settings = self.presses.settings(replaced)
+            items = self.table.items(settings.meaning)
+            targets = self.table.targets()
+        except ValueError as error:
+            worker.report(error)
+            return
+        work = settings.work(items)
+        if replaced is not None:
+            work = replacing(replaced, functools.partial(settings.work, items))
+        self.presses.begin(settings, targets)
+        self._fits = self.form.classifier
+        self.again.begin(replaced)
+        self._text = ""
+        self.checks.begin()
+        self.monitor.begin(settings.folder.name)
+        self._job = worker.start(
+            worker.TRAINING,
+            work,
+            event=self._take,
+            returned=self._returned,
+            errored=self._errored,
+            finished=self._finished,
+        )
+        self._job.layers = tuple(target.labels for target in targets)
+        # A dock that is closed is gone: the job must end by itself.
+        self.destroyed.connect(self._job.quit)
+        again = replaced is not None
+        self.preview.begin(self._job.control, targets, again)
+        if not self._fits:
+            control = self._job.control
+            self.live.begin(control, items, targets, settings.meaning)
+        self._update()
+
+    def pause(self) -> None:
+        """Pause, or go on; fitting a classifier goes on."""
+        if self._job is None or self._fits:
+            return
+        control = self._job.control
+        if control.paused:
+            control.resume()
+        else:
+            control.pause()
+        self._update()
+
+    def stop(self) -> None:
+        """Stop; the best model so far is kept."""
+        if self._job is None:
+            return
+        if self.presses.steps:
+            self._job.quit()
+        else:
+            self._text = "stopped before the first step; no model was kept"
+            if self._fresh is None:
+                self._text = "stopped; the model is as it was before"
+            self._untrained = self._fresh
+            self._job.abandon()
+        self._update()
+
+    def _make_buttons(self) -> None:
+        self.buttons = RunButtons()
+        self.buttons.start.clicked.connect(self.start)
+        self.buttons.pause.clicked.connect(self.pause)
+        self.buttons.stop.clicked.connect(self.stop)
+        next_button = NextButton(self._viewer, self.table, self.presses.best_model)
+        self.foot = TrainFoot(next_button)
+        self.foot.view_box.toggled.connect(self.preview.set_wanted)
+        self.foot.copy_button.picked.connect(self._copy)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(6, 2, 6, 2)
+        column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
+        for widget in (
+            *(self.table, self.form, self.again),
+            *(self.findings, self.buttons, self.monitor),
+        ):
+            column.addWidget(widget)
+        column.addWidget(self.foot)
+        column.addStretch(1)
+        scroll = Column()
+        scroll.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _data_changed(self) -> None:
+        pairs, folders = self.table.pairs, self.table.folders
+        names = [row.image.name for row in pairs if row.image is not None]
+        names += [row.path.name for row in folders]
+        self.form.set_data(self.table.labels_layers(), (names or ["model"])[0])
+        self.form.propose_built_in(self.table.planar)
+
+    def _update(self) -> None:
+        """Grey what cannot be done now, and say why."""
+        self.table.set_meaning(self.form.labels_mean.value)
+        self.again.setVisible(self.form.classifier)
+        control = None if self._job is None else self._job.control
+        self.buttons.arrange(self.why_not(), control, self._fits)
+        self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
+        self.foot.next_button.arrange(self.form.labels_mean.zero == "unknown")
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.findings.add(event)
+        elif isinstance(event, Preview):
+            self.preview.show(event)
+        elif isinstance(event, StepDone | EpochEnd):
+            self.presses.steps = event.step
+            self.presses.kept |= isinstance(event, EpochEnd)
+        self.monitor.take(event)
+
+    def _returned(self, model: Model) -> None:
+        assert self.presses.last is not None
+        self.monitor.show_card(model.card)
+        folder = self.presses.last.folder
+        if folder == self.again.folder:  # the user may have chosen another since
+            models().changed.emit()
+            self._text = f'"{folder.name}" was fitted again'
+        else:
+            models().choose(folder)
+            self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
+            if find_dock(self._viewer, "Segment") is None:
+                self._text += " (menu Plugins > U-Net)"
+        self.again.end(folder if self._fits else None)
+
+    def _errored(self, error: Exception) -> None:
+        self._text = f"training ended: {worker.told(error)}"
+        worker.report(error)
+        if not self.presses.kept:
+            self._untrained = self._fresh
+
+    @property
+    def _fresh(self) -> Path | None:
+        """The folder of the last press, unless a model was there before."""
+        press = self.presses.last
+        if press is None or press.folder == self.again.folder:
+            return None
+        return press.folder
+
+    def _finished(self) -> None:
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.quit)
+        self._job = None
+        if self._untrained is not None:  # the folder was not there before Start
+            shutil.rmtree(self._untrained, ignore_errors=True)
+            self._untrained = None
+        self.preview.end()
+        self.live.end()
+        self.monitor.finish(self._text)
+        self._data_changed()  # the name of the model is taken now
+
+    def _fit_again(self) -> None:
+        """Fit a classifier to what was painted; later, where it is being fitted.
+
+        A model of other layers is left alone.
+        """
+        folder = self.again.folder
+        if self._job is not None:
+            self.again.painted()
+        elif folder is not None and self.form.classifier and not self.why_not():
+            pairs = [(t.layer, t.labels) for t in self.table.targets()]
+            if pairs == [(t.layer, t.labels) for t in self.presses.targets]:
+                self._start(folder)
+
+    def _copy(self, kind: str) -> None:
+        """Copy the last press of Start, or what a press would do now."""
+        try:
+            self.clipboard.copy(kind, WRITERS[kind], self.presses.with_files())
+        except ValueError as error:
+            worker.report(error)
+
+    def _open(self, path: Path) -> None:
+        open_path(self._viewer, path)

@@ -1,0 +1,266 @@
+"""How to train: what 0 means, what is learnt, from where, how long, and the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from napari.layers import Labels
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
+from napari_unet.gui.pairs.meaning_choice import MeaningChoice
+from napari_unet.gui.parts.dock_widgets import form_rows, steady
+from napari_unet.gui.parts.form import ConfigForm, fold
+from napari_unet.gui.pickers.model_name import ModelName
+from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
+from napari_unet.gui.preferences import preferences
+from napari_unet.gui.train.work import Settings
+
+TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
+MODEL_FIELDS = [
+    *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
+]
+
+
+class TrainForm(QWidget):
+    """The rows between the pairs and the Start button."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._classifiers: frozenset[str] = frozenset()
+        self.labels_mean = mean = MeaningChoice(self)
+        mean.changed.connect(self._arrange)
+        self.right_button = QPushButton(RIGHT)
+        self.right_button.setToolTip(RIGHT_HELP)
+        self._background_line = _line(
+            QLabel("background label"), mean.background_box, self.right_button
+        )
+        self._make_learn()
+        self._make_start()
+        self._make_options()
+        rows = form_rows()
+        rows.addRow("0 means", _line(mean.background_button, mean.unknown_button))
+        rows.addRow(self._background_line)
+        rows.addRow("Learn", self._learn)
+        rows.addRow("Start from", self.model_picker)
+        rows.addRow("Network", self.network_box)
+        rows.addRow("Budget", self.minutes_box)
+        self._rows = rows
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(rows)
+        column.addWidget(self.options)
+        self._arrange()
+
+    @property
+    def classifier(self) -> bool:
+        """Whether a pixel classifier is to be fitted, which takes seconds."""
+        chosen = self.network_box.currentText() in self._classifiers
+        return chosen and self.model_picker.path is None
+
+    def set_data(self, layers: Sequence[Labels], name: str) -> None:
+        """Choose for the user what the data suggest, where the user did not.
+
+        Parameters
+        ----------
+        layers : sequence of Labels layer
+        name : str
+            Of the image or folder that the model is named after.
+        """
+        self.name.suggest(name)
+        self.labels_mean.propose(layers)
+        self._arrange()
+
+    def propose_built_in(self, fits: bool) -> None:
+        """Start from the built-in model where it fits, unless the user chose."""
+        if self.model_picker.touched or self.classes_button.isChecked():
+            return
+        self.model_picker.propose(built_in() if fits else None)
+
+    def choose_network(self, name: str) -> None:
+        """Choose a start from scratch, with a network or pixel classifier."""
+        self.model_picker.set_path(None)
+        if self.network_box.findText(name) < 0:  # torch has not named them yet
+            self.network_box.addItem(name)
+        self.network_box.setCurrentText(name)
+
+    def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Fill the menus whose entries only torch knows."""
+        self._classifiers = frozenset(names["classifier"])
+        for box, kind in ((self.network_box, "network"), (self.device_box, "device")):
+            wanted = box.currentText()
+            box.clear()
+            # A device that is missing stays: Start says so instead of taking another.
+            box.addItems(list(dict.fromkeys([*names[kind], wanted])))
+            box.setCurrentText(wanted)
+        self.train_form.set_choices("loss", names["loss"])
+
+    def why_not(self, known: bool = False) -> str:
+        """Return why training cannot start; `known`: as of MeaningChoice."""
+        return self.labels_mean.why_not(known)
+
+    def settings(self, folder: Path | None = None) -> Settings:
+        """Return what the form says.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Of the model, whatever it is called in the form.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range or a model of the name is there already.
+        """
+        if self.labels_mean.zero is None:
+            raise ValueError(self.why_not())
+        config = cast(TrainConfig, self.train_form.value())
+        if config.steps is None and config.epochs is None:
+            config = config.replace(minutes=self.minutes_box.value())
+        init = self.model_picker.path
+        return Settings(
+            config,
+            self.model() if init is None else None,
+            init,
+            folder or self.name.folder(),
+            self.device_box.currentText(),
+            self.labels_mean.value,
+        )
+
+    def model(self) -> ModelConfig:
+        """Return what is learnt from scratch.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range.
+        """
+        config = cast(ModelConfig, self.model_form.value())
+        network = self.network_box.currentText()
+        if network != config.network:
+            config = config.replace(network=network)
+        if self.classes_button.isChecked():
+            config = config.replace(formulation="semantic")
+        return config
+
+    def _make_learn(self) -> None:
+        self.instances_button = QRadioButton("instances")
+        self.instances_button.setChecked(True)
+        self.instances_button.setToolTip("Every object, touching ones apart.")
+        self.classes_button = QRadioButton("classes")
+        self.classes_button.setToolTip(
+            "Every label is a class of pixels, not an object."
+        )
+        self._learn = _line(self.instances_button, self.classes_button)
+        group = QButtonGroup(self)
+        for button in (self.instances_button, self.classes_button):
+            group.addButton(button)
+        self.classes_button.toggled.connect(self._learn_classes)
+
+    def _make_start(self) -> None:
+        self.model_picker = ModelPicker(scratch=True)
+        self.model_picker.changed.connect(self._model_chosen)
+        self.network_box = steady(QComboBox())
+        self.network_box.addItem("unet")
+        self.network_box.currentTextChanged.connect(self._arrange)
+        self.network_box.setToolTip(
+            str(ModelConfig.model_fields["network"].description)
+        )
+        self.minutes_box = steady(QDoubleSpinBox())
+        self.minutes_box.setDecimals(1)
+        self.minutes_box.setRange(0.1, 99_999)
+        self.minutes_box.setValue(10)
+        self.minutes_box.setSuffix(" minutes")
+
+    def _make_options(self) -> None:
+        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
+        self.train_form.changed.connect(self._arrange)
+        self.look_button = QPushButton("look")
+        self.train_form.put_beside("augment", self.look_button)
+        self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
+        self.model_fold = fold("network", self.model_form)
+        self.model_fold.setToolTip("Options of the network, for a start from scratch.")
+        self.device_box = steady(QComboBox())
+        wanted = preferences().device
+        self.device_box.addItems(list(dict.fromkeys(["auto", "cpu", wanted])))
+        self.device_box.setCurrentText(wanted)
+        self.device_box.setToolTip("Where to compute; auto: a GPU where there is one.")
+        self.name = ModelName()
+        rows = form_rows()
+        rows.addRow("Device", self.device_box)
+        rows.addRow("Model name", self.name)
+        rows.addRow("Ignored label", self.labels_mean.ignored_box)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(rows)
+        column.addWidget(self.train_form)
+        column.addWidget(self.model_fold)
+        self.options = fold("Options", inside)
+        self.options.setToolTip("Options that most trainings leave as they are.")
+
+    def _arrange(self) -> None:
+        """Grey and hide what does not apply now."""
+        unknown = self.labels_mean.zero == "unknown"
+        self._rows.setRowVisible(self._background_line, unknown)
+        path = self.model_picker.path
+        scratch = path is None
+        # A model has decided them; but the built-in one was nobody's decision.
+        self._rows.setRowVisible(self._learn, scratch or path == built_in())
+        self._rows.setRowVisible(self.network_box, scratch)
+        self.model_fold.setVisible(scratch and not self.classifier)
+        self._arrange_budget()
+        self.changed.emit()
+
+    def _arrange_budget(self) -> None:
+        try:
+            config = cast(TrainConfig, self.train_form.value())
+        except ValueError:
+            return  # the row that is wrong is marked already
+        timed = config.steps is None and config.epochs is None
+        self.minutes_box.setEnabled(timed and not self.classifier)
+        help_text = "Train for so long; the best model so far is kept at any moment."
+        help_text = help_text if timed else "The options name steps or epochs instead."
+        self.minutes_box.setToolTip(
+            "A pixel classifier is fitted once, in seconds."
+            if self.classifier
+            else help_text
+        )
+
+    def _learn_classes(self, classes: bool) -> None:
+        """Leave the built-in model, which knows objects, to learn classes."""
+        if classes and self.model_picker.path == built_in():
+            self.model_picker.propose(None)
+        self.changed.emit()
+
+    def _model_chosen(self) -> None:
+        """Learn objects where the built-in model, which knows them, was chosen."""
+        path = self.model_picker.path
+        if path is not None and path == built_in():
+            self.instances_button.setChecked(True)
+        self._arrange()
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.setSpacing(12)
+    for widget in widgets:
+        line.addWidget(widget)
+    line.addStretch(1)
+    return line

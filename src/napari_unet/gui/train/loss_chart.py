@@ -1,0 +1,169 @@
+"""The drawing of the plot of training; the only module that needs pyqtgraph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pyqtgraph
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtGui import QColor, QFont
+
+from napari_unet.gui.train.curve import loss_ticks, time_ticks
+
+HEIGHT = 190
+LEAST_SPAN = 1.1  # of the axis of losses: a constant loss is a line in its middle
+MOST_MARKS = 30
+TOP = 1.13  # of the axis of quality: there is room for words above the lines
+LEAST_LOSS = 1e-9  # there is no zero on a logarithmic axis
+AXES = ("left", "bottom", "right")
+
+
+class Chart(pyqtgraph.PlotWidget):
+    """Losses on a logarithmic left axis, quality on a right one from 0 to 1."""
+
+    hovered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(200)
+        plot = self.getPlotItem()
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setMouseEnabled(False, False)  # the wheel scrolls the dock
+        font = QFont(self.font())
+        font.setPointSizeF(0.85 * font.pointSizeF())
+        plot.showAxis("right")
+        for name in AXES:
+            plot.getAxis(name).setStyle(tickFont=font)
+            plot.getAxis(name).enableAutoSIPrefix(False)
+        plot.setLabel("left", "loss")
+        plot.getAxis("left").setWidth(46)
+        plot.getAxis("right").setWidth(42)
+        plot.getAxis("bottom").setHeight(22)
+        plot.getAxis("right").setTicks([[(v, f"{v:g}") for v in (0, 0.5, 1)]])
+        self._right = pyqtgraph.ViewBox(enableMenu=False)
+        self._right.setMouseEnabled(False, False)
+        self._right.setYRange(-0.03, TOP, padding=0)
+        plot.scene().addItem(self._right)
+        plot.getAxis("right").linkToView(self._right)
+        self._right.setXLink(plot.vb)
+        self._right.setZValue(1)  # what is written there stands above the lines
+        plot.vb.sigResized.connect(self._fit)
+        line, marks = pyqtgraph.PlotCurveItem, pyqtgraph.ScatterPlotItem
+        self.training, self.validation = line(), line(antialias=True)
+        self.quality = line(antialias=True)
+        self.circles = marks(symbol="o", size=6)
+        self.triangles = marks(symbol="t1", size=9)
+        self.best = pyqtgraph.InfiniteLine(angle=90)
+        self.word, self.message = pyqtgraph.TextItem(), pyqtgraph.TextItem()
+        for item in (self.training, self.validation, self.circles, self.best):
+            plot.addItem(item, ignoreBounds=True)
+        for item in (self.quality, self.triangles, self.word, self.message):
+            self._right.addItem(item, ignoreBounds=True)
+        self.scene().sigMouseMoved.connect(self._hover)
+
+    def draw(
+        self,
+        training: np.ndarray,
+        epochs: np.ndarray,
+        best: float | None,
+        message: str = "",
+    ) -> None:
+        """Draw.
+
+        Parameters
+        ----------
+        training : np.ndarray
+            (n, 2): seconds and loss.
+        epochs : np.ndarray
+            (m, 3): seconds, validation loss, quality.
+        best : float, optional
+            Seconds of the best epoch.
+        message : str
+            What to read instead of validations.
+        """
+        tables = [np.maximum(t, LEAST_LOSS) for t in (training, epochs) if len(t)]
+        first, last = self._scale(tables)
+        marked = epochs[:: max(1, math.ceil(len(epochs) / MOST_MARKS))]
+        self.training.setData(*_columns(training, 1, log=True))
+        self.validation.setData(*_columns(epochs, 1, log=True))
+        self.circles.setData(*_columns(marked, 1, log=True))
+        self.quality.setData(*_columns(epochs, 2))
+        self.triangles.setData(*_columns(marked, 2))
+        for item in (self.best, self.word):
+            item.setVisible(best is not None)
+        if best is not None:
+            self.best.setPos(best)
+            self.word.setText("best")
+            # Inside, wherever the line is.
+            self.word.setAnchor((1, 0) if best > (first + last) / 2 else (0, 0))
+            self.word.setPos(best, TOP)
+        self.message.setText(message)
+        self.message.setVisible(bool(message))  # its ground hides what is below
+        self.message.setAnchor((1, 0))
+        self.message.setPos(last, TOP)
+
+    def paint(self, colours: Mapping[str, QColor]) -> None:
+        """Use these colours: background, text, training, validation, quality."""
+        text = colours["text"]
+        self.setBackground(colours["background"])
+        for name in AXES:
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(text)
+            axis.setTextPen(text)
+        dashes = Qt.PenStyle.DashLine
+        pen = pyqtgraph.mkPen
+        self.training.setPen(pen(colours["training"], width=1))
+        self.validation.setPen(pen(colours["validation"], width=1, style=dashes))
+        self.quality.setPen(pen(colours["quality"], width=1))
+        self.circles.setPen(pen(colours["validation"]))
+        self.circles.setBrush(colours["background"])
+        self.triangles.setPen(pen(colours["quality"]))
+        self.triangles.setBrush(colours["quality"])
+        self.best.setPen(pen(text, style=Qt.PenStyle.DotLine))
+        for item in (self.word, self.message):
+            item.setColor(text)
+        self.message.fill = pyqtgraph.mkBrush(colours["background"])
+
+    def name_quality(self, name: str) -> None:
+        """Write what the right axis shows."""
+        self.getPlotItem().setLabel("right", name)
+
+    def _scale(self, tables: list[np.ndarray]) -> tuple[float, float]:
+        """Set ranges and ticks; returns the first and the last second."""
+        plot = self.getPlotItem()
+        first = min((float(t[0, 0]) for t in tables), default=0.0)
+        last = max((float(t[-1, 0]) for t in tables), default=0.0)
+        last = max(last, first + 10)
+        losses = np.concatenate([t[:, 1] for t in tables]) if tables else np.ones(1)
+        middle = math.sqrt(losses.min() * losses.max())
+        low = min(float(losses.min()), middle / LEAST_SPAN)
+        high = max(float(losses.max()), middle * LEAST_SPAN)
+        plot.setXRange(first, last, padding=0.02)
+        plot.setYRange(math.log10(low), math.log10(high), padding=0.06)
+        times = time_ticks(first, last) if tables else []
+        plot.getAxis("bottom").setTicks([times])
+        round_ones = loss_ticks(low, high) if tables else []
+        ticks = [(math.log10(v), f"{v:g}") for v in round_ones]
+        plot.getAxis("left").setTicks([ticks])
+        return first, last
+
+    def _fit(self) -> None:
+        self._right.setGeometry(self.getPlotItem().vb.sceneBoundingRect())
+
+    def _hover(self, place: QPointF) -> None:
+        view = self.getPlotItem().vb
+        inside = view.sceneBoundingRect().contains(place)
+        self.hovered.emit(view.mapSceneToView(place).x() if inside else None)
+
+
+def _columns(
+    table: np.ndarray, which: int, log: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    if not len(table):
+        return np.zeros(0), np.zeros(0)
+    values = table[:, which]
+    return table[:, 0], np.log10(np.maximum(values, LEAST_LOSS)) if log else values

@@ -1,0 +1,220 @@
+"""How well a training learns: losses and quality over time, the best epoch marked."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.theme import get_theme
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QColor, QShowEvent
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_unet.events import EpochEnd, StepDone
+from napari_unet.gui.train.curve import Curve
+from napari_unet.text import FIGURES, clock, headline, main_figure
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+REDRAW_MS = 200
+SMOOTH = 0.05  # weight of the newest loss in the line: it averages about 20
+LEAST_CONTRAST = 3.0  # of lines against the background, as WCAG asks of graphics
+MOST_EPOCHS = 200  # in the plot; dashed lines of many points are slow to draw
+EMPTY = "what is learnt shows here\nonce training has begun"
+NO_VALIDATION = (
+    "no validation:\nfewer than 20 annotated objects,\nor no part kept for it"
+)
+HELP = (
+    "Left axis: losses, lower is better. Right axis: quality on the validation images, "
+    "higher is better. Below: time of training. Hover for values."
+)
+
+
+class LossPlot(QWidget):
+    """A plot of one training, in the colours of napari's theme.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its theme is followed.
+    parent : QWidget, optional
+
+    Notes
+    -----
+    Drawn at most five times a second, and only where it can be seen; a long training is
+    thinned out evenly, so memory stays bounded. Dashes and symbols tell what a line is,
+    not its colour alone.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        from napari_unet.gui.train.loss_chart import Chart
+
+        self._viewer = viewer
+        self._chart = Chart()
+        self._chart.hovered.connect(self._hover)
+        self._legend, self._values = QLabel(), QLabel()
+        self._values.setWordWrap(True)
+        self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # Two lines from the beginning: what is below must not jump.
+        self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(1)
+        for widget in (self._legend, self._chart, self._values):
+            widget.setToolTip(HELP)
+            layout.addWidget(widget)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REDRAW_MS)
+        self._timer.timeout.connect(self._draw)
+        viewer.events.theme.connect(self._paint)
+        self.clear()
+        self._paint()
+
+    def clear(self) -> None:
+        """Empty the plot, for another training."""
+        self._training, self._epochs = Curve(), Curve(MOST_EPOCHS)
+        self._smooth, self._steps = 0.0, 0
+        self._figure = ""  # what the right axis shows
+        self._best: float | None = None
+        self._message = EMPTY
+        self._cursor: float | None = None
+        self._draw()
+
+    def add_step(self, event: StepDone) -> None:
+        """Add the loss of a step."""
+        if not math.isfinite(event.loss):
+            return  # training tells of it; there is no place for it here
+        self._steps += 1
+        weight = max(SMOOTH, 1 / self._steps)
+        self._smooth += weight * (event.loss - self._smooth)
+        self._training.add(event.seconds, self._smooth)
+        if self._message == EMPTY:
+            self._message = ""
+        self._soon()
+
+    def add_epoch(self, event: EpochEnd) -> None:
+        """Add what a validation found."""
+        name = main_figure(event.metrics)
+        if event.validation_loss is None or name is None:
+            self._message = NO_VALIDATION
+        elif math.isfinite(event.validation_loss):
+            self._message = ""
+            self._name(name)
+            quality = event.metrics[name]
+            self._epochs.add(
+                event.seconds, event.validation_loss, quality, event.objects
+            )
+            self._best = event.seconds if event.best else self._best
+        self._soon()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Show the newest values again."""
+        super().leaveEvent(event)
+        self._hover(None)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what came while the plot was hidden."""
+        super().showEvent(event)
+        self._draw()
+
+    def _soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _draw(self) -> None:
+        if not self.isVisible():
+            return
+        epochs = self._epochs.array()
+        self._chart.draw(self._training.array(), epochs, self._best, self._message)
+        self._tell()
+
+    def _hover(self, seconds: float | None) -> None:
+        self._cursor = seconds
+        self._tell()
+
+    def _tell(self) -> None:
+        """Write the values under the cursor, or else the newest."""
+        training, epochs = self._training.array(), self._epochs.array()
+        if not len(training):
+            self._values.setText("")
+            return
+        at = math.inf if self._cursor is None else self._cursor
+        seconds, loss = _row_at(training, at) if at >= training[0, 0] else training[0]
+        parts = [clock(round(seconds), 0), f"training {loss:.3f}"]
+        if len(epochs) and at >= epochs[0, 0]:
+            _, loss, quality, objects = _row_at(epochs, at)
+            parts.append(f"validation {loss:.3f}")
+            parts.append(headline({self._figure: quality}, round(objects)))
+        # A line may break between the values only.
+        self._values.setText("   ".join(p.replace(" ", "\u00a0") for p in parts))
+
+    def _paint(self, event: object = None) -> None:
+        """Take the colours of the theme."""
+        if not isalive(self):  # Python may know of a widget that Qt has deleted
+            self._viewer.events.theme.disconnect(self._paint)
+            return
+        theme = get_theme(self._viewer.theme)
+        back, text, grey, accent = (
+            QColor(*colour.as_rgb_tuple(alpha=False))
+            for colour in (theme.background, theme.text, theme.secondary, theme.current)
+        )
+        self._colours = {
+            "background": back,
+            "text": text,
+            "training": legible(grey, back, text),
+            "validation": text,
+            "quality": legible(accent, back, text),
+        }
+        self._chart.paint(self._colours)
+        self._name(self._figure)
+
+    def _name(self, figure: str) -> None:
+        """Write which figure the right axis shows, and what each line is."""
+        self._figure = figure
+        title = FIGURES.get(figure, "quality")
+        self._chart.name_quality(title)
+        lines = (
+            ("training", "━", "training"),
+            ("validation", "╍○╍", "validation"),
+            ("quality", "━▲━", title),
+        )
+        self._legend.setText(
+            "&nbsp;&nbsp;&nbsp;".join(
+                f'<span style="color:{self._colours[name].name()}">{sign}</span> {text}'
+                for name, sign, text in lines
+            )
+        )
+
+
+def legible(colour: QColor, background: QColor, text: QColor) -> QColor:
+    """Return a colour, moved towards that of text as far as lines need to be seen."""
+    for part in np.linspace(0, 1, 11):
+        mixed = QColor.fromRgbF(
+            *(
+                float((1 - part) * a + part * b)
+                for a, b in zip(colour.getRgbF()[:3], text.getRgbF()[:3], strict=True)
+            )
+        )
+        bright, dark = sorted((_luminance(mixed), _luminance(background)), reverse=True)
+        if (bright + 0.05) / (dark + 0.05) >= LEAST_CONTRAST:
+            break
+    return mixed
+
+
+def _luminance(colour: QColor) -> float:
+    linear = [
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        for v in colour.getRgbF()[:3]
+    ]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+def _row_at(table: np.ndarray, seconds: float) -> np.ndarray:
+    """Return the last row that is not later."""
+    row: np.ndarray = table[np.searchsorted(table[:, 0], seconds, "right") - 1]
+    return row

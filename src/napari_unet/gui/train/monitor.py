@@ -1,0 +1,178 @@
+"""How a training goes: its progress, speed, curves, and best figure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet.events import Control, EpochEnd, Event, Memory, Progress, StepDone
+from napari_unet.gui.parts.progress import ProgressRow
+from napari_unet.gui.train.loss_plot import LossPlot
+from napari_unet.text import clock, headline, sentence
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# The speed is that of the last so many messages, a few seconds.
+MESSAGES = 20
+NOT_RUNNING = "nothing is being trained here"
+STOPPING = "the training is stopping"
+PAUSE_HELP = "Wait after the step at hand."
+FITTING = "a pixel classifier is fitted in one go; wait, or stop it"
+
+
+class TrainMonitor(QWidget):
+    """Shows the events of a training.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose theme the curves follow.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = ""
+        self._memory = ""
+        self._pace: deque[StepDone] = deque(maxlen=MESSAGES)
+        self.speed = QLabel()
+        self.speed.setToolTip("Optimiser steps a second, over the last few seconds.")
+        self.progress = ProgressRow(button=False)  # there is Stop
+        self.plot = LossPlot(viewer)
+        # As wide as the dock is: a plot asks for more than is there.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.best = QLabel()
+        self.best.setWordWrap(True)
+        self.best.setToolTip(
+            "Quality of the best model so far on the validation images. AP50: how many "
+            "objects were found right, with at least half of their area in common."
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for widget in (self.progress, self.speed, self.plot, self.best):
+            column.addWidget(widget)
+        self._say("")
+
+    def begin(self, name: str) -> None:
+        """Show a new training of a model of this name."""
+        self._name = name
+        self._memory = ""
+        self._pace.clear()
+        self.plot.clear()
+        self.best.clear()
+        self._say("")
+        self.progress.start("loading")
+
+    def take(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, Memory):
+            self._memory = str(event)
+            self._say(self._memory)
+        elif isinstance(event, StepDone):
+            self.plot.add_step(event)
+            self._show_speed(event)
+        elif isinstance(event, EpochEnd):
+            self.plot.add_epoch(event)
+            self._show_best(event)
+        elif isinstance(event, Progress) and event.what == "paused":
+            self._pace.clear()
+            self._say("paused")
+        # Last, since napari's bar lets other events run: the next of ours overtook it.
+        self.progress.show_event(event)
+
+    def finish(self, text: str) -> None:
+        """Leave a sentence instead of the progress."""
+        self._say("")
+        self.progress.finish(text)
+
+    def show_card(self, card: Mapping[str, Any]) -> None:
+        """Show the figure of the finished model: its thresholds were bettered last."""
+        found = card.get("validation", {})
+        if "figures" in found:
+            figure = headline(found["figures"], found["objects"])
+            self._show(f"best {figure}", card.get("seconds", 0.0))
+
+    def _say(self, text: str) -> None:
+        self.speed.setText(text)
+        self.speed.setVisible(bool(text))
+
+    def _show_speed(self, event: StepDone) -> None:
+        self._pace.append(event)
+        first = self._pace[0]
+        seconds = event.seconds - first.seconds
+        if seconds > 0:
+            pace = f"{(event.step - first.step) / seconds:.1f} steps/s"
+            self._say(", ".join(filter(None, [self._memory, pace])))
+
+    def _show_best(self, event: EpochEnd) -> None:
+        if not event.best:
+            return
+        figure = headline(event.metrics, event.objects) if event.metrics else ""
+        what = f"best {figure}" if figure else "not validated; latest"
+        self._show(what, event.seconds)
+
+    def _show(self, what: str, seconds: float) -> None:
+        self.best.setText(f'{what} at {clock(seconds)}, saved as "{self._name}"')
+
+
+class RunButtons(QWidget):
+    """Start, Pause and Stop, and below them why training cannot start."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.start = QPushButton("Start")
+        self.pause = QPushButton("Pause")
+        self.stop = QPushButton("Stop")
+        self.reason = QLabel()
+        self.reason.setWordWrap(True)
+        self.reason.setToolTip("Why training cannot start now.")
+        line = QHBoxLayout()
+        for button in (self.start, self.pause, self.stop):
+            line.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(line)
+        column.addWidget(self.reason)
+
+    def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
+        """Grey what cannot be done now.
+
+        Parameters
+        ----------
+        reason : str
+            Why training cannot start; "" if it can.
+        control : Control, optional
+            Of the training that runs here.
+        fits : bool
+            Whether it fits a pixel classifier, which cannot wait.
+        """
+        self.start.setEnabled(not reason)
+        self.start.setToolTip(
+            sentence(reason)
+            or "Train on these pairs; the best model is kept at any moment."
+        )
+        self.reason.setText("" if control else sentence(reason))
+        self.reason.setVisible(bool(self.reason.text()))
+        paused = control is not None and control.paused
+        self.pause.setText("Resume" if paused else "Pause")
+        why_not = "" if control else NOT_RUNNING
+        if control is not None and control.stopped:
+            why_not = STOPPING
+        no_pause = why_not or (FITTING if fits else "")
+        for button, greyed, text in (
+            (self.pause, no_pause, "Go on." if paused else PAUSE_HELP),
+            (self.stop, why_not, "End now; the best model so far is kept."),
+        ):
+            button.setEnabled(not greyed)
+            button.setToolTip(sentence(greyed) or text)

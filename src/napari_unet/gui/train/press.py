@@ -1,0 +1,100 @@
+"""What a press of Start would do now, and what the last one did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.gui.copy_as.press import TrainPress
+from napari_unet.gui.copy_as.train import in_steps, with_files
+from napari_unet.gui.layers.classes import as_shown
+from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.pairs.table import PairsTable
+from napari_unet.gui.train.form import TrainForm
+from napari_unet.gui.train.work import Settings
+
+if TYPE_CHECKING:
+    from napari_unet.gui.worker import Work
+    from napari_unet.reports.crops import Source
+
+
+class Presses:
+    """The last press of Start, and how far its training came.
+
+    Parameters
+    ----------
+    table : PairsTable
+    form : TrainForm
+
+    Attributes
+    ----------
+    last : TrainPress or None
+        The last one; None: there was none yet.
+    targets : list of Target
+        The layers that it took.
+    steps : int
+        How many its training has done.
+    kept : bool
+        Whether its folder holds a model that learnt something.
+    """
+
+    def __init__(self, table: PairsTable, form: TrainForm) -> None:
+        self._table, self._form = table, form
+        self.last: TrainPress | None = None
+        self.targets: list[Target] = []
+        self.steps = 0
+        self.kept = False
+
+    def begin(self, settings: Settings, targets: list[Target]) -> None:
+        """Take note of a press."""
+        self.last, self.targets = self._pressed(settings), targets
+        self.steps, self.kept = 0, False
+
+    def settings(self, folder: Path | None = None) -> Settings:
+        """Return what the form says, with classes as the layers show them."""
+        settings = self._form.settings(folder)
+        if settings.model is None or self._table.folders:
+            return settings
+        layers = self._table.labels_layers()
+        model = as_shown(settings.model, layers, settings.meaning.others)
+        return replace(settings, model=model)
+
+    def crops(self) -> Work[Source]:
+        """Return the work that settles the training of a press, for its crops."""
+        settings = self.settings(Path())  # a look writes no model
+        return settings.crops(self._table.items(settings.meaning))
+
+    def best_model(self) -> tuple[str, str]:
+        """Return the model that knows the layers best, "" if there is none; device."""
+        path = self._form.model_picker.path or ""
+        images = [row.image for row in self._table.pairs]
+        if self.last is not None and self.kept:
+            if any(target.layer in images for target in self.targets):
+                path = str(self.last.folder)
+        return path, self._form.device_box.currentText()
+
+    def with_files(self) -> Work[TrainPress]:
+        """Return the work that finds the files of the last press, or of one now.
+
+        Raises
+        ------
+        ValueError
+            If there was none, and one could not start now.
+        """
+        press = self.last
+        if press is None:
+            press = self._pressed(self.settings())
+            self.targets = self._table.targets()
+        config = in_steps(press.config, self.steps)
+        return with_files(replace(press, config=config), self.targets)
+
+    def _pressed(self, settings: Settings) -> TrainPress:
+        return TrainPress(
+            self._table.press(settings.meaning),
+            settings.folder,
+            settings.config,
+            settings.model,
+            settings.init,
+            settings.device,
+        )

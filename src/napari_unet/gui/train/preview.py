@@ -1,0 +1,139 @@
+"""What the view looks like to a model that is being trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer
+
+from napari_unet.boxes import middle
+from napari_unet.events import Control, Preview, View
+from napari_unet.files.readers import frame_name
+from napari_unet.gui.layers.images import KEY, as_layer, place_on, visible_box
+from napari_unet.gui.pairs.pair_row import Target
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+LOOK_MS = 1000
+# A larger view would make the training wait: its centre is shown.
+MOST_PIXELS = 2**20
+
+
+class _Shown:
+    """The labels layer of one image, and what of it is filled."""
+
+    def __init__(self, viewer: Viewer, target: Target) -> None:
+        self.labels = np.zeros(target.shape, np.int32)
+        self.box: tuple[int | slice, ...] = ()
+        layers = viewer.layers
+        selected, active = list(layers.selection), layers.selection.active
+        self.layer = viewer.add_labels(
+            as_layer(self.labels, target.layer, target.axes),
+            name=f"{target.layer.name} preview",
+            metadata={KEY: {"preview": True}},
+            **place_on(target.layer, target.axes),
+        )
+        self.layer.editable = False  # it is filled anew after each validation
+        # The user goes on with what was selected, the brush for example.
+        layers.selection.clear()
+        layers.selection.update(selected)
+        layers.selection.active = active
+
+    def fill(self, box: tuple[int | slice, ...], labels: np.ndarray) -> None:
+        if self.box:
+            self.labels[self.box] = 0
+        self.labels[box] = labels
+        self.box = box
+        self.layer.refresh(extent=False)
+
+
+class LivePreview(QObject):
+    """Asks a training for previews of the view, and shows them as a layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    parent : QObject
+    """
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._targets: list[Target] = []
+        self._control: Control | None = None
+        self._wanted = True
+        self._places: dict[str, tuple[Target, tuple[int, ...]]] = {}
+        self._shown: dict[Image, _Shown] = {}
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
+
+    def begin(self, control: Control, targets: list[Target], again: bool) -> None:
+        """Follow the view while a training runs, or a model is fitted `again`."""
+        self._control, self._targets, self._places = control, targets, {}
+        if self._wanted and not again:
+            for shown in self._shown.values():  # segmenting hides those of before
+                shown.layer.visible = True
+        self.set_wanted(self._wanted)
+
+    def end(self) -> None:
+        """Follow no more; the last preview stays."""
+        self._timer.stop()
+        self._control, self._targets = None, []
+
+    def set_wanted(self, wanted: bool) -> None:
+        """Say whether previews are wanted."""
+        self._wanted = wanted
+        if self._control is None:
+            return
+        if wanted:
+            self._timer.start()
+            self.look()
+        else:
+            self._timer.stop()
+            self._control.look(None)
+
+    def look(self) -> None:
+        """Ask for what is in sight now."""
+        if self._control is not None:
+            self._control.look(self._view())
+
+    def show(self, preview: Preview) -> None:
+        """Show a preview on its image, if that is still there."""
+        target, frame = self._places[preview.view.name]
+        if not self._wanted or target.layer not in self._viewer.layers:
+            return
+        shown = self._shown.get(target.layer)
+        if (
+            shown is None
+            or shown.layer not in self._viewer.layers
+            or shown.labels.shape != target.shape
+        ):
+            shown = self._shown[target.layer] = _Shown(self._viewer, target)
+        shown.fill((*frame, *preview.view.box), preview.labels)
+
+    def _view(self) -> View | None:
+        """Return what is in sight of the image that the user works on."""
+        layers = self._viewer.layers
+        there = [t for t in self._targets if t.layer in layers]
+        active = layers.selection.active
+        worked_on = [
+            t for t in there if active is not None and active in (t.layer, t.labels)
+        ]
+        for target in (worked_on or there)[:1]:
+            try:
+                box = visible_box(self._viewer, target.layer, target.axes)
+            except ValueError:
+                return None  # nothing of it is in sight
+            name = target.image.name
+            frame: tuple[int, ...] = ()
+            if "T" in target.image.axes:
+                frame = (box[0].start,)
+                name = frame_name(name, box[0].start, target.shape[0])
+                box = box[1:]
+            self._places[name] = (target, frame)
+            return View(name, middle(box, MOST_PIXELS))
+        return None

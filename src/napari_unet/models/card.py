@@ -1,0 +1,81 @@
+"""The card of a model as text: what it is, what it was trained on, how good it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from napari_unet.models.store import contents
+from napari_unet.text import all_figures, class_name, clock, counted
+
+
+def describe(name: str, header: Mapping[str, Any]) -> list[str]:
+    """Return what the header of a model tells, a sentence a line.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls the model.
+    header : mapping
+        Its `config`, `thresholds` and `card`.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of a model.
+
+    Examples
+    --------
+    >>> header = {"config": {"ndim": 3}, "thresholds": {}, "card": {"steps": 20}}
+    >>> describe("nuclei", header)[0]
+    'nuclei: unet, instances, 3D, grey'
+    """
+    config, thresholds, card = contents(header)
+    inputs = config.input if isinstance(config.input, str) else ", ".join(config.input)
+    lines = [
+        f"{name}: {config.network}, {config.formulation}, {config.ndim}D, {inputs}"
+    ]
+    if config.formulation == "semantic":
+        names = {str(value): name for value, name in config.names.items()}
+        known = ", ".join(class_name(c, names) for c in sorted(config.classes))
+        lines.append(f"classes: {known}")
+    for threshold, value in thresholds.items():
+        lines.append(f"threshold {threshold}: {value:g}")
+    if config.object_size:
+        known = f"{config.object_size:g} px wide"
+        lines.append(
+            f"objects: of any size; images are resampled until they are {known}"
+            if config.any_size
+            else f"objects: about {known}"
+        )
+    if config.spacing:
+        lines.append(f"spacing: {' x '.join(f'{s:g}' for s in config.spacing)} µm")
+    data = card.get("data", [])
+    objects = sum(entry.get("objects", 0) for entry in data)
+    numbers = f"{counted(len(data), 'image')}, {counted(objects, 'object')}"
+    lines.append(f"data: {numbers}, licence {card.get('licence', 'not stated')}")
+    lines += [f"training: {best_after(card)}", quality(card)]
+    if "init" in card:
+        lines.append(f"started from: the model with hash {card['init']}")
+    for part in ("options", "versions"):
+        if part in card:
+            lines.append(f"{part}: {json.dumps(card[part])}")
+    return lines
+
+
+def best_after(card: Mapping[str, Any]) -> str:
+    """Return when in its training the model was the best."""
+    took = clock(card.get("seconds", 0.0))
+    return f"best after {counted(card.get('steps', 0), 'step')}, {took}"
+
+
+def quality(card: Mapping[str, Any]) -> str:
+    """Return the figures of a model card with the objects behind them."""
+    found = card.get("validation", {})
+    if "figures" not in found:
+        return "no validation: there were too few annotated objects to hold some back"
+    return (
+        f"validation: {all_figures(found['figures'])} on "
+        f"{counted(found['objects'], 'object')} in {counted(found['images'], 'image')}"
+    )

@@ -1,0 +1,236 @@
+"""The file of a model: where it is, what its header says, whether its weights fit."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+
+from napari_unet.atomic import reason
+from napari_unet.config import ModelConfig, checked
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+THUMBNAIL = "thumbnail.png"
+SUFFIX = ".unetmodel"
+BUILT_IN = Path(__file__).parent
+HEADER = "napari_unet"
+# An archive may claim any size; no network of this family comes near.
+MOST_BYTES = 2**31
+MOST_THUMBNAIL = 2**20
+# An archive that is damaged, lacks the file, or is encrypted.
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
+
+FORMAT = 1
+"""Format number of the model file; :func:`migrate` reads older ones."""
+
+
+def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a header of any older format as one of today's.
+
+    Raises
+    ------
+    ValueError
+        If the format is newer than this version knows, or not there.
+    """
+    number = header.get("format")
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
+    if number > FORMAT:
+        raise ValueError(
+            f"format {number} is newer than this version reads ({FORMAT}); "
+            "update napari-unet-live"
+        )
+    return dict(header)
+
+
+def find_model(path: str | Path) -> Path:
+    """Return the folder or file that a path or a built-in name stands for.
+
+    Raises
+    ------
+    ValueError
+        If it stands for none.
+    """
+    where = Path(path)
+    built_in = BUILT_IN / str(path)
+    named = len(where.parts) == 1 and (built_in / WEIGHTS).is_file()
+    # Data may be called as the model is: `nuclei`.
+    if named and not (where / WEIGHTS).is_file():
+        return built_in
+    if where.exists():
+        return where
+    names = sorted(p.parent.name for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
+    known = f"; built in: {', '.join(names)}" if names else ""
+    raise ValueError(
+        f"{path}: there is no such model; give the folder that training wrote, or a "
+        f"{SUFFIX} file{known}"
+    )
+
+
+def read_weights(where: Path) -> bytes:
+    """Return the bytes of the model file, from a folder or an archive.
+
+    Raises
+    ------
+    ValueError
+        If there is no model file, or it cannot be read.
+    """
+    try:
+        if where.is_dir():
+            return (where / WEIGHTS).read_bytes()
+        if where.suffix == ".safetensors":
+            return where.read_bytes()
+        with zipfile.ZipFile(where) as archive:
+            if archive.getinfo(WEIGHTS).file_size > MOST_BYTES:
+                raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
+            return archive.read(WEIGHTS)
+    except FileNotFoundError:
+        raise ValueError(
+            f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
+            "the folder that training wrote"
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"{where}: the model cannot be read ({reason(error)}); check the path"
+        ) from error
+    except ARCHIVE_ERRORS as error:
+        raise ValueError(
+            f"{where}: this is not a model file ({reason(error)}); give a {SUFFIX} "
+            "file or a model folder"
+        ) from None
+
+
+def read_thumbnail(where: Path) -> bytes | None:
+    """Return the picture of a model, from a folder or an archive, if it has one.
+
+    A picture that cannot be read is none: the model works without.
+    """
+    try:
+        if where.is_dir():
+            return (where / THUMBNAIL).read_bytes()
+        if where.suffix == ".safetensors":
+            return None
+        with zipfile.ZipFile(where) as archive:
+            small = archive.getinfo(THUMBNAIL).file_size < MOST_THUMBNAIL
+            return archive.read(THUMBNAIL) if small else None
+    except (OSError, *ARCHIVE_ERRORS):
+        return None
+
+
+def read_header(data: bytes, name: str) -> dict[str, Any]:
+    """Return the header of a file of ours: a format number and what belongs to it.
+
+    Parameters
+    ----------
+    data : bytes
+        Of a safetensors file.
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    ValueError
+        If it is truncated, not of this project, or of a newer format.
+    """
+    stream = io.BytesIO(data)
+    length = int.from_bytes(stream.read(8), "little")
+    try:
+        if length > len(data):
+            raise ValueError("truncated")
+        header = json.loads(json.loads(stream.read(length))["__metadata__"][HEADER])
+        if not isinstance(header, dict):
+            raise TypeError("no header")
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{name}: {WEIGHTS} is truncated or not a model of napari-unet-live; copy "
+            "it again, or train the model anew"
+        ) from None
+    try:
+        return migrate(header)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def contents(
+    header: Mapping[str, Any],
+) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
+    """Return config, thresholds and card of a header.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of a model.
+    """
+    config, thresholds, card = (
+        header.get(key) for key in ("config", "thresholds", "card")
+    )
+    if not (
+        isinstance(config, dict)
+        and isinstance(thresholds, dict)
+        and all(isinstance(v, int | float) for v in thresholds.values())
+        and isinstance(card, dict)
+    ):
+        raise ValueError(
+            f"{WEIGHTS} holds no config, thresholds and card, so it is not a model; "
+            "give the folder that training wrote"
+        )
+    return checked(ModelConfig, config), thresholds, card
+
+
+def read_tensors(
+    data: bytes, expected: Mapping[str, Tensor], name: str
+) -> dict[str, Tensor]:
+    """Return the tensors of a file, floats as float32.
+
+    Parameters
+    ----------
+    data : bytes
+        Of a safetensors file.
+    expected : mapping of str to Tensor
+        Names, shapes and kinds that they must have.
+    name : str
+        What errors call the file.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or its tensors are not those expected.
+    """
+    from safetensors.torch import load
+
+    try:
+        found = load(data)
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise ValueError(
+            f"{name}: {WEIGHTS} is damaged ({reason(error)}); copy it again, or train "
+            "the model anew"
+        ) from None
+    misfit = _misfit(expected, found)
+    if misfit:
+        raise ValueError(f"{name}: the weights do not fit the config: {misfit}")
+    return {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
+
+
+def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """Return what of the tensors does not fit, or nothing."""
+    for key in sorted(expected.keys() - found.keys()):
+        return f"{key} is missing"
+    for key in sorted(found.keys() - expected.keys()):
+        return f"{key} is foreign"
+    for key, tensor in expected.items():
+        shape, wanted = tuple(found[key].shape), tuple(tensor.shape)
+        if shape != wanted:
+            return f"{key} has shape {shape}, expected {wanted}"
+        if found[key].is_floating_point() != tensor.is_floating_point():
+            return f"{key} holds {found[key].dtype}, expected {tensor.dtype}"
+    return ""

@@ -1,0 +1,180 @@
+"""What a network is shown while it trains: crops as a training draws them, augmented.
+
+Nothing is trained: a training is settled as before its first step, and its first crops
+are drawn by the functions that would draw them then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.samples import Sample
+from napari_unet.events import Event
+from napari_unet.models.model import Model
+from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.training.crops import (
+    Crop,
+    Encoded,
+    cut,
+    draw,
+    encode_all,
+    image_weights,
+    seed_step,
+)
+from napari_unet.training.recipe import batch_of
+from napari_unet.training.setup import Start, first_model, settle
+
+COUNT = 12
+"""Crops that are shown at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Crops, and what a network is to say of them.
+
+    image : (N, C, [Z,] Y, X) float32
+        Normalised: about 0 to 1, not clipped.
+    target : (N, maps, [Z,] Y, X) float32
+        As :meth:`napari_unet.formulations.Formulation.encode` makes them.
+    weight : (N, maps, [Z,] Y, X) float32
+        0 where the annotation does not count.
+    """
+
+    image: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A training that is settled, of which only the crops are wanted.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    model : Model
+        Untrained, or the one to start from.
+    training : list of Encoded
+        What crops are drawn from.
+    patch : tuple of int
+        Shape of the crops, px.
+    batch : int
+        Crops a step.
+    """
+
+    config: TrainConfig
+    model: Model
+    training: list[Encoded]
+    patch: tuple[int, ...]
+    batch: int
+
+    def steps(self, count: int = COUNT) -> int:
+        """Return of how many steps so many crops are."""
+        return -(-count // self.batch)
+
+    def crops(self, count: int = COUNT, step: int = 0) -> Crops:
+        """Return crops of some steps of the training, from `step` on.
+
+        Parameters
+        ----------
+        count : int
+            Where the steps draw more, those that are shown are spread over all: the
+            first ones of a step are neither rotated, scaled nor deformed.
+        step : int
+            From 0.
+        """
+        generator = torch.Generator(self.model.device)
+        batches = []
+        for number in range(step, step + self.steps(count)):
+            rng = seed_step(self.config.seed, number, generator)
+            weights = image_weights(self.training)
+            batch = draw(
+                self.training,
+                weights,
+                self.model,
+                self.patch,
+                self.batch,
+                self.config.augment,
+                rng,
+                generator,
+            )
+            arrays = (batch.image, batch.target, batch.weight)
+            batches.append([array.cpu().numpy() for array in arrays])
+        return self._spread(batches, count)
+
+    def plain(self, count: int = COUNT, step: int = 0) -> Crops:
+        """Return the places that :meth:`crops` returns, without augmentation."""
+        generator = torch.Generator()
+        batches = []
+        for number in range(step, step + self.steps(count)):
+            rng = seed_step(self.config.seed, number, generator)
+            parts = cut(
+                self.training,
+                image_weights(self.training),
+                self.model,
+                self.patch,
+                self.batch,
+                self.config.augment,
+                rng,
+            )
+            crops = [self._middle(crop) for part in parts for crop in part.plain]
+            batches.append([np.stack(arrays) for arrays in zip(*crops, strict=True)])
+        return self._spread(batches, count)
+
+    def _middle(self, crop: Crop) -> list[np.ndarray]:
+        """Cut the patch out of a crop that may have a margin."""
+        shape = crop[0].shape[1:]
+        starts = [(n - p) // 2 for n, p in zip(shape, self.patch, strict=True)]
+        box = [slice(a, a + p) for a, p in zip(starts, self.patch, strict=True)]
+        return [array[(slice(None), *box)].astype(np.float32) for array in crop]
+
+    def _spread(self, batches: Sequence[Sequence[np.ndarray]], count: int) -> Crops:
+        total = self.batch * len(batches)
+        chosen = np.linspace(0, total - 1, count).round().astype(int)
+        arrays = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+        return Crops(*(array[chosen] for array in arrays))
+
+
+def source(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None = None,
+    config: TrainConfig | None = None,
+    *,
+    model: ModelConfig | None = None,
+    init: Model | str | Path | None = None,
+    device: str = "auto",
+) -> Generator[Event, None, Source]:
+    """Settle a training whose crops are wanted, drawn as it would; yields events.
+
+    Parameters
+    ----------
+    samples, validation, config, model, init, device
+        As for :func:`napari_unet.train`.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    ValueError
+        If the training could not start, or is that of a pixel classifier.
+    """
+    config, wanted = config or TrainConfig(), model or ModelConfig()
+    if init is None and wanted.network in BASELINES:
+        raise ValueError(
+            f"a {wanted.network} learns from pixels as they are, so there is no "
+            "augmentation to look at; choose another network"
+        )
+    first = None if init is None else first_model(init, device)
+    start = Start(config, wanted, first)
+    settled = yield from settle(start, samples, validation, device)
+    encoded = yield from encode_all(settled.training, settled.model)
+    batch = batch_of(config, settled.patch)
+    return Source(config, settled.model, encoded, settled.patch, batch)

@@ -1,0 +1,222 @@
+"""A look inside a network: features of its levels, gates, and what a skip is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_unet.boxes import grow, within
+from napari_unet.config import PredictConfig
+from napari_unet.data.resampling import resampled
+from napari_unet.data.samples import Stats
+from napari_unet.events import Box, Event
+from napari_unet.models.model import Model
+from napari_unet.networks.attention import AttentionGate
+from napari_unet.networks.base import Key
+from napari_unet.segmentation.checks import check_finite, check_stats, stats_of
+from napari_unet.segmentation.object_size import with_size
+from napari_unet.segmentation.prediction import Picture
+
+# Features of a larger part would take gigabytes.
+MOST_PIXELS = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a network computes at one place, for a part of an image.
+
+    name : what it is called: ``level 2, down``
+    maps : (features, [Z,] Y, X) float32
+    stride : px of the image a pixel of the maps, an axis
+    start : where the maps begin in the image, px an axis
+    """
+
+    name: str
+    maps: np.ndarray
+    stride: tuple[int, ...]
+    start: tuple[int, ...]
+
+
+def places(model: Model) -> dict[Key, str]:
+    """Return the places of the network that can be looked at, and their names.
+
+    Examples
+    --------
+    >>> places(model)[2, 0]  # doctest: +SKIP
+    'level 2, down'
+    """
+    network = model.network
+    names = {}
+    for level, column in network.nodes:
+        if level == network.depth:
+            names[level, column] = "bottleneck" if not column else "logits, bottleneck"
+        elif not column:
+            names[level, column] = f"level {level}, down"
+        else:
+            last = max(c for i, c in network.nodes if i == level)
+            way = "up" if last == 1 else f"up {column}"
+            names[level, column] = f"level {level}, {way}"
+    return names
+
+
+def skips(model: Model) -> list[Key]:
+    """Return the places whose features join others as skips, the finest first."""
+    used = {key for node in model.network.nodes.values() for key in node.skips}
+    return sorted(used)
+
+
+def map_names(model: Model) -> list[str]:
+    """Return what the maps are called that a model makes of an image."""
+    names = [m.name for m in model.formulation.maps]
+    if len(names) < model.formulation.channels:  # softmax: one map a class
+        return ["background", *map(str, sorted(model.config.classes))]
+    return names
+
+
+def settled(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
+    """Return the options, the size of the objects with them, and the intensities.
+
+    Raises
+    ------
+    ValueError
+        If the image does not fit the model, or has no intensities since it holds NaN.
+    """
+    shape = picture.array.shape
+    model.check(shape, picture.rgb, picture.channels, picture.name)
+    stats = stats_of(picture, model, config)
+    if not np.isfinite([stats.low, stats.high]).all():
+        yield from check_finite(picture)
+    check_stats(stats, picture)
+    config = yield from with_size(model, picture, stats, config)
+    return config, stats
+
+
+def as_seen(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Generator[Event, None, tuple[Picture, Stats]]:
+    """Return an image as the network sees it, and what becomes 0 and 1 in it.
+
+    Resampled to the size of objects that a model of any size knows.
+
+    Raises
+    ------
+    ValueError
+        As :func:`settled`.
+    """
+    config, stats = yield from settled(model, picture, config)
+    return resampled(picture, model, config.object_size), stats
+
+
+def look_inside(
+    model: Model,
+    picture: Picture,
+    stats: Stats,
+    box: Box,
+    wanted: Collection[Key],
+    without: Collection[Key] = (),
+) -> tuple[dict[Key, Features], dict[str, Features], np.ndarray]:
+    """Run the network on a part of an image, and keep what it computes on the way.
+
+    Parameters
+    ----------
+    model : Model
+    picture : Picture
+        As :func:`as_seen` returns it.
+    stats : Stats
+        Intensities that become 0 and 1.
+    box : tuple of slice
+        The part to look at; context around it is read.
+    wanted : collection of (level, column)
+        Of which places the features are kept; see :func:`places`.
+    without : collection of (level, column)
+        Skips that are switched off.
+
+    Returns
+    -------
+    features : dict of (level, column) to Features
+    gates : dict of str to Features
+        What the attention gates let through, from 0 to 1; empty for other networks.
+    maps : (maps, [Z,] Y, X) float32
+        What the network says of the box, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the part is too large to keep features of.
+    """
+    pixels = math.prod(s.stop - s.start for s in box)
+    if pixels > MOST_PIXELS:
+        raise ValueError(
+            f"{picture.name}: the part holds {pixels:,} px; look at {MOST_PIXELS:,} or "
+            "fewer"
+        )
+    read = _aligned(grow(box, max(model.halo), picture.shape), model.divisor)
+    raw = np.asarray(picture.array[(slice(None), *read)])
+    prepared = model.prepare(raw, picture.rgb, stats)[None]
+    network = model.network.eval()
+    caught: dict[str, torch.Tensor] = {}
+    hooks = [
+        gate.register_forward_hook(_catch(f"gate, level {level}", caught))
+        for level, gate in enumerate(getattr(network, "gate", []))
+        if isinstance(gate, AttentionGate)
+    ]
+    try:
+        with torch.inference_mode():
+            batch = torch.as_tensor(prepared, device=model.device)
+            found = network.inside(batch, without=without)
+            logits = network.logits(found)[-1]
+            maps = model.formulation.activate(logits.float()).cpu().numpy()[0]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    names, inner = places(model), within(box, read)
+    features = {k: _cut(names[k], found[k], k[0], model, read, inner) for k in wanted}
+    gates = {
+        name: _cut(name, maps, level, model, read, inner)
+        for level, (name, maps) in enumerate(sorted(caught.items()))
+    }
+    return features, gates, maps[(slice(None), *inner)]
+
+
+def _aligned(box: Box, divisor: Sequence[int]) -> Box:
+    """Begin the box where the poolings of the whole image do."""
+    return tuple(
+        slice(s.start // d * d, s.stop) for s, d in zip(box, divisor, strict=True)
+    )
+
+
+def _catch(name: str, caught: dict[str, torch.Tensor]) -> Callable[..., None]:
+    def hook(module: object, given: object, result: torch.Tensor) -> None:
+        del module, given
+        caught[name] = result
+
+    return hook
+
+
+def _cut(
+    name: str,
+    maps: torch.Tensor,
+    level: int,
+    model: Model,
+    read: Box,
+    inner: Box,
+) -> Features:
+    """Return the part of the maps that shows the box, with its place in the image."""
+    strides = model.network.strides[:level]
+    stride = tuple(
+        math.prod(s[axis] for s in strides) for axis in range(model.config.ndim)
+    )
+    part = tuple(
+        slice(s.start // n, -(-s.stop // n)) for s, n in zip(inner, stride, strict=True)
+    )
+    start = tuple(
+        r.start + p.start * n for r, p, n in zip(read, part, stride, strict=True)
+    )
+    array = maps[0].float().cpu().numpy()[(slice(None), *part)]
+    return Features(name, array, stride, start)

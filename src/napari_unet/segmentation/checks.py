@@ -1,0 +1,117 @@
+"""What must be right before an image is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from napari_unet.boxes import blocks
+from napari_unet.config import PredictConfig
+from napari_unet.data.samples import Stats, intensity_stats
+from napari_unet.events import Note, Progress
+from napari_unet.models.model import Model
+from napari_unet.segmentation.prediction import Picture
+
+CHECKED_EDGE = 2048
+# Pixels larger or smaller by this are worth a word.
+OTHER_SPACING = 1.3
+
+
+def check_out(out: Any, picture: Picture) -> None:
+    """Raise a ValueError unless labels of the image can be written into `out`."""
+    if tuple(out.shape) != picture.shape:
+        raise ValueError(
+            f"{picture.name}: out has shape {tuple(out.shape)} but the image has "
+            f"{picture.shape}; give an array of the image's shape"
+        )
+    dtype = np.dtype(out.dtype)
+    if dtype.kind not in "iu" or dtype.itemsize < 4:
+        raise ValueError(
+            f"{picture.name}: out holds {dtype}, too few values to number objects; "
+            "give int32"
+        )
+
+
+def check_level(model: Model, config: PredictConfig) -> None:
+    """Raise a ValueError unless the network has logits of the level that is wanted."""
+    levels = model.network.levels
+    if config.level is not None and config.level > levels:
+        network = f"the network {model.config.network}"
+        raise ValueError(
+            f"level is {config.level} but {network} has {levels}; leave it out"
+        )
+
+
+def without_effect(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Iterator[Note]:
+    """Tell of options that are given but mean nothing for the model."""
+    if model.formulation.instances:
+        return
+    given = [n for n in ("score", "smallest") if getattr(config, n) is not None]
+    if "link" in config.model_fields_set:
+        given.append("link")
+    if given:
+        yield Note(
+            f"{picture.name}: a semantic model tells no objects apart, so there is no "
+            f"effect of {', '.join(given)}"
+        )
+    if config.threshold is not None and len(model.config.classes) > 1:
+        yield Note(
+            f"{picture.name}: threshold has no effect on several classes: the most "
+            "probable one is taken"
+        )
+
+
+def other_spacing(
+    model: Model, picture: Picture, config: PredictConfig
+) -> Iterator[Note]:
+    """Warn where pixels have another size than those that the model learnt from."""
+    known, here = model.config.spacing, picture.spacing
+    if not known or not here or model.config.any_size or config.object_size:
+        return
+    here = here[-len(known) :]
+    ratios = [a / b for a, b in zip(here, known, strict=True)]
+    if max(max(r, 1 / r) for r in ratios) < OTHER_SPACING:
+        return
+    told = (" x ".join(f"{s:.3g}" for s in spacing) for spacing in (here, known))
+    yield Note(
+        f"{picture.name}: a pixel is {next(told)} µm but the model learnt from "
+        f"{next(told)} µm, so less may be found; resample the image to that"
+    )
+
+
+def check_finite(picture: Picture) -> Iterator[Progress]:
+    """Raise a ValueError if a float image holds NaN or infinite values."""
+    if np.dtype(picture.array.dtype).kind != "f":
+        return
+    wrong = 0
+    boxes = blocks(picture.shape, CHECKED_EDGE)
+    for done, box in enumerate(boxes, start=1):
+        part = np.asarray(picture.array[(slice(None), *box)])
+        wrong += part.size - int(np.isfinite(part).sum())
+        yield Progress("checking", done, len(boxes))
+    if wrong:
+        raise ValueError(
+            f"{picture.name}: {wrong:,} values are NaN or infinite; replace them, for "
+            "example with numpy.nan_to_num"
+        )
+
+
+def stats_of(picture: Picture, model: Model, config: PredictConfig) -> Stats:
+    """Return the intensities that become 0 and 1: the config's, or the image's own."""
+    if config.intensity is None:
+        return intensity_stats(picture.array, picture.rgb, model.config.percentiles)
+    return Stats(*config.intensity)
+
+
+def check_stats(stats: Stats, picture: Picture) -> None:
+    """Raise a ValueError unless there is a low and a high intensity a channel."""
+    wanted = 1 if picture.rgb else picture.array.shape[0]
+    if len(stats.low) != wanted or len(stats.high) != wanted:
+        raise ValueError(
+            f"{picture.name}: {len(stats.low)} low and {len(stats.high)} high "
+            f"intensities are given but {wanted} are needed, one a channel (RGB: one)"
+        )

@@ -1,0 +1,225 @@
+"""What segmenting leaves behind: label files, and what says how they were made."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.atomic import sha256
+from napari_unet.config import PredictConfig
+from napari_unet.events import Control, Event, Note
+from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
+from napari_unet.files.readers import read_image, stem
+from napari_unet.files.writers import write_json, write_labels
+
+if TYPE_CHECKING:
+    from napari_unet.models.model import Model
+    from napari_unet.segmentation.series import Series
+
+
+@dataclass(frozen=True)
+class Written:
+    """The labels of one image file.
+
+    file : where they are, a JSON file beside them
+    told : as :func:`told_of` returns it
+    """
+
+    file: Path
+    told: dict[str, Any]
+    seconds: float
+
+
+def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the image files that paths, folders and patterns stand for, and notes.
+
+    Labels that lie beside their image in a folder are not taken for images.
+
+    Raises
+    ------
+    ValueError
+        If one of them stands for nothing.
+    """
+    found: list[Path] = []
+    notes: list[str] = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            images, more = _in_folder(path)
+            found += images
+            notes += more
+        elif path.exists() or not glob.has_magic(text):
+            found.append(path)  # whether it is an image is found out on reading
+        else:
+            matches = sorted(Path(p) for p in glob.glob(text, recursive=True))
+            if not matches:
+                raise ValueError(f"{text}: nothing matches this pattern; check it")
+            found += [p for p in matches if p.is_file()]
+    if not found:
+        raise ValueError("there is no image to segment; name an image or a folder")
+    return list(dict.fromkeys(found)), notes
+
+
+def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the images of a folder, of its images/, or of its folders' images/."""
+    places = [folder, folder / "images", *sorted(folder.glob("*/images"))]
+    for group in ([places[0]], [places[1]], places[2:]):
+        images: list[Path] = []
+        strays: list[str] = []
+        for place in group:
+            if place.is_dir():
+                files, others = image_files(place)
+                images += files
+                strays += [f.name for f in others]
+        names = {stem(f) for f in images}
+        labels = [
+            f
+            for f in images
+            if LABEL_SUFFIX.search(stem(f)) and LABEL_SUFFIX.sub("", stem(f)) in names
+        ]
+        if images:
+            beside = "labels beside their image are not segmented"
+            skipped = {
+                beside: [f.name for f in labels],
+                "files that are no images were skipped": strays,
+            }
+            notes = [f"{folder}: {listing(w, n)}" for w, n in skipped.items() if n]
+            return [f for f in images if f not in labels], notes
+    raise ValueError(f"{folder}: holds no images; give a folder with images")
+
+
+def check_outputs(paths: Sequence[Path], output: Path) -> None:
+    """Raise a ValueError if a result would be another result, or an image."""
+    # Some systems do not tell upper from lower case.
+    names = Counter(stem(p).casefold() for p in paths)
+    twice = [str(p) for p in paths if names[stem(p).casefold()] > 1]
+    if twice:
+        raise ValueError(
+            f"{', '.join(twice[:4])} would write the same "
+            f"{stem(Path(twice[0]))}_labels.tif; segment them into separate folders"
+        )
+    results = {(output / f"{stem(p)}_labels.tif").resolve() for p in paths}
+    lost = [str(p) for p in paths if p.resolve() in results]
+    if lost:
+        raise ValueError(
+            f"{lost[0]} would be overwritten by its neighbour's labels; choose another "
+            "folder for the results"
+        )
+
+
+def segment_file(
+    model: Model,
+    path: Path,
+    output: Path,
+    config: PredictConfig,
+    about: dict[str, Any],
+    *,
+    channel: str | None = None,
+    control: Control | None = None,
+) -> Generator[Event, None, Written | None]:
+    """Segment one file; writes NAME_labels.tif and NAME_labels.json.
+
+    Parameters
+    ----------
+    model : Model
+    path : Path
+    output : Path
+        A folder that exists.
+    config : PredictConfig
+    about : dict
+        As :func:`about` returns it; goes into the JSON file.
+    channel : str, optional
+        Name or number of the channel to segment.
+    control : Control, optional
+        After a `stop` nothing is written.
+
+    Returns
+    -------
+    Written or None
+        None where it was stopped.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, does not fit the model, or cannot be written.
+    """
+    from napari_unet.segmentation.series import segment_series
+
+    image = read_image(path)
+    if channel is not None:
+        image = image.select(channel)
+    for note in image.notes:
+        yield Note(f"{image.name}: {note}")
+    series = yield from segment_series(model, image, config, control=control)
+    if not series.complete and control is not None and control.stopped:
+        return None
+    file = output / f"{image.name}_labels.tif"
+    write_labels(file, series.labels, image.spacing, axes=image.axes.replace("C", ""))
+    told = told_of(model, series)
+    content = {
+        "image": {
+            "path": str(path),
+            "sha256": sha256(path),
+            "shape": list(image.array.shape),
+            "axes": image.axes,
+            "spacing": image.spacing,
+        },
+        **about,
+        **told,
+        "notes": list(dict.fromkeys([*image.notes, *series.notes])),
+    }
+    write_json(file.with_suffix(".json"), content)
+    return Written(file, told, series.seconds)
+
+
+def about(
+    model: Model, path: str, config: PredictConfig, channel: str | int | None
+) -> dict[str, Any]:
+    """Return what the results of all images of a run have in common; JSON-able."""
+    from napari_unet import __version__
+    from napari_unet.device import pick_dtype
+
+    told: dict[str, Any] = {
+        "path": path,
+        "hash": model.hash(),
+        "thresholds": model.thresholds,
+    }
+    if not model.formulation.instances:
+        names, colours = model.config.names, model.config.colours
+        told["class_names"] = {str(c): name for c, name in names.items()}
+        told["class_colours"] = {str(c): colour for c, colour in colours.items()}
+    return {
+        "model": told,
+        "options": {**config.model_dump(mode="json"), "channel": channel},
+        "device": str(model.device),
+        "number_format": str(pick_dtype(model.device, config.precision))[6:],
+        "versions": {"napari-unet-live": __version__}
+        | {name: version(name) for name in ("torch", "numpy")},
+    }
+
+
+def told_of(model: Model, series: Series) -> dict[str, Any]:
+    """Return what is told of one result; JSON-able."""
+    return {
+        "normalisation": [
+            {"low": list(s.low), "high": list(s.high)} for s in series.stats
+        ],
+        **found(model, series),
+        "object_size": series.object_size and round(series.object_size, 2),
+        "seconds": round(series.seconds, 3),
+        "notes": list(series.notes),
+    }
+
+
+def found(model: Model, series: Series) -> dict[str, Any]:
+    """Return what was found: the number of objects, or the part of each class."""
+    if model.formulation.instances:
+        return {"objects": len(series.ids)}
+    labels = series.labels if series.box is None else series.labels[series.box]
+    parts = {c: float((labels == c).mean()) for c in sorted(model.config.classes)}
+    return {"classes": {str(c): round(part, 5) for c, part in parts.items()}}

@@ -1,0 +1,244 @@
+"""Prediction: an image through the network by tiles."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from napari_unet.boxes import Tile, padded_shape, tiles, within
+from napari_unet.config import PredictConfig
+from napari_unet.data.samples import Stats
+from napari_unet.device import available_memory, free_memory, is_out_of_memory
+from napari_unet.events import Box, Control, Event, Note, TileDone
+from napari_unet.models.model import Model
+from napari_unet.segmentation.cache import rounded
+from napari_unet.segmentation.scratch import room
+
+MOST_TILE_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image to segment, with what is known of it.
+
+    array : (C, [Z,] Y, X), anything with shape, dtype and slicing
+    """
+
+    array: Any
+    rgb: bool = False
+    spacing: tuple[float, ...] | None = None
+    channels: tuple[str, ...] = ()
+    name: str = "image"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape."""
+        return tuple(self.array.shape[1:])
+
+    def plane(self, z: int) -> Picture:
+        """Return one plane of a stack, read into memory."""
+        spacing = self.spacing and self.spacing[1:]
+        return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
+
+
+@dataclass
+class Memory:
+    """What has turned out to fit into memory, for all tiles to come.
+
+    pixels : most pixels of a read
+    failed : the read at which memory ran out first
+    """
+
+    pixels: float = math.inf
+    failed: str = ""
+    told: bool = False
+
+
+@dataclass
+class Prediction:
+    """The way of one image through the network.
+
+    maps : (channels, [Z,] Y, X) filled tile by tile: float32 from 0 to 1, or
+        uint8 from 0 to 255
+    plan : the tiles, in raster order
+    """
+
+    model: Model
+    picture: Picture
+    stats: Stats
+    config: PredictConfig
+    memory: Memory = field(default_factory=Memory)
+    bytes_: bool = False
+
+    def __post_init__(self) -> None:
+        """Make room for the maps, and cut the image into tiles."""
+        shape = self.picture.shape
+        dtype = np.uint8 if self.bytes_ else np.float32
+        wanted = (self.model.formulation.channels, *shape)
+        self.maps = room(wanted, dtype, f"{self.picture.name}: the network's output")
+        self.plan = plan_tiles(self.model, shape, self.config)
+
+    def run(self, tile: Tile) -> Iterator[Note]:
+        """Fill in one tile; where memory runs out, one half after the other."""
+        pixels = math.prod(s.stop - s.start for s in tile.read)
+        if pixels <= self.memory.pixels:
+            found = self._try(tile)
+            if found is not None:
+                part = found[(slice(None), *tile.crop)]
+                part = rounded(part) if self.bytes_ else part
+                self.maps[(slice(None), *tile.write)] = part
+                if self.memory.failed and not self.memory.told:
+                    self.memory.told = True
+                    yield Note(
+                        f"{self.picture.name}: memory ran out on a tile of "
+                        f"{self.memory.failed} px; going on with {_size(tile.read)} px"
+                    )
+                return
+            free_memory(self.model.device)
+            self.memory.pixels = pixels - 1
+            self.memory.failed = self.memory.failed or _size(tile.read)
+        for half in _halve(self.model, tile, self.picture.shape):
+            yield from self.run(half)
+
+    def _try(self, tile: Tile) -> np.ndarray | None:
+        """Return the maps of a tile's read, or None where memory runs out."""
+        raw = _read(self.picture.array, tile.read)
+        prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
+        try:
+            found: np.ndarray = _flipped_mean(self.model, prepared, self.config)[0]
+            return found
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
+
+def predict_maps(
+    model: Model,
+    picture: Picture,
+    stats: Stats,
+    config: PredictConfig | None = None,
+    control: Control | None = None,
+) -> Generator[Event, None, np.ndarray]:
+    """Run the network over one image by tiles; returns the maps.
+
+    Tiled maps equal those of the whole image to 1e-5 in float32.
+
+    Parameters
+    ----------
+    model : Model
+    picture : Picture
+    stats : Stats
+        Intensities that become 0 and 1.
+    config : PredictConfig, optional
+        For the tile, the precision, and whether mirrored images are averaged.
+    control : Control, optional
+        `stop` leaves 0 in the maps where no tile has been.
+
+    Returns
+    -------
+    (channels, [Z,] Y, X) float32 array, 0 to 1
+    """
+    control = control or Control()
+    prediction = Prediction(model, picture, stats, config or PredictConfig())
+    for done, tile in enumerate(prediction.plan, start=1):
+        yield from control.wait_while_paused()
+        if control.stopped:
+            break
+        yield from prediction.run(tile)
+        yield TileDone(done, len(prediction.plan))
+    return prediction.maps
+
+
+def plan_tiles(model: Model, shape: Sequence[int], config: PredictConfig) -> list[Tile]:
+    """Cut an image into the tiles that fit into memory."""
+    if config.tile is not None:
+        read = (config.tile,) * len(shape)
+    else:
+        budget = min(MOST_TILE_BYTES, available_memory(model.device) // 4)
+        if config.memory is not None:
+            budget = int(config.memory * 2**30)
+        read = _read_that_fits(model, padded_shape(shape, model.divisor), budget)
+    return list(tiles(shape, read, model.halo, model.divisor))
+
+
+def _read_that_fits(
+    model: Model, padded: tuple[int, ...], budget: int
+) -> tuple[int, ...]:
+    """Halve the longest axis until the tile takes no more than `budget` bytes."""
+    pixels = budget // (model.network.live * 4 * model.config.width)
+    read = np.array(padded)
+    least = 2 * np.array(model.halo) + np.array(model.divisor) * 4
+    while read.prod() > pixels and (read > least).any():
+        axis = int(np.argmax(np.where(read > least, read, 0)))
+        read[axis] = max(least[axis], read[axis] // 2)
+    return tuple(int(n) for n in read)
+
+
+def _size(box: Box) -> str:
+    return " x ".join(str(s.stop - s.start) for s in box)
+
+
+def _halve(model: Model, tile: Tile, shape: Sequence[int]) -> list[Tile]:
+    lengths = [s.stop - s.start for s in tile.write]
+    axis = int(np.argmax(lengths))
+    if lengths[axis] < 2 * model.divisor[axis]:
+        raise ValueError(
+            f"memory runs out even on a tile of {_size(tile.read)} px; close other "
+            "programs, or choose the device cpu"
+        )
+    middle = tile.write[axis].start + lengths[axis] // 2
+    parts = []
+    for part in (
+        slice(tile.write[axis].start, middle),
+        slice(middle, tile.write[axis].stop),
+    ):
+        write = (*tile.write[:axis], part, *tile.write[axis + 1 :])
+        read = _read_for(write, model, shape)
+        parts.append(Tile(read, write, within(write, read)))
+    return parts
+
+
+def _read_for(write: Box, model: Model, shape: Sequence[int]) -> Box:
+    """Return the aligned read of the padded image that a write needs."""
+    padded = padded_shape(shape, model.divisor)
+    return tuple(
+        slice(max(0, (w.start - h) // d * d), min(p, -(-(w.stop + h) // d) * d))
+        for w, h, d, p in zip(write, model.halo, model.divisor, padded, strict=True)
+    )
+
+
+def _read(array: Any, box: Box) -> np.ndarray:
+    """Read a box of the padded image: beyond its end the last pixels are repeated."""
+    inner = tuple(
+        slice(b.start, min(b.stop, n))
+        for b, n in zip(box, array.shape[1:], strict=True)
+    )
+    part = np.asarray(array[(slice(None), *inner)])
+    missing = [(0, b.stop - i.stop) for b, i in zip(box, inner, strict=True)]
+    if any(after for _, after in missing):
+        part = np.pad(part, [(0, 0), *missing], mode="edge")
+    return part
+
+
+def _flipped_mean(
+    model: Model, prepared: np.ndarray, config: PredictConfig
+) -> np.ndarray:
+    axes = range(2, prepared.ndim)
+    flips: list[tuple[int, ...]] = [()]
+    if config.accurate:
+        flips = [
+            f for n in range(len(axes) + 1) for f in itertools.combinations(axes, n)
+        ]
+    total: np.ndarray | None = None
+    for flip in flips:
+        image = np.flip(prepared, flip).copy() if flip else prepared
+        maps = np.flip(model.maps(image, config.precision, config.level), flip)
+        total = maps if total is None else total + maps
+    assert total is not None
+    return total / np.float32(len(flips)) if len(flips) > 1 else total

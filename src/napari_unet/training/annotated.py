@@ -1,0 +1,308 @@
+"""Images with labels as the docks hold them -> samples -> a model. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.meaning import Meaning, Zero, understood
+from napari_unet.data.samples import Sample
+from napari_unet.events import Box, Control, Event, Note, Progress
+from napari_unet.files.datasets import find_pairs, load_samples
+from napari_unet.files.readers import ImageFile, frames
+
+if TYPE_CHECKING:
+    from napari_unet.models.model import Model
+
+Use = Literal["automatic", "training", "validation"]
+USES: tuple[Use, ...] = ("automatic", "training", "validation")
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Annotated:
+    """An image and its labels.
+
+    Parameters
+    ----------
+    image : ImageFile
+        Its array may be lazy.
+    labels : ([T,] [Z,] Y, X) integer array
+        The axes of the image without its channels.
+    use : str
+        ``automatic``: training or validation, as the options say.
+    zero : str
+        What 0 means in the labels; ``unknown`` pixels teach nothing.
+    background : int, optional
+        The label that background was painted with.
+    ignored : int, optional
+        A label that means: not annotated.
+    right : tuple of boxes
+        Parts of the labels, a slice an axis, in which 0 is background whatever `zero`
+        says: somebody has looked and found all objects labelled.
+    """
+
+    image: ImageFile
+    labels: np.ndarray
+    use: Use = "automatic"
+    zero: Zero = "background"
+    background: int | None = None
+    ignored: int | None = None
+    right: tuple[Box, ...] = ()
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the numbers in the labels mean."""
+        return Meaning(self.zero, self.background, self.ignored)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A data set folder, as :func:`napari_unet.find_pairs` understands it.
+
+    Where an index.csv has a split, its train images are taken, as on the command line.
+    """
+
+    path: Path
+    use: Use = "automatic"
+    ignored: int | None = None
+
+
+@dataclass
+class _Parts:
+    """Samples by their use."""
+
+    automatic: list[Sample]
+    training: list[Sample]
+    validation: list[Sample]
+
+    def divided(
+        self, config: TrainConfig, formulation: str
+    ) -> tuple[list[Sample], list[Sample] | None]:
+        """Return what trains and what judges; None: train() divides them."""
+        if not (self.automatic or self.training or self.validation):
+            raise ValueError("the labels are empty; annotate some objects")
+        if not (self.automatic or self.training):
+            raise ValueError(
+                "everything is used for validation, so there is nothing to train on; "
+                "use a pair for training"
+            )
+        if self.validation:
+            return self.automatic + self.training, self.validation
+        if not self.training:
+            return self.automatic, None
+        if not self.automatic:
+            return self.training, []
+        from napari_unet.training.recipe import hold_back
+
+        rest, judges = hold_back(self.automatic, config, formulation)
+        return rest + self.training, judges
+
+
+def load(
+    items: Sequence[Annotated | Folder],
+    config: TrainConfig | None = None,
+    formulation: str = "instances",
+) -> Generator[Event, None, tuple[list[Sample], list[Sample] | None]]:
+    """Make samples; long work, see :mod:`napari_unet.events`.
+
+    Parameters
+    ----------
+    items : sequence of Annotated or Folder
+    config : TrainConfig, optional
+        How large a part of the automatic samples is held back for validation, where
+        others are for training only.
+    formulation : str
+        What is learnt; few objects are not divided.
+
+    Returns
+    -------
+    (list of Sample, list of Sample or None)
+        As :func:`napari_unet.train` takes them. Their names differ.
+
+    Raises
+    ------
+    ValueError
+        If labels do not fit their image, a folder holds no pairs, background is
+        nowhere, or everything is for validation.
+    """
+    parts: dict[str, list[Sample]] = {use: [] for use in USES}
+    found = yield from samples_of(items)
+    for item, samples in zip(items, found, strict=True):
+        parts[item.use] += samples.values()
+    return _Parts(**parts).divided(config or TrainConfig(), formulation)
+
+
+def samples_of(
+    items: Sequence[Annotated | Folder],
+) -> Generator[Event, None, list[dict[int, Sample]]]:
+    """Make samples that are not divided yet; long work.
+
+    Returns
+    -------
+    list of dict of int to Sample
+        Of each item, by the time point or the place in the folder. Their names differ.
+    """
+    if not items:
+        raise ValueError("there is nothing to train on; add an image and its labels")
+    images: set[str] = set()
+    names: set[str] = set()
+    found = []
+    for item in items:
+        if isinstance(item, Folder):
+            dataset = find_pairs(item.path).for_training()
+            for text in dataset.notes:
+                yield Note(text)
+            read = yield from load_samples(dataset)
+            if item.ignored is not None:
+                read = [s.ignoring(item.ignored) for s in read]
+            samples = dict(enumerate(read))
+        else:
+            name = unique(item.image.name, images)
+            images.add(name)
+            image = replace(item.image, name=name)
+            samples = yield from _samples(replace(item, image=image))
+        for key, sample in samples.items():
+            name = unique(sample.name, names)
+            names.add(name)
+            samples[key] = replace(sample, name=name)
+        found.append(samples)
+    _check_background([s for samples in found for s in samples.values()])
+    return found
+
+
+def train_on(
+    items: Sequence[Annotated | Folder],
+    folder: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    model: ModelConfig | None = None,
+    init: Model | str | Path | None = None,
+    device: str = "auto",
+    control: Control | None = None,
+) -> Generator[Event, None, Model]:
+    """Train a model on what the train dock holds; see :func:`napari_unet.train`.
+
+    Parameters
+    ----------
+    items : sequence of Annotated or Folder
+    folder, config, model, init, device, control
+        As for :func:`napari_unet.train`.
+
+    Returns
+    -------
+    Model
+        The best one; it is also on disk.
+    """
+    from napari_unet.training.loop import train
+
+    init, training, validation = yield from begin(items, config, model, init, device)
+    trained = yield from train(
+        training,
+        validation,
+        folder,
+        config,
+        model=model,
+        init=init,
+        device=device,
+        control=control,
+    )
+    return trained
+
+
+def begin(
+    items: Sequence[Annotated | Folder],
+    config: TrainConfig | None,
+    model: ModelConfig | None,
+    init: Model | str | Path | None,
+    device: str,
+) -> Generator[Event, None, tuple[Model | None, list[Sample], list[Sample] | None]]:
+    """Return what a training takes of these: the first model, and both samples."""
+    from napari_unet.models.model import Model as Loaded
+
+    formulation = (model or ModelConfig()).formulation
+    if isinstance(init, str | Path):
+        init = Loaded.load(init, device)
+    if init is not None:
+        formulation = init.config.formulation
+    training, validation = yield from load(items, config, formulation)
+    return init, training, validation
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """Return the name, numbered where it is taken.
+
+    Examples
+    --------
+    >>> unique("cells", {"cells", "cells (2)"})
+    'cells (3)'
+    """
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _samples(item: Annotated) -> Generator[Event, None, dict[int, Sample]]:
+    """Make one sample a time point, reading it where it is lazy."""
+    image = item.image
+    spatial = [
+        n for n, a in zip(image.array.shape, image.axes, strict=True) if a != "C"
+    ]
+    if item.labels.shape != tuple(spatial):
+        raise ValueError(
+            f"{image.name}: the labels have shape {item.labels.shape} but the image "
+            f"has {tuple(spatial)}; use labels drawn on this very image"
+        )
+    cut = frames(image)
+    planes = item.labels if "T" in image.axes else item.labels[np.newaxis]
+    samples = {}
+    for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
+        yield Progress("loading", done, len(cut))
+        right = item.right
+        if "T" in image.axes:
+            right = tuple(b[1:] for b in right if b[0].start <= done < b[0].stop)
+        labels, mask = understood(np.asarray(plane), item.meaning, right)
+        if len(cut) > 1 and mask is not None and not mask.any():
+            continue  # a frame that nobody annotated teaches nothing
+        samples[done] = Sample(
+            np.asarray(frame.image),
+            labels,
+            image.spacing,
+            mask,
+            image.rgb,
+            frame.name,
+            frame.series,
+            image.channels,
+        )
+    yield Progress("loading", len(cut), len(cut))
+    for text in image.notes:
+        yield Note(f"{image.name}: {text}")
+    if len(samples) < len(cut):
+        yield Note(
+            f"{image.name}: {len(cut) - len(samples)} of {len(cut)} time points have "
+            "no labels and were left out"
+        )
+    return samples
+
+
+def _check_background(samples: Sequence[Sample]) -> None:
+    """Raise a ValueError where no pixel is known to be background."""
+    for sample in samples:
+        known = sample.labels == 0
+        if sample.mask is not None:
+            known &= sample.mask
+        if known.any():
+            return
+    if any(s.mask is not None for s in samples):
+        raise ValueError(
+            f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
+            "be background; paint some with a label of its own and choose it as "
+            "background label, or press [This view is right] where all objects are "
+            "labelled"
+        )

@@ -1,0 +1,152 @@
+"""What a run needs to go on: weights, averaged weights, optimiser, counters.
+
+Stored as safetensors with JSON in its header, so that reading it runs no code.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from napari_unet.atomic import atomic, make_folder
+from napari_unet.models.store import read_header
+
+STATE = "state.safetensors"
+RUN = "run"
+HISTORY = "history.csv"
+COLUMNS = ("epoch", "step", "seconds", "loss", "validation_loss", "score", "best")
+
+
+@dataclass
+class Counters:
+    """Where a run stands. `history` has one row an epoch.
+
+    total : steps at which a run of some minutes ends, once that is settled
+    painted : whether labels came while it ran
+    """
+
+    step: int = 0
+    total: int | None = None
+    painted: bool = False
+    epoch: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    stale: int = 0
+    thresholds: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_state(
+    folder: Path,
+    counters: Counters,
+    config: Mapping[str, Any],
+    data: Sequence[Mapping[str, Any]],
+    networks: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write ``run/state.safetensors`` in one step, and ``history.csv``."""
+    tensors = {
+        f"{name}.{key}": tensor
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    tensors = {key: t.detach().cpu().contiguous().clone() for key, t in tensors.items()}
+    header = {
+        "format": 1,
+        "counters": asdict(counters),
+        "train": dict(config),
+        "data": list(data),
+    }
+    run = make_folder(folder / RUN)
+    content = safetensors.torch.save(tensors, {"napari_unet": json.dumps(header)})
+    with atomic(run / STATE) as temporary:
+        temporary.write_bytes(content)
+    write_history(folder, counters.history)
+
+
+def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``history.csv``: one row an epoch, all figures."""
+    names = [*COLUMNS, *dict.fromkeys(k for r in rows for k in r if k not in COLUMNS)]
+    with (
+        atomic(folder / HISTORY) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def has_state(folder: Path) -> bool:
+    """Return whether there is a run to resume."""
+    return (folder / RUN / STATE).is_file()
+
+
+def read_history(folder: Path) -> list[dict[str, str]]:
+    """Read ``history.csv``, a row an epoch; empty where a figure was not known."""
+    with open(folder / HISTORY, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the header and the tensors of a run.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    path = folder / RUN / STATE
+    data = path.read_bytes()
+    header = read_header(data, str(path))
+    try:
+        return header, safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); train without --resume, or from --init"
+        ) from None
+
+
+def restore(
+    tensors: Mapping[str, torch.Tensor],
+    networks: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Put the tensors of :func:`read_state` back."""
+    for name, network in networks.items():
+        network.load_state_dict(_below(tensors, f"{name}."))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in _below(tensors, "optimizer.").items():
+        index, _, part = key.partition(".")
+        like = parameters[int(index)]
+        if tensor.shape == like.shape:
+            # The fused optimiser reads memory in order: the layouts must be the same.
+            tensor = torch.empty_like(like, device=tensor.device).copy_(tensor)
+        state.setdefault(int(index), {})[part] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        key.removeprefix(prefix): tensor
+        for key, tensor in tensors.items()
+        if key.startswith(prefix)
+    }
+
+
+def clean(folder: Path) -> None:
+    """Remove half-written files that a killed run left behind."""
+    for place in (folder, folder / RUN):
+        for path in place.glob(".*.part*"):
+            path.unlink(missing_ok=True)

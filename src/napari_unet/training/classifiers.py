@@ -1,0 +1,296 @@
+"""Pixel classifiers in the place of a network: what one is to beat, in seconds.
+
+Some annotated pixels are drawn, their features computed, and a classifier fitted to
+them; validation, thresholds and the folder on disk are those of a network.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from napari_unet.boxes import grow
+from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.samples import Sample, data_hash
+from napari_unet.events import Control, EpochEnd, Event, Note, Progress
+from napari_unet.models.model import Model
+from napari_unet.models.store import WEIGHTS
+from napari_unet.networks.pixel_classifiers import (
+    BASELINES,
+    LEAST_PROBABILITY,
+    PixelClassifier,
+    pixel_features,
+)
+from napari_unet.segmentation.prediction import plan_tiles
+from napari_unet.training.checkpoint import has_state, write_history
+from napari_unet.training.crops import Encoded, encode_all
+from napari_unet.training.pixel_fitting import FITS
+from napari_unet.training.recipe import fit, hold_back
+from napari_unet.training.run import card_of
+from napari_unet.training.setup import check_fit, examine, refuse, start_of
+from napari_unet.training.validation import Validation, validate
+
+# More pixels gain little: neighbours are much alike.
+MOST_PIXELS = 12_000
+# Share of a class among all pixels, to the power of this, is its share in the fit.
+PRIOR = 0.5
+# A network's; a budget is kept by any fit.
+UNUSED = {
+    *("depth", "width", "norm", "dropout", "upsampling", "strides", "patch", "batch"),
+    *("rate", "warmup", "decay", "optimizer", "average", "patience", "class_weights"),
+    "augment",
+}
+
+
+def wants_baseline(
+    folder: Path,
+    wanted: ModelConfig | None,
+    init: Model | str | Path | None,
+    resume: bool,
+) -> bool:
+    """Return whether a pixel classifier is wanted, not a network.
+
+    Raises
+    ------
+    ValueError
+        If it is to start from another model, or to go on.
+    """
+    network = (wanted or ModelConfig()).network
+    if resume and (folder / WEIGHTS).exists() and not has_state(folder):
+        network = Model.load(folder, "cpu").config.network
+    if resume:
+        refuse(network, "resume")
+    if init is not None:
+        refuse(network, "init")
+    return network in BASELINES
+
+
+def fit_baseline(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: Path,
+    config: TrainConfig,
+    wanted: ModelConfig | None,
+    device: str,
+    control: Control,
+) -> Generator[Event, None, tuple[Model, Encoded]]:
+    """Fit a pixel classifier and save it; the arguments are those of :func:`train`.
+
+    Returns
+    -------
+    Model
+        As it was saved.
+    Encoded
+        A sample that shows what it does.
+
+    Raises
+    ------
+    ValueError
+        If options, samples or the folder are not fit for it.
+    """
+    began, wanted = time.monotonic(), wanted or ModelConfig()
+    start_of(folder, config, wanted, None, False, device)
+    if not samples:
+        raise ValueError("there are no samples to train on; give images with labels")
+    everything = [*samples, *(validation or [])]
+    fitted = fit(wanted, samples)
+    yield from examine(everything, fitted)
+    yield from _unused(config, wanted)
+    model = Model.create(fitted, config.seed, device)
+    check_fit(model, everything, config)
+    training, judges = list(samples), list(validation or [])
+    if validation is None:
+        training, judges = hold_back(samples, config, fitted.formulation)
+    encoded = yield from encode_all(training, model)
+    judged = yield from encode_all(judges, model, judges=True)
+    loss = yield from fit_classifier(model, encoded, config.seed, control)
+    found: Validation | None = None
+    if judged:
+        found = yield from validate(model, judged, config)
+        model.thresholds = dict(found.thresholds)
+    seconds = time.monotonic() - began
+    model.card = card_of(config, training, judges, data_hash(everything))
+    model.card |= {"steps": 1, "seconds": round(seconds, 1)}
+    model.card["versions"]["scikit-learn"] = importlib.metadata.version("scikit-learn")
+    if found:
+        model.card["validation"] |= found.summary()
+    model.save(folder)
+    yield _record(folder, loss, found, seconds)
+    return model, (judged or encoded)[0]
+
+
+def _unused(config: TrainConfig, wanted: ModelConfig) -> Iterator[Note]:
+    """Tell which options that were given do not count."""
+    names = [
+        name
+        for given in (wanted, config)
+        for name in sorted(given.model_fields_set & UNUSED)
+        if getattr(given, name)
+        != type(given).model_fields[name].get_default(call_default_factory=True)
+    ]
+    if names:
+        verb = "is" if len(names) == 1 else "are"
+        yield Note(f"{', '.join(names)} {verb} not used by network {wanted.network}")
+
+
+def _record(
+    folder: Path, loss: float, found: Validation | None, seconds: float
+) -> EpochEnd:
+    """Write the history, of one row, and return the same as an event."""
+    metrics = dict(found.metrics) if found else {}
+    row = {
+        "epoch": 1,
+        "step": 1,
+        "seconds": round(seconds, 1),
+        "loss": round(loss, 5),
+        "validation_loss": round(found.loss, 5) if found else "",
+        "score": round(found.score, 5) if found else "",
+        "best": 1,
+        **{k: round(v, 5) for k, v in metrics.items()},
+    }
+    write_history(folder, [row])
+    if found is None:
+        return EpochEnd(1, 1, loss, None, None, metrics, 0, True, seconds, 0.0)
+    judged = found.loss, found.score, metrics, found.objects
+    return EpochEnd(1, 1, loss, *judged, True, seconds, 0.0)
+
+
+def fit_classifier(
+    model: Model, samples: Sequence[Encoded], seed: int, control: Control
+) -> Generator[Event, None, float]:
+    """Fit the classifier of a model; returns the mean of -log p over the pixels.
+
+    Raises
+    ------
+    ValueError
+        If all annotated pixels are of one class.
+    """
+    rng = np.random.default_rng([seed])
+    known = [classes_of(e, model.formulation.instances) for e in samples]
+    classifier = cast(PixelClassifier, copy.deepcopy(model.network).cpu())
+    there = np.zeros(classifier.classes)
+    for k in known:
+        there += np.bincount(k[k >= 0], minlength=len(there))
+    if np.count_nonzero(there) < 2:
+        raise ValueError(
+            "all annotated pixels are of one class, so there is nothing to tell apart; "
+            "annotate some background and some objects"
+        )
+    chosen = draw_pixels(known, MOST_PIXELS, rng)
+    rows, classes = [], []
+    for done, (encoded, k, where) in enumerate(
+        zip(samples, known, chosen, strict=True), start=1
+    ):
+        rows.append((yield from _rows(model, encoded, where, classifier.features)))
+        classes.append(k.ravel()[where])
+        yield Progress("features", done, len(samples))
+    x, y = np.concatenate(rows), np.concatenate(classes)
+    drawn = np.bincount(y, minlength=len(there))
+    share = there**PRIOR / np.maximum(drawn, 1)
+    weight = share[y] / share[y].mean()
+    yield from FITS[type(classifier)](classifier, x, y, weight, seed, control)
+    model.network.load_state_dict(classifier.state_dict())
+    p = classifier.by_parts(torch.from_numpy(x)).numpy()
+    right = np.maximum(p[np.arange(len(y)), y], LEAST_PROBABILITY)
+    return float(np.average(-np.log(right), weights=weight))
+
+
+def classes_of(encoded: Encoded, instances: bool) -> np.ndarray:
+    """Return the class of each pixel, ([Z,] Y, X) int8; -1 where it is not known."""
+    first = encoded.target[0].astype(np.int8)
+    if instances:
+        # A gap between two objects is background: it must not count as foreground.
+        first = np.where((encoded.target[1] > 0) & (first > 0), np.int8(2), first)
+    return np.where(encoded.weight[0] > 0, first, np.int8(-1))
+
+
+def draw_pixels(
+    known: Sequence[np.ndarray], count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Draw pixels, as many of each class, and of each class as many from each image.
+
+    Where a class, or an image, has fewer, others have more.
+
+    Parameters
+    ----------
+    known : sequence of int arrays
+        Class of each pixel; -1 where it is not known.
+    count : int
+        Of all pixels drawn, at most.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of int array
+        Flat indices, rising, an image each.
+    """
+    most = max(int(k.max()) for k in known) + 1
+    there = np.array([np.bincount(k[k >= 0], minlength=most) for k in known])
+    shares = [
+        divided(there[:, c], n) for c, n in enumerate(divided(there.sum(0), count))
+    ]
+    drawn = []
+    for image, k in enumerate(known):
+        flat = k.ravel()
+        parts = [
+            rng.choice(np.flatnonzero(flat == c), share[image], replace=False)
+            for c, share in enumerate(shares)
+        ]
+        drawn.append(np.sort(np.concatenate(parts)))
+    return drawn
+
+
+def divided(available: Sequence[int] | np.ndarray, total: int) -> list[int]:
+    """Divide a total evenly, as far as each part is available.
+
+    Examples
+    --------
+    >>> divided([2, 100, 100], 20)
+    [2, 9, 9]
+    """
+    shares = [0] * len(available)
+    for place, i in enumerate(np.argsort(available, kind="stable")):
+        shares[i] = min(int(available[i]), total // (len(available) - place))
+        total -= shares[i]
+    return shares
+
+
+def _rows(
+    model: Model, encoded: Encoded, where: np.ndarray, features: int
+) -> Generator[Event, None, np.ndarray]:
+    """Return the features of some pixels, (P, features), reading only around them."""
+    sample = encoded.sample
+    rows = np.zeros((len(where), features), np.float32)
+    if not len(where):
+        return rows
+    places = np.array(np.unravel_index(where, sample.shape))
+    box = tuple(
+        slice(int(a), int(b) + 1)
+        for a, b in zip(places.min(1), places.max(1), strict=True)
+    )
+    box = grow(box, max(model.halo), sample.shape)
+    image = sample.image[(slice(None), *box)]
+    places -= np.array([[s.start] for s in box])
+    plan = plan_tiles(model, image.shape[1:], PredictConfig())
+    for done, tile in enumerate(plan, start=1):
+        inside = np.all(
+            [
+                (s.start <= p) & (p < s.stop)
+                for s, p in zip(tile.write, places, strict=True)
+            ],
+            axis=0,
+        )
+        if inside.any():
+            read = np.asarray(image[(slice(None), *tile.read)])
+            seen = model.prepare(read, sample.rgb, encoded.stats)
+            start = np.array([[s.start] for s in tile.read])
+            rows[inside] = pixel_features(seen)[tuple(places[:, inside] - start)]
+        yield Progress("computing features", done, len(plan))
+    return rows

@@ -1,0 +1,260 @@
+"""Samples ready for training, and the random crops drawn from them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from napari_unet.config import AugmentConfig
+from napari_unet.data.samples import Sample, Stats, intensity_stats
+from napari_unet.data.sizes import views
+from napari_unet.events import Progress
+from napari_unet.formulations import Formulation
+from napari_unet.formulations.targets import touching_border
+from napari_unet.models.model import Model
+from napari_unet.training.augment import Batch, margin, turn, warp, warps
+from napari_unet.training.intensities import vary
+
+# Half of the crops are centred on an object, so that sparse images teach too; of these,
+# so many near a place where objects touch, if there are any.
+ON_OBJECTS = 0.5
+ON_TOUCHING = 0.5
+MOST_TOUCHING = 1000
+
+Crop = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, target and weight
+
+
+@dataclass
+class Encoded:
+    """A sample with its targets and statistics, made once.
+
+    share : how often it is drawn, relative to samples of its area
+    original : the sample as it was given; `sample` may be a resampled one
+    target : (maps, [Z,] Y, X) float16
+    weight : (maps, [Z,] Y, X) uint8
+    centres : (N, ndim) centres of the objects, px
+    touching : (M, ndim) places where objects touch, px
+    annotated : box around what is annotated
+    """
+
+    sample: Sample
+    target: np.ndarray
+    weight: np.ndarray
+    stats: Stats
+    centres: np.ndarray
+    touching: np.ndarray
+    annotated: tuple[slice, ...]
+    share: float = 1.0
+    original: Sample | None = None
+
+    @property
+    def given(self) -> Sample:
+        """The sample as it was given."""
+        return self.sample if self.original is None else self.original
+
+
+def encode(
+    sample: Sample, formulation: Formulation, percentiles: tuple[float, float]
+) -> Encoded:
+    """Make the targets and the intensity statistics of one sample."""
+    target, weight = formulation.encode(sample.labels, sample.mask, sample.spacing)
+    stats = intensity_stats(sample.image, sample.rgb, percentiles)
+    labels = sample.labels if sample.mask is None else sample.labels * sample.mask
+    values, compact = np.unique(labels, return_inverse=True)
+    compact = compact.reshape(sample.shape) + int(values[0] > 0)
+    boxes = ndimage.find_objects(compact)
+    centres = np.array([[(s.start + s.stop) // 2 for s in box] for box in boxes])
+    annotated = tuple(slice(0, n) for n in sample.shape)
+    if sample.mask is not None and sample.mask.any():
+        annotated = ndimage.find_objects(sample.mask.astype(np.uint8))[0]
+    centres = centres.reshape(-1, sample.ndim)
+    touching = centres[:0]
+    if formulation.instances:
+        touching = np.argwhere(touching_border(compact, 1))
+        touching = touching[:: 1 + len(touching) // MOST_TOUCHING]
+    return Encoded(sample, target, weight, stats, centres, touching, annotated)
+
+
+def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Encoded]:
+    """Encode a sample as the network is to see it: resampled, for models of any size.
+
+    Parameters
+    ----------
+    sample : Sample
+    model : Model
+    judges : bool
+        Whether it is for validation, which takes no smaller views.
+    """
+    encoded = []
+    shown = views(sample, model.config)
+    for view, share in itertools.islice(shown, 1) if judges else shown:
+        one = encode(view, model.formulation, model.config.percentiles)
+        encoded.append(replace(one, share=share, original=sample))
+    return encoded
+
+
+def encode_all(
+    samples: Sequence[Sample], model: Model, judges: bool = False
+) -> Generator[Progress, None, list[Encoded]]:
+    """Encode samples one by one, telling the progress; see :func:`encode_views`."""
+    encoded = []
+    for done, sample in enumerate(samples, start=1):
+        encoded += encode_views(sample, model, judges)
+        yield Progress("encoding", done, len(samples))
+    return encoded
+
+
+def image_weights(samples: Sequence[Encoded]) -> np.ndarray:
+    """Return how often each sample is drawn: by the root of its area.
+
+    By the area itself, few large images would drown many small ones of other kinds.
+    Views of one sample share its part.
+    """
+    area = np.array([np.prod(e.given.shape, dtype=float) for e in samples]) ** 0.5
+    area *= [e.share for e in samples]
+    weights: np.ndarray = area / area.sum()
+    return weights
+
+
+def draw(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    batch: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> Batch:
+    """Draw random crops and augment them, on the generator's device.
+
+    Returns
+    -------
+    Batch
+        Of the shape of the patch.
+    """
+    parts = []
+    for some in cut(samples, weights, model, patch, batch, config, rng):
+        part = _to_device(some.turned, generator.device)
+        if some.shape != patch:
+            maps, spacing = model.formulation.maps, model.config.spacing
+            any_size = model.config.any_size
+            part = warp(part, config, patch, maps, spacing, generator, any_size)
+        parts.append(part)
+    whole = Batch(
+        *(
+            torch.cat([getattr(p, name) for p in parts])
+            for name in ("image", "target", "weight")
+        )
+    )
+    shared = model.config.input in ("grey", "rgb")
+    whole.image = vary(whole.image, config, shared, generator)
+    return whole
+
+
+def seed_step(seed: int, step: int, generator: torch.Generator) -> np.random.Generator:
+    """Derive all randomness of a step of a training: seeds one generator, returns one.
+
+    Parameters
+    ----------
+    seed : int
+        Of the training.
+    step : int
+        From 0.
+    generator : torch.Generator
+        Seeded here.
+    """
+    rng = np.random.default_rng([seed, step])
+    generator.manual_seed(int(rng.integers(2**62)))
+    return rng
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Crops that are about to be varied.
+
+    shape : that of the patch, or larger where they are to be warped, px
+    plain : as they lie in their images
+    turned : the same, mirrored and turned
+    """
+
+    shape: tuple[int, ...]
+    plain: list[Crop]
+    turned: list[list[np.ndarray]]
+
+
+def cut(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    batch: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> Iterator[Cut]:
+    """Cut random crops: first those that stay as they are, then those to be warped."""
+    warped = rng.random(batch) < config.part if warps(config) else np.zeros(batch, bool)
+    for chosen, shape in ((~warped, patch), (warped, margin(config, patch))):
+        some = Cut(shape, [], [])
+        for _ in range(int(chosen.sum())):
+            crop = _crop(samples, weights, model, patch, shape, rng)
+            some.plain.append(crop)
+            some.turned.append(turn(crop, config, model.config.spacing, rng))
+        if some.plain:
+            yield some
+
+
+def _to_device(crops: Sequence[Sequence[np.ndarray]], device: torch.device) -> Batch:
+    stacked = [np.stack(arrays) for arrays in zip(*crops, strict=True)]
+    return Batch(*(torch.from_numpy(a).to(device).float() for a in stacked))
+
+
+def _crop(
+    samples: Sequence[Encoded],
+    weights: np.ndarray,
+    model: Model,
+    patch: tuple[int, ...],
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+) -> Crop:
+    """Cut one crop of `shape` around a patch that lies inside a random sample."""
+    encoded = samples[rng.choice(len(samples), p=weights)]
+    size = encoded.sample.shape
+    if len(encoded.centres) and rng.random() < ON_OBJECTS:
+        near = bool(len(encoded.touching)) and rng.random() < ON_TOUCHING
+        places = encoded.touching if near else encoded.centres
+        centre = places[rng.integers(len(places))]
+        centre = centre + rng.integers(-np.array(patch) // 4, np.array(patch) // 4 + 1)
+    else:
+        box = encoded.annotated
+        centre = rng.integers([s.start for s in box], [s.stop for s in box])
+    start = np.clip(
+        centre - np.array(patch) // 2, 0, np.maximum(0, np.array(size) - patch)
+    )
+    start = start - (np.array(shape) - patch) // 2
+    index = tuple(
+        _mirrored(a, n, m) for a, n, m in zip(start, shape, size, strict=True)
+    )
+    image = _take(encoded.sample.image, index)
+    prepared = model.prepare(image, encoded.sample.rgb, encoded.stats)
+    return prepared, _take(encoded.target, index), _take(encoded.weight, index)
+
+
+def _mirrored(start: int, length: int, size: int) -> slice | np.ndarray:
+    """Return an index of `length` px from `start`, mirrored beyond the image."""
+    if 0 <= start and start + length <= size:
+        return slice(start, start + length)
+    index = np.arange(start, start + length) % (2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index)
+
+
+def _take(array: np.ndarray, index: tuple[slice | np.ndarray, ...]) -> np.ndarray:
+    """Index all axes but the first; a view where no axis is mirrored."""
+    for axis, where in enumerate(index, start=1):
+        array = array[(slice(None),) * axis + (where,)]
+    return array

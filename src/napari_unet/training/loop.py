@@ -1,0 +1,302 @@
+"""Training: one loop, read from top to bottom in :func:`train`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.samples import Sample, Stats
+from napari_unet.device import free_memory, is_out_of_memory
+from napari_unet.events import Control, EpochEnd, Event, Note, Progress
+from napari_unet.models.model import Model
+from napari_unet.training.classifiers import fit_baseline, wants_baseline
+from napari_unet.training.crops import draw, encode_views, seed_step
+from napari_unet.training.preview import illustrate, preview
+from napari_unet.training.run import Run, prepare
+from napari_unet.training.strokes import painted
+from napari_unet.training.validation import Validation, validate
+
+GRADIENT_NORM = 1.0
+EVENT_SECONDS = 0.2
+FIRST_PIXELS = 2**14
+
+
+def train(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    model: ModelConfig | None = None,
+    init: Model | str | Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    control: Control | None = None,
+) -> Generator[Event, None, Model]:
+    """Train a model; yields events, returns the best model, which is also on disk.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Images with labels.
+    validation : sequence of Sample or None
+        Images that pick the best epoch and the thresholds; None: a part of `samples`,
+        as `config.validation` says, that shares no pixel with the rest.
+    folder : str or Path
+        Where the model goes: the best so far at any moment, and what `resume` needs.
+    config : TrainConfig, optional
+        10 minutes where it names no budget.
+    model : ModelConfig, optional
+        What is trained; what it leaves open is chosen from the data.
+    init : Model, str or Path, optional
+        Start from these weights instead; then `model` is not used.
+    resume : bool
+        Go on with the run in `folder`, with its options but the budget of `config`.
+    device : str
+    control : Control, optional
+        `stop` ends at the next step, validates, saves and returns.
+
+    Returns
+    -------
+    Model
+        The best one, with its thresholds.
+
+    Raises
+    ------
+    ValueError
+        If options, samples or the folder are not fit for it; before work starts.
+
+    Examples
+    --------
+    >>> model = drain(train(samples, None, "kidney"))  # doctest: +SKIP
+    """
+    config = config or TrainConfig()
+    control, place = control or Control(), Path(folder)
+    if wants_baseline(place, model, init, resume):
+        fitted, shown = yield from fit_baseline(
+            samples, validation, place, config, model, device, control
+        )
+        given = [*samples, *(validation or [])]
+        stats: dict[str, Stats] = {}
+        for most in (FIRST_PIXELS, None):  # the middle is there in a second
+            yield from preview(fitted, given, stats, control, 1, most)
+        yield from illustrate(fitted, shown)
+        fitted.save(place)
+        return Model.load(place, device)
+    run = yield from prepare(
+        samples, validation, place, config, model, init, resume, device
+    )
+    if run.counters.step == 0:
+        # From here on a kill leaves a model that loads and a run that resumes.
+        run.save_best()
+        run.save_state()
+    last = run.counters.step
+    while run.goes_on() and not control.stopped:
+        waiting = time.monotonic()
+        yield from control.wait_while_paused()
+        run.began += time.monotonic() - waiting
+        yield from _take_updates(run, control)
+        run.settle()
+        loss = yield from _step(run)
+        if loss is not None:
+            if not math.isfinite(loss):
+                yield Note(
+                    f"the loss is {loss} at step {run.counters.step}, so training "
+                    "stops and the best model is kept; a lower rate may help"
+                )
+                return Model.load(run.folder, device)
+            yield run.step_event(loss)
+        if run.counters.step % run.epoch_steps == 0:
+            last = run.counters.step
+            yield from _end_epoch(run)
+            yield from preview(
+                run.averaged, run.given, run.stats, control, run.counters.step
+            )
+    if run.counters.step > last or not run.counters.history:
+        yield from _end_epoch(run)
+    yield from _finish(run)
+    return Model.load(run.folder, device)
+
+
+def _step(run: Run) -> Generator[Event, None, float | None]:
+    """Take one optimiser step; returns the loss where it is time to tell it."""
+    config, counters = run.config, run.counters
+    rng = seed_step(config.seed, counters.step, run.generator)
+    batch = draw(
+        run.training,
+        run.weights,
+        run.model,
+        run.patch,
+        run.batch,
+        config.augment,
+        rng,
+        run.generator,
+    )
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.rate * _rate(run)
+    while True:
+        try:
+            loss = _backward(run, batch.image, batch.target, batch.weight)
+            break
+        except RuntimeError as error:
+            if not is_out_of_memory(error) or run.parts >= run.batch:
+                raise
+        run.parts *= 2
+        free_memory(run.model.device)
+        yield Note(
+            f"memory ran out; going on with {math.ceil(run.batch / run.parts)} crops "
+            f"at a time, {run.batch} a step as before"
+        )
+    torch.nn.utils.clip_grad_norm_(run.model.network.parameters(), GRADIENT_NORM)
+    run.optimizer.step()
+    counters.step += 1
+    _average(run)
+    run.losses.append(loss)
+    now = time.monotonic()
+    if now - run.told < EVENT_SECONDS and counters.step % run.epoch_steps:
+        return None  # reading the loss would make a GPU wait
+    run.told = now
+    return float(loss)
+
+
+def _rate(run: Run) -> float:
+    """Return the part of the learning rate that this step takes."""
+    config, step = run.config, run.counters.step
+    part = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    total = run.total_steps
+    # What is painted late is to be learnt too.
+    if config.decay and total and not run.counters.painted:
+        part = min(part, (total - step) / (config.decay * total))
+    return part
+
+
+def _backward(
+    run: Run, image: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
+    """Accumulate the gradients of one batch, part by part; returns its loss."""
+    network, formulation = run.model.network, run.model.formulation
+    network.train()
+    run.optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=image.device)
+    size = math.ceil(len(image) / run.parts)
+    for part in range(0, len(image), size):
+        where = slice(part, part + size)
+        crops = image[where]
+        if crops.ndim == 4:
+            crops = crops.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(
+            crops.device.type, run.dtype, enabled=run.dtype != torch.float32
+        ):
+            outputs = network.outputs(crops)
+        losses = [
+            formulation.loss(logits.float(), target[where], weight[where], run.config)
+            for logits in outputs
+        ]
+        loss = torch.stack(losses).mean() * (len(crops) / len(image))
+        torch.autograd.backward(loss)
+        total += loss.detach()
+    return total
+
+
+def _average(run: Run) -> None:
+    """Move the averaged weights and batch statistics towards the trained ones."""
+    step = run.counters.step
+    # Early on the average follows closely, or it would drag the first weights along.
+    keep = min(run.config.average, step / (step + 9)) if run.config.average else 0.0
+    with torch.no_grad():
+        torch._foreach_lerp_(*run.pairs, 1 - keep)
+
+
+def _end_epoch(run: Run) -> Generator[Event, None, None]:
+    """Validate the averaged weights, keep them if they are the best, save the state."""
+    counters = run.counters
+    counters.epoch += 1
+    loss = float(torch.stack(run.losses).mean()) if run.losses else math.nan
+    run.losses.clear()
+    found: Validation | None = None
+    if run.validation:
+        found = yield from validate(
+            run.averaged, run.validation, run.config, counters.epoch
+        )
+        run.averaged.thresholds = dict(found.thresholds)
+        if run.rescore:
+            yield from _rescore_best(run)
+    best = found is None or counters.best is None or found.score >= counters.best
+    if best:
+        counters.best = found.score if found else None
+        run.save_best(found)
+    counters.stale = 0 if best else counters.stale + 1
+    figures = {k: round(v, 5) for k, v in found.metrics.items()} if found else {}
+    counters.history.append(
+        {
+            "epoch": counters.epoch,
+            "step": counters.step,
+            "seconds": round(run.seconds, 1),
+            "loss": round(loss, 5),
+            "validation_loss": round(found.loss, 5) if found else "",
+            "score": round(found.score, 5) if found else "",
+            "best": int(best),
+            **figures,
+        }
+    )
+    run.save_state()
+    yield EpochEnd(
+        counters.epoch,
+        counters.step,
+        loss,
+        found.loss if found else None,
+        found.score if found else None,
+        found.metrics if found else {},
+        found.objects if found else 0,
+        best,
+        run.seconds,
+        run.seconds_left(),
+    )
+
+
+def _rescore_best(run: Run) -> Generator[Event, None, None]:
+    """Score the kept best again, since the labels that judge it have changed."""
+    best = Model.load(run.folder, str(run.model.device))
+    found = yield from validate(best, run.validation, run.config, run.counters.epoch)
+    run.counters.best, run.rescore = found.score, False
+
+
+def _finish(run: Run) -> Generator[Event, None, None]:
+    """Complete the best model: thresholds searched once more, and a thumbnail."""
+    best = Model.load(run.folder, str(run.model.device))
+    if run.validation and run.config.thresholds:
+        found = yield from validate(best, run.validation, run.config)
+        best.thresholds = dict(found.thresholds)
+        best.card["validation"] |= found.summary()
+    yield from illustrate(best, (run.validation or run.training)[0])
+    best.save(run.folder)
+
+
+def _take_updates(run: Run, control: Control) -> Iterator[Event]:
+    """Put new labels into the samples that they belong to, and encode those again."""
+    updates = control.take_updates()
+    if not updates:
+        return
+    run.counters.painted = True
+    parts = [e.given for e in [*run.training, *run.validation]]
+    known = {id(s): s for s in [*run.given, *parts]}  # most parts are whole images
+    changed = {
+        key: new for key, s in known.items() if (new := painted(s, updates)) is not s
+    }
+    for index, sample in enumerate(run.given):
+        if id(sample) in changed:
+            run.given[index] = changed[id(sample)]
+            run.repainted.add(index)
+    for done, (key, sample) in enumerate(changed.items(), start=1):
+        for members, judges in ((run.training, False), (run.validation, True)):
+            where = [i for i, e in enumerate(members) if id(e.given) == key]
+            if where:
+                fresh = encode_views(sample, run.model, judges)
+                members[where[0] : where[-1] + 1] = fresh
+                run.rescore |= judges
+        yield Progress("encoding", done, len(changed))

@@ -1,0 +1,93 @@
+"""What the weights of a run make of one place, while it trains and at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from napari_unet.boxes import grow, middle, within
+from napari_unet.data.resampling import resize, zoomed
+from napari_unet.data.samples import Sample, Stats, intensity_stats
+from napari_unet.data.sizes import zoom_of
+from napari_unet.events import Box, Control, Event, Preview, View
+from napari_unet.models.model import Model
+from napari_unet.models.thumbnail import EDGE, thumbnail
+from napari_unet.segmentation.prediction import Picture, predict_maps
+from napari_unet.training.crops import Encoded
+
+
+def preview(
+    model: Model,
+    given: Sequence[Sample],
+    stats: dict[str, Stats],
+    control: Control,
+    step: int,
+    most: int | None = None,
+) -> Generator[Event, None, None]:
+    """Show what the weights make of the place that was asked for, after a step.
+
+    The place is in an image as it was given: the split may have cut it in two. What
+    its intensities are is kept in `stats` by its name. With `most`, the middle of so
+    many pixels is shown, of a larger view only.
+    """
+    view = control.view
+    if view is None:
+        return
+    if most is not None:
+        box = middle(view.box, most)
+        if box == view.box:
+            return
+        view = View(view.name, box)
+    for sample in given:
+        if sample.name == view.name:
+            if sample.name not in stats:
+                stats[sample.name] = intensity_stats(
+                    sample.image, sample.rgb, model.config.percentiles
+                )
+            labels = yield from labels_at(model, sample, stats[sample.name], view.box)
+            yield Preview(view, labels, step)
+            return
+
+
+def labels_at(
+    model: Model, sample: Sample, stats: Stats, box: Box
+) -> Generator[Event, None, np.ndarray]:
+    """Segment one box of a sample; returns int32 labels.
+
+    A model of any size takes the size of the objects from the sample's labels.
+    """
+    zoom = zoom_of(sample, model.config)
+    # On the grid of the poolings, so that the place looks as it does in the whole.
+    around = grow(box, math.ceil(max(model.halo) / zoom), sample.shape)
+    read = tuple(
+        slice(b.start // d * d, b.stop)
+        for b, d in zip(around, model.divisor, strict=True)
+    )
+    image = sample.image[(slice(None), *read)]
+    seen = zoomed(np.asarray(image), zoom)
+    maps = yield from predict_maps(
+        model, Picture(seen, sample.rgb, sample.spacing), stats
+    )
+    maps = resize(maps, image.shape[1:]) if seen is not image else maps
+    thresholds = dict(model.thresholds)
+    if "smallest" in thresholds:  # of the pixels that the network sees
+        thresholds["smallest"] /= zoom**sample.ndim
+    found = model.formulation.decode(maps, thresholds, sample.spacing)
+    labels = found.labels[within(box, read)]
+    if not model.formulation.instances:
+        return labels.astype(np.int32)
+    numbers = np.searchsorted(np.concatenate([[0], found.ids]), labels)
+    return numbers.astype(np.int32)
+
+
+def illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
+    """Give a model its thumbnail: the middle of a sample, and what it makes of it."""
+    part = tuple(
+        slice(max(0, (n - EDGE) // 2), min(n, (n + EDGE) // 2))
+        for n in shown.sample.shape
+    )
+    labels = yield from labels_at(best, shown.sample, shown.stats, part)
+    image = shown.sample.image[(slice(None), *part)]
+    best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)

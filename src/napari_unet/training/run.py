@@ -1,0 +1,280 @@
+"""The state of one training run, and how it is set up."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.samples import Sample, Stats, data_hash
+from napari_unet.device import pick_dtype
+from napari_unet.events import Event, StepDone
+from napari_unet.formulations.base import rarities
+from napari_unet.models.model import Model
+from napari_unet.networks.layers import Dropout
+from napari_unet.training.checkpoint import Counters, clean, restore, save_state
+from napari_unet.training.crops import Encoded, encode_all, image_weights
+from napari_unet.training.memory import tell_memory
+from napari_unet.training.recipe import batch_of, epoch_steps
+from napari_unet.training.setup import settle, start_of
+from napari_unet.training.validation import Validation
+
+DEFAULT_MINUTES = 10.0
+WEIGHT_DECAY = 1e-4
+
+
+@dataclass
+class Run:
+    """The state of one run of :func:`napari_unet.train`."""
+
+    folder: Path
+    config: TrainConfig
+    model: Model  # the weights being trained
+    averaged: Model
+    optimizer: torch.optim.Optimizer
+    training: list[Encoded]
+    validation: list[Encoded]
+    given: list[Sample]  # before the split, with the labels of now
+    patch: tuple[int, ...]
+    batch: int
+    epoch_steps: int
+    data: list[dict[str, Any]]  # as it was given
+    card: dict[str, Any]
+    counters: Counters = field(default_factory=Counters)
+    parts: int = 1  # the batch goes through in so many parts, where memory is short
+    losses: list[torch.Tensor] = field(default_factory=list)
+    stats: dict[str, Stats] = field(default_factory=dict)  # of previewed samples
+    began: float = field(default_factory=time.monotonic)
+    told: float = 0.0
+    rescore: bool = False
+    repainted: set[int] = field(default_factory=set)  # of `given`; not in the card yet
+
+    def __post_init__(self) -> None:
+        """Set up what follows from the rest."""
+        self.generator = torch.Generator(self.model.device)
+        self.weights = image_weights(self.training)
+        self.dtype = pick_dtype(self.model.device, self.config.precision, training=True)
+        for module in self.model.network.modules():
+            if isinstance(module, Dropout):
+                module.generator = self.generator
+        self.before = self.counters.seconds
+        new, old = self.model.network.state_dict(), self.averaged.network.state_dict()
+        floats = [name for name, tensor in old.items() if tensor.is_floating_point()]
+        self.pairs = [old[n] for n in floats], [new[n] for n in floats]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the budget; None where it is in minutes and not settled yet."""
+        if self.config.epochs:
+            return self.config.epochs * self.epoch_steps
+        return self.config.steps or self.counters.total
+
+    def settle(self) -> None:
+        """Once the rate is to fall, turn a budget of minutes into one of steps.
+
+        From then on time plays no part, so that equal steps give equal weights.
+        """
+        step, decay = self.counters.step, self.config.decay
+        if decay and self.total_steps is None and step and self.done >= 1 - decay:
+            self.counters.total = math.ceil(step / (1 - decay))
+
+    @property
+    def done(self) -> float:
+        """How much of the budget is used up, 0 to 1."""
+        if self.total_steps is not None:
+            return self.counters.step / self.total_steps
+        return self.seconds / (60 * (self.config.minutes or DEFAULT_MINUTES))
+
+    def goes_on(self) -> bool:
+        """Return whether the budget and the patience allow another step."""
+        counters, patience = self.counters, self.config.patience
+        if patience and counters.stale >= patience:
+            return False
+        if self.total_steps is None and not counters.step:
+            return True  # however short the time: an untrained model is no result
+        return self.done < 1
+
+    def seconds_left(self) -> float | None:
+        """Return a guess at the seconds left; None before the first step."""
+        if self.total_steps is None:
+            return max(
+                0.0, 60 * (self.config.minutes or DEFAULT_MINUTES) - self.seconds
+            )
+        done = self.counters.step
+        return (self.total_steps - done) * self.seconds / done if done else None
+
+    def step_event(self, loss: float) -> StepDone:
+        """Return the event of the step just done."""
+        pixels = self.counters.step * self.batch * math.prod(self.patch)
+        return StepDone(
+            self.counters.step,
+            self.total_steps,
+            loss,
+            self.seconds,
+            self.seconds_left(),
+            pixels / 1e6 / max(self.seconds, 1e-9),
+        )
+
+    def save_best(self, found: Validation | None = None) -> None:
+        """Write the averaged weights as the best model."""
+        for index in self.repainted:
+            self.card["data"][index] = data_hash([self.given[index]])[0]
+        self.repainted.clear()
+        card = {
+            **self.card,
+            "steps": self.counters.step,
+            "seconds": round(self.seconds, 1),
+        }
+        if found is not None:
+            card["validation"] = {**card["validation"], **found.summary()}
+        self.averaged.card = card
+        self.averaged.save(self.folder)
+
+    def save_state(self) -> None:
+        """Write what resuming needs."""
+        self.counters.seconds = self.seconds
+        self.counters.thresholds = dict(self.averaged.thresholds)
+        save_state(
+            self.folder,
+            self.counters,
+            self.config.model_dump(mode="json"),
+            self.data,
+            {"network": self.model.network, "averaged": self.averaged.network},
+            self.optimizer,
+        )
+
+
+def prepare(
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: Path,
+    config: TrainConfig,
+    model_config: ModelConfig | None,
+    init: Model | str | Path | None,
+    resume: bool,
+    device: str,
+) -> Generator[Event, None, Run]:
+    """Check everything that can be wrong, then load, split and encode."""
+    start = start_of(folder, config, model_config, init, resume, device)
+    settled = yield from settle(start, samples, validation, device)
+    config, model, patch = start.config, settled.model, settled.patch
+    everything = [*samples, *(validation or [])]
+    data = data_hash(everything)
+    if start.header and data != start.header["data"]:
+        raise ValueError(
+            f"{folder}: the run was made with other data "
+            f"({len(start.header['data'])} images, now {len(data)} or changed); give "
+            "the same, or train with --init into a new folder"
+        )
+    yield from tell_memory(model, everything, patch, config)
+    encoded = yield from encode_all(settled.training, model)
+    judged = yield from encode_all(settled.judges, model, judges=True)
+    if config.class_weights == "frequencies":
+        count = 2 if model.formulation.instances else max(2, model.formulation.channels)
+        targets = ((e.target, e.weight) for e in encoded)
+        config = config.replace(class_weights=rarities(targets, count))
+    run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
+    if start.model and not start.header:
+        run.card["init"] = start.model.hash()
+    elif start.model and "init" in start.model.card:
+        run.card["init"] = start.model.card["init"]
+    if start.header:
+        _restore(run, start.header, start.tensors)
+    clean(folder)
+    return run
+
+
+def _new_run(
+    folder: Path,
+    config: TrainConfig,
+    model: Model,
+    encoded: list[Encoded],
+    judged: list[Encoded],
+    given: list[Sample],
+    patch: tuple[int, ...],
+    data: list[dict[str, Any]],
+) -> Run:
+    batch = batch_of(config, patch)
+    trained = Model(
+        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
+    )
+    averaged = Model(
+        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
+    )
+    first = list({id(e.given): e for e in reversed(encoded)}.values())[::-1]
+    seen, parts = [e.sample for e in first], [e.given for e in first]
+    return Run(
+        folder,
+        config,
+        trained,
+        averaged,
+        _optimizer(trained, config),
+        encoded,
+        judged,
+        given,
+        patch,
+        batch,
+        epoch_steps(seen, patch, batch, config.steps),
+        data,
+        {
+            **card_of(config, parts, [e.given for e in judged], data),
+            "patch": list(patch),
+            "batch": batch,
+        },
+    )
+
+
+def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
+    parameters = model.network.parameters()
+    # One pass over the weights: half the time of the default on a CPU.
+    fused = model.device.type in {"cpu", "cuda"}
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.rate, fused=fused)
+    return torch.optim.AdamW(
+        parameters, lr=config.rate, weight_decay=WEIGHT_DECAY, fused=fused
+    )
+
+
+def card_of(
+    config: TrainConfig,
+    training: Sequence[Sample],
+    held_back: Sequence[Sample],
+    data: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what the card of a model says of its data and options."""
+    return {
+        "data": list(data),
+        "training": {"names": [s.name for s in training], "images": len(training)},
+        "validation": {"names": [s.name for s in held_back], "images": len(held_back)},
+        "options": config.model_dump(mode="json", exclude_defaults=True),
+        "seed": config.seed,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("torch", "numpy")
+        },
+        "licence": config.licence,
+    }
+
+
+def _restore(
+    run: Run, header: dict[str, Any], tensors: dict[str, torch.Tensor]
+) -> None:
+    run.counters = Counters(**header["counters"])
+    if run.config.minutes != header["train"]["minutes"]:
+        run.counters.total = None  # of the minutes before
+    run.before = run.counters.seconds
+    run.averaged.thresholds = dict(run.counters.thresholds)
+    networks = {"network": run.model.network, "averaged": run.averaged.network}
+    restore(tensors, networks, run.optimizer)
