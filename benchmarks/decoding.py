@@ -8,10 +8,11 @@ import torch
 from scipy import ndimage
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import intensity_stats
 from napari_unet.events import drain
 from napari_unet.models.model import Model
-from napari_unet.segmentation.prediction import Picture, predict_maps
+from napari_unet.segmentation.prediction import predict_maps
 
 FLAT = (2048, 2048), 2000, (10.0, 14.0)
 DEEP = (64, 256, 256), 500, (8.0, 10.0)

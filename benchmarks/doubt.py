@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet import Sample, drain
-from napari_unet.events import Box
+from napari_unet.boxes import Box
 from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.models.model import Model
 from napari_unet.scoring.metrics import counts, match

@@ -9,12 +9,13 @@ import tifffile
 import torch
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import intensity_stats
 from napari_unet.device import pick_dtype
 from napari_unet.events import drain
 from napari_unet.files.sample_data import folder
 from napari_unet.models.model import Model
-from napari_unet.segmentation.prediction import Picture, plan_tiles, predict_maps
+from napari_unet.segmentation.prediction import plan_tiles, predict_maps
 from napari_unet.segmentation.segment import segment
 
 SIZE = 2048

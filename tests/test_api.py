@@ -48,13 +48,3 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy():
     runs = [run_python(code).split() for _ in range(3)]
     assert min(float(seconds) for seconds, *_ in runs) < 0.2
     assert runs[0][1:] == []
-
-
-def test_the_core_loads_no_interface():
-    modules = "config, events, samples, model, training, evaluation, figures, cli"
-    gui = ("qtpy", "napari", "magicgui", "dask", "matplotlib.pyplot")
-    code = (
-        f"import sys; from napari_unet import {modules}; "
-        f"print(*[m for m in {gui} if m in sys.modules])"
-    )
-    assert run_python(code) == ""

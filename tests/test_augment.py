@@ -8,7 +8,7 @@ import torch
 from conftest import UNVARIED
 
 from napari_unet.config import AugmentConfig
-from napari_unet.formulations import Map
+from napari_unet.formulations.base import Map
 from napari_unet.training.augment import Batch, margin, turn, warp
 from napari_unet.training.intensities import vary
 

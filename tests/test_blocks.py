@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from napari_unet.boxes import blocks, grow, within
 from napari_unet.config import ModelConfig
-from napari_unet.formulations import FORMULATIONS, Objects, formulation_of
+from napari_unet.formulations import FORMULATIONS, formulation_of
+from napari_unet.formulations.base import Objects
 from napari_unet.segmentation.blocks import Context, Numbering, decode_block
 
 THRESHOLDS = {"foreground": 0.5, "border": 0.4, "distance": 0.3, "smallest": 0.0}

@@ -10,7 +10,8 @@ import pytest
 from serving import PICTURE, archive_of, pairs, serving, zipped
 
 from napari_unet.events import Control, Note, Progress, drain
-from napari_unet.files import downloads, zips
+from napari_unet.files import downloads
+from napari_unet.files import downloads as zips
 from napari_unet.files.datasets import find_pairs
 from napari_unet.files.downloads import ARCHIVES, download, unpack
 

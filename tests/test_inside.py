@@ -8,13 +8,13 @@ from PIL import Image
 
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import Stats
 from napari_unet.files import sample_data
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.reports.inside import MOST_PIXELS, look_inside, places, skips
 from napari_unet.reports.inside_figure import draw
-from napari_unet.segmentation.prediction import Picture
 
 STATS = Stats((0.0,), (1.0,))
 

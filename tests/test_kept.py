@@ -6,13 +6,14 @@ from conftest import blobs, echo, maps_of, segmented, shaken
 from test_sizes import discs, ruler
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import ImageFile
 from napari_unet.data.samples import Stats
 from napari_unet.events import Control, TileDone, drain
-from napari_unet.files.readers import ImageFile
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import KeptMaps, rounded, unrounded
+from napari_unet.segmentation.cache import KeptMaps
 from napari_unet.segmentation.segment import segment
 from napari_unet.segmentation.series import segment_series
+from napari_unet.segmentation.tiles import rounded, unrounded
 
 OTHERS = (
     PredictConfig(threshold=0.3),

@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from napari_unet.models.model import WEIGHTS, Model
+from napari_unet.models.model import Model
+from napari_unet.models.store import WEIGHTS
 
 KILLS = 20
 STEPS = 200
@@ -19,7 +20,7 @@ import sys, torch
 from test_training import discs, SMALL
 from napari_unet.config import TrainConfig
 from napari_unet.events import StepDone, drain
-from napari_unet.training import train
+from napari_unet.training.loop import train
 
 torch.set_num_threads(1)
 config = TrainConfig(steps={STEPS}, batch=4, patch=32)

@@ -7,19 +7,19 @@ import pytest
 import torch
 from conftest import notes, segmented, shaken
 
-from napari_unet.boxes import padded_shape
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import intensity_stats
 from napari_unet.events import Control, Note, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.segmentation.prediction import (
     Memory,
-    Picture,
     Prediction,
     plan_tiles,
     predict_maps,
 )
+from napari_unet.segmentation.tiles import padded_shape
 
 FLOAT32 = PredictConfig(precision="float32")
 

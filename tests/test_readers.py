@@ -9,13 +9,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.files.readers import (
-    frames,
-    read_image,
-    read_labels,
-    read_spacing,
-    stem,
-)
+from napari_unet.data.images import frames
+from napari_unet.files.readers import read_image, read_labels, read_spacing, stem
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (20, 30), dtype=np.uint8)

@@ -8,7 +8,7 @@ from napari_unet.config import PredictConfig
 from napari_unet.data import resampling
 from napari_unet.data.resampling import Resized, resize
 from napari_unet.events import Control, TileDone
-from napari_unet.segmentation.cache import unrounded
+from napari_unet.segmentation.tiles import unrounded
 
 SMALL = PredictConfig(tile=64, block=64)
 

@@ -5,8 +5,8 @@ import pytest
 from conftest import blobs, echo, maps_of, numbered, shaken
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import ImageFile
 from napari_unet.events import Block, Control, TileDone, drain
-from napari_unet.files.readers import ImageFile
 from napari_unet.models.model import Model
 from napari_unet.segmentation.segment import segment
 from napari_unet.segmentation.series import segment_series

@@ -6,15 +6,14 @@ from conftest import Echo, ball, blobs, echo, notes, segmented
 from scipy import ndimage
 
 from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.data.images import ImageFile, Picture
 from napari_unet.data.samples import Sample, Stats
 from napari_unet.data.sizes import KNOWN_SIZE, SMALLER, resample, typical_size, zoom_of
 from napari_unet.events import drain
-from napari_unet.files.readers import ImageFile
 from napari_unet.formulations import formulation_of
 from napari_unet.formulations.targets import OCTAVES, relative_size
 from napari_unet.models.model import Model
 from napari_unet.segmentation.object_size import estimate_size
-from napari_unet.segmentation.prediction import Picture
 from napari_unet.segmentation.series import segment_series
 from napari_unet.training.crops import encode_all, encode_views, image_weights
 from napari_unet.training.recipe import fit

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.boxes import (
-    blocks,
-    distance,
-    grow,
-    overlap,
-    padded_shape,
-    tiles,
-    within,
-)
+from napari_unet.boxes import blocks, distance, grow, overlap, within
+from napari_unet.segmentation.tiles import padded_shape, tiles
 
 axis = st.tuples(
     st.integers(1, 200),  # size

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_unet.data.samples import split as split
     from napari_unet.events import Control as Control
     from napari_unet.events import drain as drain
+    from napari_unet.files import sample_data as sample_data
     from napari_unet.files.datasets import find_pairs as find_pairs
     from napari_unet.files.datasets import load_samples as load_samples
     from napari_unet.files.readers import read_image as read_image
@@ -62,6 +63,7 @@ _MODULES = {
     "models.model": ("Model",),
     "networks": ("NETWORKS",),
     "files.readers": ("read_image",),
+    "files.sample_data": ("sample_data",),
     "data.samples": ("Sample", "split"),
     "segmentation.segment": ("segment",),
     "segmentation.series": ("segment_series",),
@@ -76,10 +78,12 @@ __all__ = [*sorted(_HOME), "__version__"]
 def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
     if name == "__version__":
-        value: Any = _version()
+        from napari_unet.text import version
+
+        value: Any = version()
     elif name in _HOME:
         module = import_module(f".{_HOME[name]}", __name__)
-        value = module if name == _HOME[name] else getattr(module, name)
+        value = getattr(module, name, module)  # events and sample_data are modules
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -89,12 +93,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("napari-unet-live")
-    except PackageNotFoundError:  # run from a checkout that is only on the path
-        return "unknown"

@@ -1,103 +1,14 @@
-"""Tiles: plain geometry, no torch.
-
-The image is padded once, to a multiple of the network's divisor. All reads have one
-shape, start on multiples of the divisor and stay inside the padded image, so that a
-tile sees what the whole image would show at that place; the writes cover the image
-exactly once.
-"""
+"""Geometry of boxes, which are slices along the spatial axes."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unet.events import Box
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One read of the padded image, and what of it is written.
-
-    read : box in the padded image
-    write : box in the image
-    crop : the same box as `write`, within the read
-    """
-
-    read: Box
-    write: Box
-    crop: Box
-
-
-def padded_shape(
-    shape: Sequence[int], divisor: Sequence[int], least: Sequence[int] | None = None
-) -> tuple[int, ...]:
-    """Return the smallest shape that holds `shape` and is divisible by `divisor`."""
-    least = least or (0,) * len(shape)
-    return tuple(
-        -(-max(n, m) // d) * d for n, d, m in zip(shape, divisor, least, strict=True)
-    )
-
-
-def tiles(
-    shape: Sequence[int],
-    read: Sequence[int],
-    halo: Sequence[int],
-    divisor: Sequence[int],
-) -> Iterator[Tile]:
-    """Cut an image into tiles, in raster order.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Spatial shape of the image.
-    read : sequence of int
-        Wanted shape of a read; rounded up to the divisor, cut to the padded image.
-    halo : sequence of int
-        Context that a written pixel needs on either side.
-    divisor : sequence of int
-        Reads start on multiples of these.
-
-    Raises
-    ------
-    ValueError
-        If a read is too small to write anything beside its halo.
-    """
-    padded = padded_shape(shape, divisor)
-    axes = [
-        list(_axis(*numbers))
-        for numbers in zip(shape, padded, read, halo, divisor, strict=True)
-    ]
-    for parts in itertools.product(*axes):
-        reads, writes, crops = zip(*parts, strict=True)
-        yield Tile(reads, writes, crops)
-
-
-def _axis(
-    size: int, padded: int, read: int, halo: int, divisor: int
-) -> Iterator[tuple[slice, slice, slice]]:
-    read = min(-(-read // divisor) * divisor, padded)
-    step = (read - 2 * halo) // divisor * divisor
-    if read < padded and step < 1:
-        raise ValueError(
-            f"tile {read} is too small for a halo of {halo} px on either side; "
-            f"choose {2 * halo + divisor} or more"
-        )
-    start = written = 0
-    while written < size:
-        last = start + read >= padded
-        start = padded - read if last else start
-        end = size if last else min(size, start + read - halo)
-        yield (
-            slice(start, start + read),
-            slice(written, end),
-            slice(written - start, end - start),
-        )
-        # The next read starts a halo before what it must write, rounded down.
-        written, start = end, (end - halo) // divisor * divisor
+Box = tuple[slice, ...]
 
 
 def nearest(before: Sequence[int], after: Sequence[int]) -> tuple[np.ndarray, ...]:

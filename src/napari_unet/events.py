@@ -14,8 +14,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from napari_unet.boxes import Box
+
 Result = TypeVar("Result")
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""Numbers as people write them, the same in the docks and on the command line."""
+"""Numbers and versions as text, the same in the docks and on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _installed
 from typing import Any
 
 FIGURES = {
@@ -13,6 +15,14 @@ FIGURES = {
     "dice": "Dice",
     "iou": "IoU",
 }
+
+
+def version(package: str = "napari-unet-live") -> str:
+    """Return the version of an installed package, or that it is not installed."""
+    try:
+        return _installed(package)
+    except PackageNotFoundError:  # ours too, if run from a checkout on the path
+        return "not installed"
 
 
 def counted(number: int, noun: str) -> str:

@@ -9,8 +9,8 @@ import tifffile
 from conftest import blobs
 
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.images import ImageFile
 from napari_unet.events import EpochEnd, Note, drain
-from napari_unet.files.readers import ImageFile
 from napari_unet.files.sample_data import folder
 from napari_unet.models.model import Model
 from napari_unet.training.annotated import Annotated, Folder, load, train_on

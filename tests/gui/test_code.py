@@ -11,16 +11,14 @@ from napari_unet.cli import main
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
 from napari_unet.events import drain
 from napari_unet.files.readers import read_image, read_labels
-from napari_unet.gui.copy_as.python import (
+from napari_unet.gui.copy_as.command import segment_command, train_command
+from napari_unet.gui.copy_as.press import (
     FolderPress,
     ItemPress,
     SegmentPress,
     TrainPress,
-    segment_command,
-    segment_python,
-    train_command,
-    train_python,
 )
+from napari_unet.gui.copy_as.python import segment_python, train_python
 from napari_unet.models.model import Model
 from napari_unet.segmentation.series import segment_series
 

@@ -12,17 +12,17 @@ from napari.layers import Image, Labels
 
 from napari_unet.config import ModelConfig
 from napari_unet.data.doctor import Finding, check
+from napari_unet.data.images import ImageFile
 from napari_unet.data.meaning import Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Progress, drain
-from napari_unet.files.readers import ImageFile
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import image_of, labels_reader
+from napari_unet.gui.layers.target import Target
 from napari_unet.gui.pairs.mending import Origin, split, write
-from napari_unet.gui.pairs.pair_row import Target
 from napari_unet.gui.train import checks as train_checks
-from napari_unet.gui.train.checking import Seen, look
+from napari_unet.gui.train.checks import Seen, look
 from napari_unet.training.annotated import Annotated
 
 from . import train_dock

@@ -10,6 +10,7 @@ from conftest import shaken
 from napari.layers import Image, Vectors
 
 from napari_unet.config import ModelConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import intensity_stats
 from napari_unet.gui import worker
 from napari_unet.gui.inside import fold as inside
@@ -21,7 +22,6 @@ from napari_unet.gui.pickers.model_picker import models
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.reports.inside import look_inside, places
-from napari_unet.segmentation.prediction import Picture
 
 from . import segment_dock
 from .segment_dock import Dock

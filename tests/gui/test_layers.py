@@ -6,18 +6,12 @@ import pytest
 import tifffile
 from napari.layers import Image, Labels
 
-from napari_unet.gui.layers.images import (
-    KEY,
+from napari_unet.gui.layers.axes import KEY, axes_of, choices_of, open_choices, set_axes
+from napari_unet.gui.layers.images import channel_names, image_of, labels_of
+from napari_unet.gui.layers.placement import (
     as_layer,
-    axes_of,
-    channel_names,
-    choices_of,
     file_spacing,
-    image_of,
-    labels_of,
-    open_choices,
     place_on,
-    set_axes,
     spacing_of,
     use_spacing,
     visible_box,

@@ -15,7 +15,7 @@ from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.curve import Curve, loss_ticks, time_ticks
+from napari_unet.gui.train.loss_chart import Curve, loss_ticks, time_ticks
 from napari_unet.gui.train.loss_plot import LossPlot, legible
 
 

@@ -9,11 +9,11 @@ import pytest
 from qtpy.QtCore import QBuffer
 from qtpy.QtGui import QImage
 
+from napari_unet.config.model import CLASSIFIERS
 from napari_unet.gui.pickers import model_card
 from napari_unet.gui.pickers import model_picker as module
 from napari_unet.gui.pickers.model_picker import ModelPicker, models
 from napari_unet.networks.pixel_classifiers import BASELINES
-from napari_unet.reports.methods import CLASSIFIERS
 
 from . import segment_dock
 

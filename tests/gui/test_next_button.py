@@ -5,8 +5,8 @@ import pytest
 from conftest import blobs
 
 from napari_unet.events import drain
-from napari_unet.gui.layers.images import visible_box
-from napari_unet.gui.train import next_button
+from napari_unet.gui.layers.placement import visible_box
+from napari_unet.gui.train import next_place as next_button
 from napari_unet.gui.train.next_place import fill_view
 from napari_unet.models.model import Model
 from napari_unet.segmentation.uncertainty import least_sure

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.events import Progress
 from napari_unet.files import downloads
 from napari_unet.gui import worker
-from napari_unet.gui.layers.images import axes_of
+from napari_unet.gui.layers.axes import axes_of
 from napari_unet.gui.layers.pairing import usual_zero
 from napari_unet.gui.open import open as opening
 

@@ -9,7 +9,7 @@ from napari_unet.data.meaning import Meaning
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
 from napari_unet.gui.layers import pairing as matching
-from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.pairing import fits, labels_on, usual_zero
 from napari_unet.gui.pairs.table import PairsTable
 

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QVBoxLayout, QWidget
 
-from napari_unet.gui.layers.images import KEY, set_axes, spacing_of
+from napari_unet.gui.layers.axes import KEY, set_axes
+from napari_unet.gui.layers.placement import spacing_of
 from napari_unet.gui.pickers.image_picker import ImagePicker
 
 RNG = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from PIL import Image as pillow
 
-from napari_unet.files.readers import ImageFile
-from napari_unet.gui.layers.images import axes_of
+from napari_unet.data.images import ImageFile
+from napari_unet.gui.layers.axes import axes_of
 from napari_unet.gui.open import open as opening
 from napari_unet.gui.open import reader
 

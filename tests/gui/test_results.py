@@ -11,7 +11,7 @@ from napari_unet.config import PredictConfig
 from napari_unet.data.samples import Stats
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
-from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer

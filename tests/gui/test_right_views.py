@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from napari.layers import Vectors
 
+from napari_unet.data.images import ImageFile
 from napari_unet.data.meaning import clipped
 from napari_unet.events import drain
-from napari_unet.files.readers import ImageFile
-from napari_unet.gui.layers.images import visible_box
+from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.layers.right_views import _edges, add_right_box, right_boxes
 from napari_unet.training.annotated import Annotated, load
 

@@ -16,7 +16,7 @@ from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.events import Block, drain
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.layers import pairing as matching
-from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.parts import csv_button
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.segment import dock as segment_widget

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_unet.gui.layers.images import set_axes
+from napari_unet.gui.layers.axes import set_axes
 from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.objects_table import TableModel

@@ -12,7 +12,7 @@ import napari_unet.segmentation.series
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
 from napari_unet.gui import worker
-from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.segment import dock as segment_widget
 

@@ -25,7 +25,7 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui import worker
 from napari_unet.gui.docks import open_dock
-from napari_unet.gui.layers.images import KEY
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.pickers.model_picker import models
 

@@ -15,21 +15,16 @@ from napari_unet.cli.looking import look
 from napari_unet.cli.reports import doctor, evaluate, info, share
 from napari_unet.cli.segmenting import segment
 from napari_unet.cli.training import train
+from napari_unet.text import version
 
 INTERRUPTED = 130
 CUT_OFF = 141
 
 
-def _version() -> str:
-    from napari_unet import __version__
-
-    return __version__
-
-
 app = App(
     name="napari-unet",
     help="Train U-Nets on microscopy images and segment with them.",
-    version=_version,
+    version=version(),
     default_parameter=Parameter(negative_iterable=()),
     exit_on_error=False,
     print_error=False,

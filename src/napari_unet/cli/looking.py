@@ -87,9 +87,9 @@ def look(
 def _draw_inside(
     model: Model, sample: Sample, config: PredictConfig, output: Path, show: Show
 ) -> None:
+    from napari_unet.data.images import Picture
     from napari_unet.reports.inside import as_seen
     from napari_unet.reports.inside_figure import draw
-    from napari_unet.segmentation.prediction import Picture
 
     image, spacing = sample.image, sample.spacing
     if sample.ndim > model.config.ndim:  # its middle plane

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -147,3 +156,13 @@ def parse(text: str, info: FieldInfo) -> Any:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def known(name: str, members: dict[str, Any], kind: str) -> Any:
+    """Return ``members[name]``, or raise a ValueError that lists the known names."""
+    try:
+        return members[name]
+    except KeyError:
+        raise ValueError(
+            f"{kind} {name!r} is not known; choose one of {', '.join(sorted(members))}"
+        ) from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
 
-from napari_unet.config.base import Config
+from pydantic import Field, model_validator
+
+from napari_unet.config.base import Config, Precision
 
 
 class AugmentConfig(Config):
@@ -60,3 +62,78 @@ class AugmentConfig(Config):
         le=1,
         description="Part of the crops that are rotated, scaled, deformed or blurred.",
     )
+
+
+class TrainConfig(Config):
+    """How a model is trained. At most one of minutes, steps and epochs is given."""
+
+    minutes: float | None = Field(None, gt=0, description="Train for so many minutes.")
+    steps: int | None = Field(None, ge=1, description="Train for so many steps.")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Train for so many epochs (the steps between two validations).",
+    )
+    patch: int | tuple[int, ...] | None = Field(
+        None,
+        description="Edge of the training crops in px; None: chosen from the data.",
+    )
+    batch: int | None = Field(
+        None, ge=1, le=1024, description="Crops a step; None: chosen from the patch."
+    )
+    rate: float = Field(2e-3, gt=0, le=1, description="Learning rate after warm-up.")
+    warmup: int = Field(
+        100, ge=0, le=100_000, description="Steps over which the rate rises."
+    )
+    decay: float = Field(
+        0.3,
+        ge=0,
+        le=0.9,
+        description="Last part of the training over which the rate falls to 0, unless "
+        "labels came meanwhile; 0: it stays.",
+    )
+    optimizer: Literal["adamw", "adam"] = Field(
+        "adamw", description="Adam with decoupled weight decay, or plain Adam."
+    )
+    average: float = Field(
+        0.998,
+        ge=0,
+        lt=1,
+        description="Weights are averaged over about 1 / (1 - average) steps; 0: not.",
+    )
+    loss: str = Field(
+        "ce+dice",
+        description="Loss of the class maps: ce, dice, ce+dice, focal or tversky.",
+    )
+    class_weights: Literal["frequencies"] | tuple[float, ...] | None = Field(
+        None,
+        description="Weight of background and each class in the cross-entropy; "
+        "frequencies: the rarer, the more.",
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="Part of the data kept for validation."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many epochs without a better one."
+    )
+    thresholds: bool = Field(
+        True, description="Search the thresholds on the validation data."
+    )
+    augment: AugmentConfig = Field(
+        default_factory=AugmentConfig, description="How training images are varied."
+    )
+    licence: str = Field(
+        "not stated", description="Licence of the training data, for the model card."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of all randomness.")
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given; choose one of them")
+        edges = self.patch if isinstance(self.patch, tuple) else (self.patch,)
+        if any(e is not None and not 8 <= e <= 4096 for e in edges):
+            raise ValueError(f"patch {self.patch} must lie within 8 to 4096 px")
+        return self

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.events import Box
+from napari_unet.boxes import Box
 
 # A part of an object counts if it has this share of the largest part's pixels: a stray
 # pixel is no second object.

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unet.events import Box
+from napari_unet.boxes import Box
 
 Zero = Literal["background", "unknown"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_unet.models.model import Model
-from napari_unet.segmentation.prediction import Picture
+from napari_unet.config import ModelConfig
+from napari_unet.data.images import Picture
 
 # A resampling blurs; for less than this it is not worth it.
 LEAST_CHANGE = 0.02
@@ -24,13 +24,16 @@ def as_float(part: np.ndarray) -> np.ndarray:
     return part.astype(np.float32)
 
 
-def resampled(picture: Picture, model: Model, object_size: float | None) -> Picture:
+def resampled(
+    picture: Picture, config: ModelConfig, object_size: float | None
+) -> Picture:
     """Resample an image so that its objects have the size that the model knows.
 
     Parameters
     ----------
     picture : Picture
-    model : Model
+    config : ModelConfig
+        Of the model.
     object_size : float or None
         Median diameter of the image's objects in px; None: as the model knows them.
 
@@ -44,7 +47,7 @@ def resampled(picture: Picture, model: Model, object_size: float | None) -> Pict
     ValueError
         If the model knows no object size.
     """
-    known = model.config.object_size
+    known = config.object_size
     if object_size is None:
         return picture
     if known is None:

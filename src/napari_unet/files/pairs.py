@@ -8,15 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_unet.data.images import ImageFile, LabelFile, frames
 from napari_unet.data.samples import Sample
 from napari_unet.files.layouts import Pair, image_files
-from napari_unet.files.readers import (
-    ImageFile,
-    LabelFile,
-    frames,
-    read_image,
-    read_labels,
-)
+from napari_unet.files.readers import read_image, read_labels
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.config.base import known
 from napari_unet.formulations.base import Formulation, Map, Objects
 from napari_unet.formulations.instances import Instances
 from napari_unet.formulations.semantic import Semantic
-from napari_unet.networks import known
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unet.config.base import known
 from napari_unet.formulations.losses import LOSSES
-from napari_unet.networks import known
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig

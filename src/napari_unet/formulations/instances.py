@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_unet.config.base import known
 from napari_unet.formulations.base import (
     Formulation,
     Map,
@@ -26,7 +27,6 @@ from napari_unet.formulations.targets import (
     relative_size,
     touching_border,
 )
-from napari_unet.networks import known
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unet.config.base import known
 from napari_unet.formulations.base import (
     Formulation,
     Map,
@@ -17,7 +18,6 @@ from napari_unet.formulations.base import (
     table,
 )
 from napari_unet.formulations.losses import LOSSES
-from napari_unet.networks import known
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -10,9 +11,25 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_unet.gui.preferences import PLUGIN
 
 if TYPE_CHECKING:
+    from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
 Name = Literal["Train", "Segment"]
+
+
+class TrainDock(Protocol):
+    """What others ask of the Train dock."""
+
+    destroyed: Any  # the signal of its end
+
+    def add_pair(self, image: Image | None, labels: Labels | None) -> Any:
+        """Add a row of two layers, and return it."""
+
+    def add_folder(self, path: str | Path) -> None:
+        """Add a data set folder."""
+
+    def start_from(self, model: str) -> None:
+        """Choose the model to start from."""
 
 
 class DockContent(QWidget):

@@ -33,7 +33,8 @@ from napari_unet.models.store import (
     read_thumbnail,
     read_weights,
 )
-from napari_unet.networks import Network, build
+from napari_unet.networks import build
+from napari_unet.networks.base import Network
 
 # Rec. 709 luminance, as scikit-image's rgb2gray.
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import zipfile
@@ -14,6 +15,7 @@ import safetensors
 
 from napari_unet.atomic import reason
 from napari_unet.config import ModelConfig, checked
+from napari_unet.config.model import CLASSIFIERS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -234,3 +236,35 @@ def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
         if found[key].is_floating_point() != tensor.is_floating_point():
             return f"{key} holds {found[key].dtype}, expected {tensor.dtype}"
     return ""
+
+
+# An archive may claim any size for its text.
+MOST_BYTES = 2**24
+
+
+def classifier_of(path: str | Path) -> str | None:
+    """Return which pixel classifier a model is; None: a network, or not known."""
+    where = Path(path)
+    file = where / CONFIG if where.is_dir() else where
+    try:
+        name = _network_of(file, file.stat().st_mtime_ns)
+    except OSError:
+        return None
+    return name if name in CLASSIFIERS else None
+
+
+@functools.lru_cache(maxsize=256)
+def _network_of(file: Path, changed: int) -> str:
+    """Return the network that a text, or one in an archive, names; "": none."""
+    del changed  # the time: another model may lie there later
+    try:
+        if file.name == CONFIG:
+            text = file.read_bytes()
+        else:
+            with zipfile.ZipFile(file) as archive:
+                if archive.getinfo(CONFIG).file_size > MOST_BYTES:
+                    return ""
+                text = archive.read(CONFIG)
+        return str(json.loads(text)["config"]["network"])
+    except (OSError, TypeError, ValueError, *ARCHIVE_ERRORS):
+        return ""

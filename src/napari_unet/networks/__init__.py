@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from napari_unet.config.base import known
 from napari_unet.networks.attention import AttentionUNet
 from napari_unet.networks.base import Network as Network
 from napari_unet.networks.dense import DenseUNet
@@ -25,16 +26,6 @@ NETWORKS: dict[str, type[Network]] = {
     "fcn": FCN,
 }
 """Architectures by name; see :class:`napari_unet.networks.base.Network`."""
-
-
-def known(name: str, members: dict[str, Any], kind: str) -> Any:
-    """Return ``members[name]``, or raise a ValueError that lists the known names."""
-    try:
-        return members[name]
-    except KeyError:
-        raise ValueError(
-            f"{kind} {name!r} is not known; choose one of {', '.join(sorted(members))}"
-        ) from None
 
 
 def build(config: ModelConfig, maps: int) -> Network:

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_unet.boxes import grow, within
+from napari_unet.boxes import Box, grow, within
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import resampled
 from napari_unet.data.samples import Stats
-from napari_unet.events import Box, Event
+from napari_unet.events import Event
 from napari_unet.models.model import Model
 from napari_unet.networks.attention import AttentionGate
 from napari_unet.networks.base import Key
 from napari_unet.segmentation.checks import check_finite, check_stats, stats_of
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Picture
 
 # Features of a larger part would take gigabytes.
 MOST_PIXELS = 1024 * 1024
@@ -110,7 +110,7 @@ def as_seen(
         As :func:`settled`.
     """
     config, stats = yield from settled(model, picture, config)
-    return resampled(picture, model, config.object_size), stats
+    return resampled(picture, model.config, config.object_size), stats
 
 
 def look_inside(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.boxes import middle
+from napari_unet.boxes import Box, middle
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import Stats
-from napari_unet.events import Box
 from napari_unet.models.model import Model
 from napari_unet.reports.figures import png, save, stretched
 from napari_unet.reports.inside import (
@@ -20,7 +20,6 @@ from napari_unet.reports.inside import (
     places,
     skips,
 )
-from napari_unet.segmentation.prediction import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

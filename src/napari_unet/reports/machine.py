@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
+
+from napari_unet.text import version
 
 GIB = 2**30
 
@@ -33,7 +35,7 @@ def describe_machine() -> list[str]:
     lines.append(f"cores: {_cores()}, torch uses {torch.get_num_threads()}")
     lines.append(f"system: {platform.platform()}, Python {platform.python_version()}")
     names = ("napari-unet-live", "torch", "numpy", "napari")
-    lines.append("versions: " + ", ".join(f"{n} {_version(n)}" for n in names))
+    lines.append("versions: " + ", ".join(f"{n} {version(n)}" for n in names))
     lines += _namesake(packages_distributions().get("napari_unet", []))
     return lines
 
@@ -66,13 +68,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _namesake(distributions: list[str]) -> list[str]:

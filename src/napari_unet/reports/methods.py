@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.config.model import CLASSIFIERS
 from napari_unet.models.store import contents
-from napari_unet.text import all_figures, counted
+from napari_unet.text import all_figures, counted, version
 
 NETWORKS = {
     "unet": "U-Net (Ronneberger et al. 2015)",
@@ -20,7 +21,6 @@ NETWORKS = {
     "tree": "decision tree on filtered pixels",
     "svm": "support vector machine on filtered pixels",
 }
-CLASSIFIERS = ("forest", "tree", "svm")
 OBJECTS = (
     "Objects were grown by a watershed from seeds, in which the foreground is above "
     "{foreground:.3g}, the border between touching objects below {border:.3g} and the "
@@ -64,7 +64,7 @@ def segmentation_text(
     """
     known, thresholds, card = contents(header)
     sentences = [
-        f"Images were segmented with napari-unet-live {_version()} and the model "
+        f"Images were segmented with napari-unet-live {version()} and the model "
         f"“{name}”.",
         _intensities(known, config),
         *_sizes(known, config),
@@ -72,12 +72,6 @@ def segmentation_text(
         *_training(name, known, card),
     ]
     return " ".join(sentences)
-
-
-def _version() -> str:
-    from napari_unet import __version__
-
-    return __version__
 
 
 def _training(name: str, config: ModelConfig, card: Mapping[str, Any]) -> list[str]:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_unet.boxes import grow, within
-from napari_unet.events import Box
-from napari_unet.formulations import Formulation, Objects
-from napari_unet.segmentation.cache import unrounded
+from napari_unet.boxes import Box, grow, within
+from napari_unet.formulations.base import Formulation, Objects
+from napari_unet.segmentation.tiles import unrounded
 
 # Context on every side, in median object diameters: an object of twice the median
 # beside another one such fits; where it does not, the context grows.

@@ -12,26 +12,12 @@ from napari_unet.boxes import blocks
 
 if TYPE_CHECKING:
     from napari_unet.config import PredictConfig
+    from napari_unet.data.images import Picture
     from napari_unet.data.samples import Stats
     from napari_unet.models.model import Model
-    from napari_unet.segmentation.prediction import Picture
 
-LEVELS = 255
 MOST_PIXELS = 64 * 2**20
 READ_EDGE = 4096
-
-
-def rounded(maps: np.ndarray) -> np.ndarray:
-    """Return maps from 0 to 1 as uint8, from 0 to 255."""
-    result: np.ndarray = np.rint(maps * np.float32(LEVELS)).astype(np.uint8)
-    return result
-
-
-def unrounded(maps: np.ndarray) -> np.ndarray:
-    """Return uint8 maps as float32, from 0 to 1."""
-    result: np.ndarray = maps.astype(np.float32)
-    result /= np.float32(LEVELS)
-    return result
 
 
 def identity(model: Model) -> str:

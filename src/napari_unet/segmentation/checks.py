@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import Stats, intensity_stats
 from napari_unet.events import Note, Progress
 from napari_unet.models.model import Model
-from napari_unet.segmentation.prediction import Picture
 
 CHECKED_EDGE = 2048
 # Pixels larger or smaller by this are worth a word.

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.boxes import Tile, blocks, distance, grow, overlap
+from napari_unet.boxes import Box, blocks, distance, grow, overlap
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import on_grid, resampled
 from napari_unet.data.samples import Stats
-from napari_unet.events import Block, Box, Control, Event, Note, Progress, TileDone
-from napari_unet.formulations import Objects
+from napari_unet.events import Block, Control, Event, Note, Progress, TileDone
+from napari_unet.formulations.base import Objects
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context, Numbering, decode_block
-from napari_unet.segmentation.cache import KeptMaps, identity, unrounded
+from napari_unet.segmentation.cache import KeptMaps, identity
 from napari_unet.segmentation.linking import by_planes, joined, link
-from napari_unet.segmentation.prediction import Memory, Picture, Prediction
+from napari_unet.segmentation.prediction import Memory, Prediction
+from napari_unet.segmentation.tiles import Tile, unrounded
 
 UNEQUAL = (
     "{name}: group normalisation depends on the whole tile, so objects may differ at "
@@ -111,7 +113,7 @@ class Job:
 
     def _run_picture(self, picture: Picture, z: int | None) -> Iterator[Event]:
         """Tiles in the order of the focus; blocks as soon as their context is there."""
-        scaled = resampled(picture, self.model, self.config.object_size)
+        scaled = resampled(picture, self.model.config, self.config.object_size)
         key = "" if self.kept is None else self._key(scaled)
         maps = self.kept.find(key) if self.kept else None
         waiting = self._waiting(picture.shape)

@@ -36,7 +36,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.events import Box, Progress
+from napari_unet.boxes import Box
+from napari_unet.events import Progress
 from napari_unet.scoring.metrics import match
 from napari_unet.text import counted
 

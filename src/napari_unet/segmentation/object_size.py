@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import zoomed
 from napari_unet.data.samples import Stats
-from napari_unet.events import Box, Event, Progress
+from napari_unet.events import Event, Progress
 from napari_unet.formulations.targets import OCTAVES
 from napari_unet.models.model import Model
 from napari_unet.segmentation.cache import KeptMaps, identity
-from napari_unet.segmentation.prediction import Picture
 
 # What is looked at, in pixels of the network: the middle of a large image.
 LOOK_PIXELS = 320 * 320

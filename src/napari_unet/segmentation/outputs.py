@@ -6,7 +6,6 @@ import glob
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from napari_unet.events import Control, Event, Note
 from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels
+from napari_unet.text import version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
@@ -181,7 +181,6 @@ def about(
     model: Model, path: str, config: PredictConfig, channel: str | int | None
 ) -> dict[str, Any]:
     """Return what the results of all images of a run have in common; JSON-able."""
-    from napari_unet import __version__
     from napari_unet.device import pick_dtype
 
     told: dict[str, Any] = {
@@ -198,8 +197,7 @@ def about(
         "options": {**config.model_dump(mode="json"), "channel": channel},
         "device": str(model.device),
         "number_format": str(pick_dtype(model.device, config.precision))[6:],
-        "versions": {"napari-unet-live": __version__}
-        | {name: version(name) for name in ("torch", "numpy")},
+        "versions": {n: version(n) for n in ("napari-unet-live", "torch", "numpy")},
     }
 
 

@@ -5,45 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from napari_unet.boxes import Tile, padded_shape, tiles, within
+from napari_unet.boxes import Box, within
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import Stats
 from napari_unet.device import available_memory, free_memory, is_out_of_memory
-from napari_unet.events import Box, Control, Event, Note, TileDone
+from napari_unet.events import Control, Event, Note, TileDone
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import rounded
 from napari_unet.segmentation.scratch import room
+from napari_unet.segmentation.tiles import Tile, padded_shape, rounded, tiles
 
 MOST_TILE_BYTES = 2 * 2**30
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image to segment, with what is known of it.
-
-    array : (C, [Z,] Y, X), anything with shape, dtype and slicing
-    """
-
-    array: Any
-    rgb: bool = False
-    spacing: tuple[float, ...] | None = None
-    channels: tuple[str, ...] = ()
-    name: str = "image"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Spatial shape."""
-        return tuple(self.array.shape[1:])
-
-    def plane(self, z: int) -> Picture:
-        """Return one plane of a stack, read into memory."""
-        spacing = self.spacing and self.spacing[1:]
-        return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.samples import Sample, Stats, check_image
 from napari_unet.events import Control, Event
 from napari_unet.models.model import Model
@@ -25,7 +26,6 @@ from napari_unet.segmentation.checks import (
 )
 from napari_unet.segmentation.job import Job
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Picture
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.boxes import grow, within
+from napari_unet.boxes import Box, grow, within
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Frame, ImageFile, Picture, frames
 from napari_unet.data.samples import Stats
-from napari_unet.events import Block, Box, Control, Event, Note, TileDone
-from napari_unet.files.readers import Frame, ImageFile, frames
+from napari_unet.events import Block, Control, Event, Note, TileDone
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
 from napari_unet.segmentation.cache import KeptMaps
 from napari_unet.segmentation.checks import stats_of
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Picture
 from napari_unet.segmentation.segment import Result, segment
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.boxes import blocks, nearest
+from napari_unet.boxes import Box, blocks, nearest
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import resampled
 from napari_unet.data.samples import Stats, check_image
-from napari_unet.events import Box, Control, Event, TileDone
+from napari_unet.events import Control, Event, TileDone
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import unrounded
 from napari_unet.segmentation.checks import check_finite, stats_of
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Memory, Picture, Prediction
+from napari_unet.segmentation.prediction import Memory, Prediction
+from napari_unet.segmentation.tiles import unrounded
 
 # How wide the place is: in objects, where their size is known, and in px.
 OBJECTS = 5.0
@@ -138,7 +139,7 @@ class _Look:
         self, picture: Picture, known: np.ndarray | None
     ) -> Generator[Event, None, Place | None]:
         """Return the place of one picture."""
-        scaled = resampled(picture, self.model, self.config.object_size)
+        scaled = resampled(picture, self.model.config, self.config.object_size)
         prediction = Prediction(
             self.model, scaled, self.stats, self.config, Memory(), bytes_=True
         )

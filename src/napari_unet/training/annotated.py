@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_unet.boxes import Box
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.images import ImageFile, frames
 from napari_unet.data.meaning import Meaning, Zero, understood
 from napari_unet.data.samples import Sample
-from napari_unet.events import Box, Control, Event, Note, Progress
+from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs, load_samples
-from napari_unet.files.readers import ImageFile, frames
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model

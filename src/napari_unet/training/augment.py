@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_unet.config import AugmentConfig
-from napari_unet.formulations import Map
+from napari_unet.formulations.base import Map
 
 # Elastic deformation: distance of the control points, as a part of the patch.
 ELASTIC_GRID = 8

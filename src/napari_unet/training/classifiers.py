@@ -7,7 +7,6 @@ them; validation, thresholds and the folder on disk are those of a network.
 from __future__ import annotations
 
 import copy
-import importlib.metadata
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -29,12 +28,12 @@ from napari_unet.networks.pixel_classifiers import (
     pixel_features,
 )
 from napari_unet.segmentation.prediction import plan_tiles
+from napari_unet.text import version
 from napari_unet.training.checkpoint import has_state, write_history
 from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.pixel_fitting import FITS
 from napari_unet.training.recipe import fit, hold_back
-from napari_unet.training.run import card_of
-from napari_unet.training.setup import check_fit, examine, refuse, start_of
+from napari_unet.training.setup import card_of, check_fit, examine, refuse, start_of
 from napari_unet.training.validation import Validation, validate
 
 # More pixels gain little: neighbours are much alike.
@@ -118,7 +117,7 @@ def fit_baseline(
     seconds = time.monotonic() - began
     model.card = card_of(config, training, judges, data_hash(everything))
     model.card |= {"steps": 1, "seconds": round(seconds, 1)}
-    model.card["versions"]["scikit-learn"] = importlib.metadata.version("scikit-learn")
+    model.card["versions"]["scikit-learn"] = version("scikit-learn")
     if found:
         model.card["validation"] |= found.summary()
     model.save(folder)

@@ -14,7 +14,7 @@ from napari_unet.config import AugmentConfig
 from napari_unet.data.samples import Sample, Stats, intensity_stats
 from napari_unet.data.sizes import views
 from napari_unet.events import Progress
-from napari_unet.formulations import Formulation
+from napari_unet.formulations.base import Formulation
 from napari_unet.formulations.targets import touching_border
 from napari_unet.models.model import Model
 from napari_unet.training.augment import Batch, margin, turn, warp, warps

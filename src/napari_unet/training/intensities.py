@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_unet.config.train import AugmentConfig
+from napari_unet.config import AugmentConfig
 from napari_unet.training.augment import uniform
 
 # Uneven light: control points along each axis.

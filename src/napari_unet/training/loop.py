@@ -17,7 +17,8 @@ from napari_unet.models.model import Model
 from napari_unet.training.classifiers import fit_baseline, wants_baseline
 from napari_unet.training.crops import draw, encode_views, seed_step
 from napari_unet.training.preview import illustrate, preview
-from napari_unet.training.run import Run, prepare
+from napari_unet.training.run import Run
+from napari_unet.training.setup import prepare
 from napari_unet.training.strokes import painted
 from napari_unet.training.validation import Validation, validate
 

@@ -7,14 +7,15 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from napari_unet.boxes import grow, middle, within
+from napari_unet.boxes import Box, grow, middle, within
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import resize, zoomed
 from napari_unet.data.samples import Sample, Stats, intensity_stats
 from napari_unet.data.sizes import zoom_of
-from napari_unet.events import Box, Control, Event, Preview, View
+from napari_unet.events import Control, Event, Preview, View
 from napari_unet.models.model import Model
 from napari_unet.models.thumbnail import EDGE, thumbnail
-from napari_unet.segmentation.prediction import Picture, predict_maps
+from napari_unet.segmentation.prediction import predict_maps
 from napari_unet.training.crops import Encoded
 
 

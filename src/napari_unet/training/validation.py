@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from napari_unet.config import PredictConfig, TrainConfig
+from napari_unet.data.images import Picture
 from napari_unet.data.resampling import resize
 from napari_unet.events import Event, Progress
 from napari_unet.models.model import Model
 from napari_unet.scoring import metrics
 from napari_unet.scoring.classes import confusion, dice_iou
-from napari_unet.segmentation.prediction import Picture, predict_maps
+from napari_unet.segmentation.prediction import predict_maps
 from napari_unet.training.crops import Encoded
 
 # Pixels or voxels that an object must have.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from napari_unet.boxes import Box
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
-from napari_unet.events import Box
 
 # Options of a segmentation that change nothing of what the network says.
 DECODING = ("threshold", "smallest", "link", "score")

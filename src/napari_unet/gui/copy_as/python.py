@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from napari_unet.config import Config
-from napari_unet.gui.copy_as.command import segment_command, train_command
 from napari_unet.gui.copy_as.press import (
     FolderPress,
     ItemPress,
@@ -16,17 +15,6 @@ from napari_unet.gui.copy_as.press import (
     TrainPress,
     safe,
 )
-
-__all__ = [
-    "FolderPress",
-    "ItemPress",
-    "SegmentPress",
-    "TrainPress",
-    "segment_command",
-    "segment_python",
-    "train_command",
-    "train_python",
-]
 
 WIDTH = 50
 CONSOLE = "# For napari's console: it uses the layers that are open now.\n"
@@ -40,7 +28,8 @@ NAMES = {
         "drain",
     ),
     "napari_unet.training.annotated": ("Annotated", "Folder", "train_on"),
-    "napari_unet.gui.layers.images": ("as_layer", "image_of", "labels_of", "place_on"),
+    "napari_unet.gui.layers.images": ("image_of", "labels_of"),
+    "napari_unet.gui.layers.placement": ("as_layer", "place_on"),
     "napari_unet.files.readers": ("read_image", "read_labels"),
     "napari_unet.segmentation.series": ("segment_series",),
     "napari_unet.files.writers": ("write_labels",),

@@ -9,10 +9,11 @@ from pathlib import Path
 from napari.layers import Image
 
 from napari_unet.events import Control, Event
+from napari_unet.gui.copy_as.command import segment_command
 from napari_unet.gui.copy_as.press import SegmentPress
-from napari_unet.gui.copy_as.python import segment_command, segment_python
+from napari_unet.gui.copy_as.python import segment_python
+from napari_unet.gui.copy_as.same_file import same_file
 from napari_unet.gui.layers.images import image_of
-from napari_unet.gui.segment.work import same_file
 from napari_unet.gui.worker import Work
 from napari_unet.models.store import find_model, read_header, read_weights
 from napari_unet.reports.methods import segmentation_text

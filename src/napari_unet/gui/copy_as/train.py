@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.config import TrainConfig
+from napari_unet.data.images import ImageFile
 from napari_unet.events import Control, Event
-from napari_unet.files.readers import ImageFile, read_labels
 from napari_unet.gui.copy_as.command import train_command
 from napari_unet.gui.copy_as.press import ItemPress, TrainPress
 from napari_unet.gui.copy_as.python import train_python
+from napari_unet.gui.copy_as.same_file import same_file, same_labels_file
 from napari_unet.gui.layers.images import image_of, labels_of
-from napari_unet.gui.pairs.pair_row import Target
-from napari_unet.gui.segment.work import same_file
+from napari_unet.gui.layers.target import Target
 from napari_unet.gui.worker import Work
 from napari_unet.models.store import WEIGHTS, read_header, read_weights
 from napari_unet.reports.methods import training_text
@@ -81,7 +81,7 @@ def with_files(press: TrainPress, targets: Sequence[Target]) -> Work[TrainPress]
         items = list(press.items)
         for index, pair in enumerate(pairs):  # they come before the folders
             path = yield from same_file(pair.path, pair.image)(control)
-            labels_path = _same_labels(pair.labels_path, pair.labels)
+            labels_path = same_labels_file(pair.labels_path, pair.labels)
             item = items[index]
             if isinstance(item, ItemPress):
                 items[index] = replace(item, path=path, labels_path=labels_path)
@@ -115,14 +115,3 @@ def _whole(target: Target) -> ImageFile:
 
 def _path(source: str | None) -> Path | None:
     return None if source is None else Path(source)
-
-
-def _same_labels(path: Path | None, labels: np.ndarray) -> Path | None:
-    """Return the path if reading it gives these labels."""
-    if path is None:
-        return None
-    try:
-        found = read_labels(path).array
-    except ValueError:
-        return None
-    return path if np.array_equal(found, labels) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.layers import Image
 from qtpy.QtCore import Qt
@@ -17,14 +17,15 @@ from napari_unet.gui.inside.drawing import Drawing
 from napari_unet.gui.inside.graph import Graph, Key, graph_work
 from napari_unet.gui.inside.maps_layer import FieldBox, InsideLayers
 from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look_work
-from napari_unet.gui.layers.images import visible_box
+from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.text import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.gui.segment.runs import Target
+    from napari_unet.data.images import ImageFile
+    from napari_unet.gui.copy_as.press import SegmentPress
 
 LOOKING = "looking inside"  # the kind of its jobs
 HINT = (
@@ -34,6 +35,22 @@ HINT = (
 FIELD_HELP = (
     "Show a rectangle around all pixels that the result under the cursor depends on."
 )
+
+
+class Target(Protocol):
+    """An image layer that is to be segmented, and how."""
+
+    @property
+    def layer(self) -> Image:
+        """The layer."""
+
+    @property
+    def image(self) -> ImageFile:
+        """What it shows."""
+
+    @property
+    def press(self) -> SegmentPress:
+        """The options."""
 
 
 class InsideForm(QWidget):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Vectors
 
 from napari_unet.gui.inside.work import MAPS, Maps
-from napari_unet.gui.layers.images import KEY, shape_of
-from napari_unet.gui.layers.placement import place_part
+from napari_unet.gui.layers.axes import KEY, shape_of
+from napari_unet.gui.layers.placement import LINE, place_part, undisturbed
 from napari_unet.gui.parts.connections import Connections
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 COLOUR = "#e69f00"  # of the receptive field: Okabe and Ito's orange
-LINE = 0.01  # width of its edge, of its height
 
 
 class InsideLayers:
@@ -69,19 +66,6 @@ class InsideLayers:
             **(stretch if kind == MAPS else {"contrast_limits": (0, 1)}),
             **place,
         )
-
-
-@contextlib.contextmanager
-def undisturbed(viewer: Viewer) -> Iterator[None]:
-    """Keep what is in sight and what is selected: new layers change both."""
-    layers, camera = viewer.layers, viewer.scene.camera
-    selected, active = list(layers.selection), layers.selection.active
-    centre, zoom = camera.center, camera.zoom
-    yield
-    camera.center, camera.zoom = centre, zoom
-    layers.selection.clear()
-    layers.selection.update(layer for layer in selected if layer in layers)
-    layers.selection.active = active if active in layers else None
 
 
 def _in_order(maps: Maps, axes: str) -> np.ndarray:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.boxes import grow, within
-from napari_unet.events import Box
-from napari_unet.files.readers import ImageFile, frames
+from napari_unet.boxes import Box, grow, within
+from napari_unet.data.images import ImageFile, frames
 
 if TYPE_CHECKING:
+    from napari_unet.data.images import Picture
     from napari_unet.models.model import Model
     from napari_unet.reports.inside import Features
-    from napari_unet.segmentation.prediction import Picture
 
 # A network computes all its features of what is read at once: more px take gigabytes.
 MOST_READ = 2 * 2**20
@@ -102,7 +101,7 @@ def part_of(
     )
     array = np.asarray(picture.array[(slice(None), *crop)])
     picture = replace(picture, array=array)
-    seen = resampled(picture, model, size)
+    seen = resampled(picture, model.config, size)
     inner, steps = [], {}
     for axis, c, s, n, m in zip(
         axes, crop, within(part, crop), picture.shape, seen.shape, strict=True
@@ -115,7 +114,7 @@ def part_of(
 
 def frame_of(image: ImageFile, index: int) -> tuple[Picture, Steps]:
     """Return a time point of an image, and where that lies."""
-    from napari_unet.segmentation.prediction import Picture
+    from napari_unet.data.images import Picture
 
     frame = frames(image)[index]
     fixed = {"T": (1.0, float(index))} if "T" in image.axes else {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.data.images import ImageFile, frames
 from napari_unet.events import Control, Event, Progress
-from napari_unet.files.readers import ImageFile, frames
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.inside.graph import Graph, Key, LoadedModel
 from napari_unet.gui.inside.part import Part, Steps, frame_of, part_of, zoom_of

@@ -1,6 +1,6 @@
 """Layers of napari -> images and labels as the core takes them; no Qt.
 
-This is all that docks ask of layers; axes.py and placing.py are its parts.
+axes.py says which axis is which, placement.py where a layer lies.
 """
 
 from __future__ import annotations
@@ -11,49 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.files.readers import ImageFile
+from napari_unet.data.images import ImageFile
 from napari_unet.gui.layers.axes import (
     KEY,
     axes_of,
-    choices_of,
     full,
     long_axes,
-    open_choices,
-    set_axes,
     shape_of,
 )
 from napari_unet.gui.layers.placement import (
-    as_layer,
-    file_spacing,
-    place_on,
     spacing_of,
-    use_spacing,
-    visible_box,
 )
 
 if TYPE_CHECKING:
     import dask.array as da
-
-__all__ = [
-    "KEY",
-    "as_layer",
-    "axes_of",
-    "channel_names",
-    "choices_of",
-    "file_spacing",
-    "image_of",
-    "is_channel_of",
-    "labels_axes",
-    "labels_of",
-    "labels_reader",
-    "open_choices",
-    "place_on",
-    "set_axes",
-    "shape_of",
-    "spacing_of",
-    "use_spacing",
-    "visible_box",
-]
 
 COLOURS = ("red", "green", "blue")
 

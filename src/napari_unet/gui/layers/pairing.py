@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.data.meaning import Zero
 from napari_unet.events import Control, Event, Progress
-from napari_unet.gui.layers.images import KEY, axes_of, choices_of, shape_of
+from napari_unet.gui.layers.axes import KEY, axes_of, choices_of, shape_of
 
 # Labels of more pixels are not counted: each edit would read all of them again.
 MOST_COUNTED = 64 * 2**20

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.events import Box
+from napari_unet.boxes import Box
 from napari_unet.files.readers import read_spacing
 from napari_unet.gui.layers.axes import axes_of, long_axes, shape_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -290,3 +294,19 @@ def _lies_on(other: Layer, layer: Image | Labels, axes: str) -> bool:
     same = all(shape_of(other)[i] == shape_of(layer)[i] for i in common)
     here, there = other.extent.world[:, common], layer.extent.world[:, common]
     return same and bool(np.allclose(here, there))
+
+
+LINE = 0.01  # width of its edge, of its height
+
+
+@contextlib.contextmanager
+def undisturbed(viewer: Viewer) -> Iterator[None]:
+    """Keep what is in sight and what is selected: new layers change both."""
+    layers, camera = viewer.layers, viewer.scene.camera
+    selected, active = list(layers.selection), layers.selection.active
+    centre, zoom = camera.center, camera.zoom
+    yield
+    camera.center, camera.zoom = centre, zoom
+    layers.selection.clear()
+    layers.selection.update(layer for layer in selected if layer in layers)
+    layers.selection.active = active if active in layers else None

@@ -10,12 +10,10 @@ import numpy as np
 from napari.layers import Image, Labels, Vectors
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.events import Box
-from napari_unet.gui.inside.maps_layer import LINE, undisturbed
-from napari_unet.gui.layers.axes import long_axes
-from napari_unet.gui.layers.images import KEY, shape_of
+from napari_unet.boxes import Box
+from napari_unet.gui.layers.axes import KEY, long_axes, shape_of
 from napari_unet.gui.layers.pairing import ours
-from napari_unet.gui.layers.placement import place_part, visible_box
+from napari_unet.gui.layers.placement import LINE, place_part, undisturbed, visible_box
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

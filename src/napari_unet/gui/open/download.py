@@ -11,8 +11,8 @@ from napari.viewer import Viewer  # napari looks at the annotations of commands
 
 from napari_unet.events import Control, drain
 from napari_unet.files.downloads import ARCHIVES
+from napari_unet.gui.layers.layer_data import LayerData
 from napari_unet.gui.open.open import open_source
-from napari_unet.gui.open.reader import LayerData
 from napari_unet.gui.open.reading import downloaded, read_pairs
 
 # napari takes a sample without layers for an error, but not an image without channels.

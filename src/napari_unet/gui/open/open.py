@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from napari.layers import Image
 from napari.utils import cancelable_progress
@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import Event, Note, Progress
 from napari_unet.gui import worker
-from napari_unet.gui.docks import open_dock
+from napari_unet.gui.docks import TrainDock, open_dock
 from napari_unet.gui.open.reading import (
     Found,
     PairRead,
@@ -27,11 +27,8 @@ from napari_unet.gui.open.reading import (
 )
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
 from napari_unet.gui.pickers.model_picker import models
+from napari_unet.models.store import WEIGHTS
 
-if TYPE_CHECKING:
-    from napari_unet.gui.train.dock import TrainWidget
-
-WEIGHTS = "model.safetensors"
 MODELS = f"Models (*.unetmodel {WEIGHTS})"
 
 
@@ -110,7 +107,7 @@ class Opening(QObject):
         super().__init__()
         self.name = name
         self._viewer = viewer
-        self._dock = cast("TrainWidget", open_dock(viewer, "Train"))
+        self._dock = cast(TrainDock, open_dock(viewer, "Train"))
         self._dock.destroyed.connect(self._abandon)
         self._pairs: list[PairRead] = []
         self._as_pairs = False

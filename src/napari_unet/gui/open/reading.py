@@ -8,15 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_unet.data.images import ImageFile
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs
 from napari_unet.files.downloads import download, unpack
 from napari_unet.files.layouts import Pair
 from napari_unet.files.pairs import load_pair
-from napari_unet.files.readers import ImageFile
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.open.reader import LayerData, frame_seconds, image_layers, placed
+from napari_unet.gui.layers.layer_data import (
+    LayerData,
+    frame_seconds,
+    image_layers,
+    placed,
+)
 
 # So many fit a layer list; the others stay files.
 MOST_PAIRS = 10

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_unet.boxes import Box
+from napari_unet.data.images import frame_name
 from napari_unet.data.meaning import Meaning, clipped, understood
-from napari_unet.events import Box, Control
-from napari_unet.files.readers import frame_name
+from napari_unet.events import Control
 from napari_unet.gui.layers.images import labels_of
 from napari_unet.gui.layers.right_views import right_boxes
-from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.layers.target import Target
 from napari_unet.training.annotated import Annotated, Folder, unique
 
 # After the last stroke: what it touched is encoded anew.

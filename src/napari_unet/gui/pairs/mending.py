@@ -11,13 +11,14 @@ import numpy as np
 from napari_unet.data.disconnected import split_parts
 from napari_unet.data.meaning import Meaning, understood
 from napari_unet.events import Control, Event, Progress
-from napari_unet.gui.layers.images import labels_axes, shape_of
+from napari_unet.gui.layers.axes import shape_of
+from napari_unet.gui.layers.images import labels_axes
 from napari_unet.gui.layers.placement import go_to
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.gui.pairs.pair_row import Target
+    from napari_unet.gui.layers.target import Target
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,14 +12,14 @@ from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
+from napari_unet.boxes import Box
 from napari_unet.data.meaning import Meaning
-from napari_unet.events import Box, Control, Event
-from napari_unet.files.readers import ImageFile
+from napari_unet.events import Control, Event
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import ItemPress
-from napari_unet.gui.layers.axes import full
+from napari_unet.gui.layers.axes import full, shape_of
 from napari_unet.gui.layers.edits import Edits
-from napari_unet.gui.layers.images import labels_of, shape_of
+from napari_unet.gui.layers.images import labels_of
 from napari_unet.gui.layers.pairing import (
     fits,
     image_under,
@@ -28,6 +28,7 @@ from napari_unet.gui.layers.pairing import (
     values_of,
 )
 from napari_unet.gui.layers.right_views import right_boxes, views
+from napari_unet.gui.layers.target import Target
 from napari_unet.gui.pairs.folder_row import Row
 from napari_unet.gui.parts.dock_widgets import steady
 from napari_unet.gui.pickers.image_picker import ImagePicker
@@ -39,22 +40,6 @@ if TYPE_CHECKING:
 
 # After the last stroke of the brush; counting at each would slow painting down.
 COUNT_MS = 600
-
-
-@dataclass(frozen=True)
-class Target:
-    """The layers of a pair as they were when training started."""
-
-    layer: Image
-    labels: Labels
-    axes: str
-    image: ImageFile
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of its labels, ([T,] [Z,] Y, X)."""
-        sizes = zip(self.image.axes, self.image.array.shape, strict=True)
-        return tuple(n for a, n in sizes if a != "C")
 
 
 class PairRow(Row):

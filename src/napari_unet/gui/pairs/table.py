@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import FolderPress, ItemPress
 from napari_unet.gui.layers.right_views import mark_view
+from napari_unet.gui.layers.target import Target
 from napari_unet.gui.pairs.folder_row import FolderRow, Row
-from napari_unet.gui.pairs.pair_row import PairRow, Target
+from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.training.annotated import Annotated, Folder
 

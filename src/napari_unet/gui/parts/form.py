@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_unet.config.base import Config, explain, findings
+from napari_unet.config import Config
+from napari_unet.config.base import explain, findings
 from napari_unet.gui.parts.option_row import Row
 
 NO_CHOICES: Mapping[str, Sequence[str]] = MappingProxyType({})

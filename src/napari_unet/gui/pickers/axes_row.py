@@ -16,17 +16,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.gui.layers.axes import CHANNELS
-from napari_unet.gui.layers.images import (
+from napari_unet.gui.layers.axes import (
+    CHANNELS,
     axes_of,
     choices_of,
-    file_spacing,
     open_choices,
     set_axes,
     shape_of,
-    spacing_of,
-    use_spacing,
 )
+from napari_unet.gui.layers.placement import file_spacing, spacing_of, use_spacing
 from napari_unet.gui.parts.dock_widgets import steady
 from napari_unet.gui.pickers.spacing_row import SpacingRow
 

@@ -17,14 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.files.readers import ImageFile
-from napari_unet.gui.layers.images import (
-    axes_of,
-    channel_names,
-    image_of,
-    is_channel_of,
-    shape_of,
-)
+from napari_unet.data.images import ImageFile
+from napari_unet.gui.layers.axes import axes_of, shape_of
+from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
 from napari_unet.gui.layers.pairing import is_preview
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.parts.dock_widgets import steady

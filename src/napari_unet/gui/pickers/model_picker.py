@@ -21,8 +21,7 @@ from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
 from napari_unet.gui.pickers.model_card import Card
 from napari_unet.gui.preferences import preferences
-from napari_unet.models.known_classifiers import classifier_of
-from napari_unet.models.store import BUILT_IN, SUFFIX, WEIGHTS
+from napari_unet.models.store import BUILT_IN, SUFFIX, WEIGHTS, classifier_of
 
 NONE_YET = "no model yet"
 SCRATCH = "from scratch"

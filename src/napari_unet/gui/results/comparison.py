@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unet.events import Box, Control, Event
+from napari_unet.boxes import Box
+from napari_unet.events import Control, Event
 from napari_unet.gui.results.outcome import POWERS, Outcome
 from napari_unet.gui.worker import Work
 from napari_unet.scoring.error_table import Comparison, Row, compare

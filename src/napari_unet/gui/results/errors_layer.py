@@ -9,10 +9,10 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.edits import Edits
-from napari_unet.gui.layers.images import KEY, as_layer, place_on
 from napari_unet.gui.layers.pairing import ours
-from napari_unet.gui.layers.placement import go_to, point_on
+from napari_unet.gui.layers.placement import as_layer, go_to, place_on, point_on
 from napari_unet.gui.results.comparison import Found
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.scoring.errors import COLOURS, Kind

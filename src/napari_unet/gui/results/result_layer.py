@@ -12,10 +12,11 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.events import Block, Box
+from napari_unet.boxes import Box
+from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
-from napari_unet.gui.layers.images import KEY, as_layer, place_on
-from napari_unet.gui.layers.placement import go_to
+from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.placement import as_layer, go_to, place_on
 from napari_unet.gui.layers.right_views import views
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome

@@ -16,9 +16,11 @@ from napari_unet.config import PredictConfig
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress, decodes_only
 from napari_unet.gui.copy_as.segment import WRITERS, with_file
-from napari_unet.gui.docks import DockContent, lie_on_the_other, open_dock
-from napari_unet.gui.layers.images import axes_of, image_of, shape_of, visible_box
+from napari_unet.gui.docks import DockContent, TrainDock, lie_on_the_other, open_dock
+from napari_unet.gui.layers.axes import axes_of, shape_of
+from napari_unet.gui.layers.images import image_of
 from napari_unet.gui.layers.pairing import is_preview
+from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.parts.clipboard import Clipboard
@@ -26,15 +28,13 @@ from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.gui.segment.form import SegmentForm
+from napari_unet.gui.segment.form import SegmentForm, show_states
 from napari_unet.gui.segment.runs import Runs, Target
-from napari_unet.gui.segment.states import show_states
 from napari_unet.gui.segment.work import WHAT, Settings
 
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_unet.gui.train.dock import TrainWidget
 
 # So long a wait after a move of the slider is not felt, and spares most of the work.
 SLIDER_MS = 40
@@ -178,7 +178,7 @@ class SegmentWidget(DockContent):
         if result is None or result.press is None:
             return
         press, layers = result.press, self._viewer.layers
-        dock = cast("TrainWidget", open_dock(self._viewer, "Train"))
+        dock = cast(TrainDock, open_dock(self._viewer, "Train"))
         row = dock.add_pair(result.image, result.layer)
         extra = [layers[name] for name in press.extra if name in layers]
         row.picker.choose_channels(press.channel, extra)

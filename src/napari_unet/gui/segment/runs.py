@@ -10,12 +10,13 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet.events import Block, Box, Event, Note, Progress
-from napari_unet.files.readers import ImageFile
+from napari_unet.boxes import Box
+from napari_unet.data.images import ImageFile
+from napari_unet.events import Block, Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress
-from napari_unet.gui.layers.images import visible_box
 from napari_unet.gui.layers.pairing import fits, is_preview
+from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer

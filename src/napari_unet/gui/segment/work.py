@@ -6,12 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from napari_unet.atomic import make_folder
+from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
-from napari_unet.events import Box, Control, Event, Note, Progress
-from napari_unet.files.readers import ImageFile, read_image
+from napari_unet.data.images import ImageFile
+from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.worker import Work
 from napari_unet.segmentation import outputs
@@ -118,31 +117,5 @@ def folder_work(
         for note in notes:
             yield Note(note)
         return f"{done:,} of {counted(len(paths), 'image')} segmented, in {output}"
-
-    return work
-
-
-def same_file(path: Path | None, image: ImageFile) -> Work[Path | None]:
-    """Return the work that finds out whether reading a file gives this image."""
-
-    def work(control: Control) -> Generator[Event, None, Path | None]:
-        del control
-        yield Progress("reading", 0)
-        if path is None:
-            return None
-        try:
-            found = read_image(path)
-        except ValueError:
-            return None  # napari reads more kinds of files than the command line
-        alike = found.axes == image.axes and found.array.shape == image.array.shape
-        spacings = (found.spacing or (), image.spacing or ())
-        alike = alike and len(spacings[0]) == len(spacings[1])
-        if (
-            alike
-            and np.allclose(*spacings)
-            and np.array_equal(found.array, image.array)
-        ):
-            return path
-        return None
 
     return work

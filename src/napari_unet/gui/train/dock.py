@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 from napari_unet.gui import worker
@@ -21,20 +21,19 @@ from napari_unet.gui.pairs.findings import Findings
 from napari_unet.gui.pairs.live_labels import LiveLabels
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
-from napari_unet.gui.parts.clipboard import Clipboard
+from napari_unet.gui.parts.clipboard import Clipboard, CopyButton
 from napari_unet.gui.parts.dock_widgets import Column
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.train.again import AgainBox, replacing
 from napari_unet.gui.train.checks import Checks
 from napari_unet.gui.train.crops_window import AugmentedLook
-from napari_unet.gui.train.foot import TrainFoot
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
-from napari_unet.gui.train.next_button import NextButton
+from napari_unet.gui.train.next_place import NextButton
 from napari_unet.gui.train.press import Presses
 from napari_unet.gui.train.preview import LivePreview
-from napari_unet.models.known_classifiers import classifier_of
+from napari_unet.models.store import classifier_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -316,3 +315,32 @@ class TrainWidget(DockContent):
 
     def _open(self, path: Path) -> None:
         open_path(self._viewer, path)
+
+
+class TrainFoot(QWidget):
+    """What stands under the curve.
+
+    Parameters
+    ----------
+    next_button : NextButton
+    """
+
+    def __init__(self, next_button: NextButton) -> None:
+        super().__init__()
+        self.view_box = QCheckBox("live preview")
+        self.view_box.setChecked(True)
+        self.view_box.setToolTip(
+            "After each validation, show what the model makes of what is in sight, as "
+            "a layer of its own."
+        )
+        self.next_button = next_button
+        self.copy_button = CopyButton(WRITERS)
+        self.copy_button.setToolTip(
+            "Copy what reproduces this training: Python code or a command line; or "
+            "what a paper says of it."
+        )
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.view_box, 1)
+        line.addWidget(self.next_button)
+        line.addWidget(self.copy_button)

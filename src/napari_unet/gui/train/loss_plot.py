@@ -13,7 +13,7 @@ from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.curve import Curve
+from napari_unet.gui.train.loss_chart import Curve
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 if TYPE_CHECKING:

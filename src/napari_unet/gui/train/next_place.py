@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QPushButton
 
-from napari_unet.events import Box, Control, Event, Progress
-from napari_unet.files.readers import ImageFile, frames
+from napari_unet.boxes import Box
+from napari_unet.data.images import ImageFile, frames
+from napari_unet.events import Control, Event, Progress
+from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import long_axes, shape_of
+from napari_unet.gui.layers.images import labels_of
 from napari_unet.gui.layers.placement import go_to
+from napari_unet.gui.layers.right_views import RIGHT
+from napari_unet.gui.layers.target import Target
+from napari_unet.gui.pairs.pair_row import PairRow
+from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.worker import Work
+from napari_unet.text import sentence
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -104,3 +118,121 @@ def fill_view(viewer: Viewer, layer: Image, axes: str, box: Box) -> None:
     extent = np.abs(corners[1] - corners[0])[shown]
     canvas = np.array(viewer.canvas.size, float)
     viewer.scene.camera.zoom = float(MARGIN * np.min(canvas / np.maximum(extent, 1e-9)))
+
+
+NEXT = "Annotate here next"
+LOOKING = "Looking... (stop)"
+HELP = (
+    "Go to where the model is least sure: labels teach it most there. It is the one "
+    "trained here, also while it still learns, else the one to start from. What is "
+    "annotated, and what was shown before, is left out."
+)
+STOP_HELP = "Press to go to the best place of those looked at so far."
+NO_MODEL = (
+    "there is no model yet that could be unsure: start to train, or choose a model "
+    "under Start from"
+)
+
+
+class NextButton(QPushButton):
+    """Looks for the place, in a job, and fills the view with it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    table : PairsTable
+        The pairs of which a place is wanted.
+    model : callable
+        Returns the path of the model, "" if there is none, and the device.
+    """
+
+    def __init__(
+        self, viewer: Viewer, table: PairsTable, model: Callable[[], tuple[str, str]]
+    ) -> None:
+        super().__init__(NEXT)
+        self._viewer, self._table, self._model = viewer, table, model
+        self._job: worker.Job | None = None
+        self._targets: list[Target] = []
+        self._shown: list[tuple[Labels, Box]] = []
+        self._partly = False
+        self.clicked.connect(self.press)
+
+    def arrange(self, partly: bool | None = None) -> None:
+        """Grey the button where it can do nothing, and say why.
+
+        Parameters
+        ----------
+        partly : bool, optional
+            Whether 0 means not annotated yet; None: as before.
+        """
+        self._partly = self._partly if partly is None else partly
+        reason = "" if self._job else self._why_not()
+        self.setEnabled(not reason)
+        self.setText(LOOKING if self._job else NEXT)
+        self.setToolTip(sentence(reason) or (STOP_HELP if self._job else HELP))
+
+    def press(self) -> None:
+        """Start to look, or take the best of what has been looked at."""
+        if self._job is not None:
+            self._job.quit()
+            return
+        try:
+            if self._why_not():
+                raise ValueError(self._why_not())
+            rows = self._pairs()
+            self._targets = [row.target() for row in rows]
+            pairs = zip(rows, self._targets, strict=True)
+            images = [self._annotation(*pair) for pair in pairs]
+        except ValueError as error:
+            worker.report(error)
+            return
+        self._job = worker.start(
+            "looking",
+            next_work(images, *self._model()),
+            returned=self._found,
+            finished=self._finished,
+        )
+        # A dock that is closed is gone: the job must end by itself.
+        self.destroyed.connect(self._job.quit)
+        self.arrange()
+
+    def _why_not(self) -> str:
+        if not self._pairs():
+            rows = self._table.pairs
+            return rows[0].why_not() if rows else "add an image with its labels"
+        return "" if self._model()[0] else NO_MODEL
+
+    def _pairs(self) -> list[PairRow]:
+        return [row for row in self._table.pairs if not row.why_not()]
+
+    def _annotation(self, row: PairRow, target: Target) -> Annotation:
+        known = labels_of(target.labels, target.axes, target.image) != 0
+        shown = [box for labels, box in self._shown if labels == target.labels]
+        for box in (*row.right, *shown):
+            if len(box) == known.ndim:  # the labels may have other axes by now
+                known[box] = True
+        return Annotation(target.image, known)
+
+    def _found(self, found: tuple[int, Box] | None) -> None:
+        if found is None:
+            self._shown = []
+            show_info("every place is annotated, or was shown; press again for more")
+            return
+        target, box = self._targets[found[0]], found[1]
+        layers = self._viewer.layers
+        if target.layer not in layers or target.labels not in layers:
+            return
+        self._shown.append((target.labels, box))
+        fill_view(self._viewer, target.layer, target.axes, box)
+        layers.selection.active = target.labels
+        text = f"{target.layer.name}: the model is least sure here; "
+        text += "correct what you see"
+        if self._partly:
+            text += f", then press [{RIGHT}]"
+        show_info(text)
+
+    def _finished(self) -> None:
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.quit)
+        self._job, self._targets = None, []
+        self.arrange()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_unet.gui.copy_as.press import TrainPress
 from napari_unet.gui.copy_as.train import in_steps, with_files
 from napari_unet.gui.layers.classes import as_shown
-from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.layers.target import Target
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.work import Settings

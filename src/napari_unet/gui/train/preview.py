@@ -9,10 +9,11 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unet.boxes import middle
+from napari_unet.data.images import frame_name
 from napari_unet.events import Control, Preview, View
-from napari_unet.files.readers import frame_name
-from napari_unet.gui.layers.images import KEY, as_layer, place_on, visible_box
-from napari_unet.gui.pairs.pair_row import Target
+from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.placement import as_layer, place_on, visible_box
+from napari_unet.gui.layers.target import Target
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

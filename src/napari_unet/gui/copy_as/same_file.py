@@ -1,0 +1,50 @@
+"""Whether a file still holds what a layer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.data.images import ImageFile
+from napari_unet.events import Control, Event, Progress
+from napari_unet.files.readers import read_image, read_labels
+from napari_unet.gui.worker import Work
+
+
+def same_file(path: Path | None, image: ImageFile) -> Work[Path | None]:
+    """Return the work that finds out whether reading a file gives this image."""
+
+    def work(control: Control) -> Generator[Event, None, Path | None]:
+        del control
+        yield Progress("reading", 0)
+        if path is None:
+            return None
+        try:
+            found = read_image(path)
+        except ValueError:
+            return None  # napari reads more kinds of files than the command line
+        alike = found.axes == image.axes and found.array.shape == image.array.shape
+        spacings = (found.spacing or (), image.spacing or ())
+        alike = alike and len(spacings[0]) == len(spacings[1])
+        if (
+            alike
+            and np.allclose(*spacings)
+            and np.array_equal(found.array, image.array)
+        ):
+            return path
+        return None
+
+    return work
+
+
+def same_labels_file(path: Path | None, labels: np.ndarray) -> Path | None:
+    """Return the path if reading it gives these labels."""
+    if path is None:
+        return None
+    try:
+        found = read_labels(path).array
+    except ValueError:
+        return None
+    return path if np.array_equal(found, labels) else None
