@@ -2,13 +2,12 @@
 
 import ast
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import napari_unet
+from support.fresh import loaded_after
 
 GUI = (
     "napari",
@@ -39,15 +38,6 @@ def core():
     folder = Path(napari_unet.__file__).parent
     found = [m.name for m in pkgutil.walk_packages([str(folder)], "napari_unet.")]
     return [n for n in found if n.split(".")[1] not in NOT_CORE]
-
-
-def loaded_after(code):
-    """The modules that a fresh Python has loaded after this code."""
-    code += "\nimport sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    return set(done.stdout.split())
 
 
 def test_the_core_needs_no_gui_and_no_dask():

@@ -63,11 +63,10 @@ def _no_job_outlives_its_test():
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The folder of a small model that knows the discs of conftest.blobs."""
-    from conftest import blobs
-
     from napari_unet.config import ModelConfig, TrainConfig
     from napari_unet.events import drain
     from napari_unet.training.loop import train
+    from support.made import blobs
 
     folder = tmp_path_factory.mktemp("models") / "discs"
     samples = [blobs(seed, (128, 128), 30) for seed in range(4)]

@@ -9,10 +9,9 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.pickers.model_picker import models
-
-from . import segment_dock, train_dock
-from .segment_dock import picture
-from .train_dock import LONG
+from support import segment_dock, train_dock
+from support.segment_dock import picture
+from support.train_dock import LONG
 
 own_models, notices = train_dock.own_models, train_dock.notices
 slow = segment_dock.slow

@@ -28,8 +28,7 @@ from napari_unet.gui.docks import open_dock
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.pickers.model_picker import models
-
-from . import train_dock
+from support import train_dock
 
 own_models, notices = train_dock.own_models, train_dock.notices
 

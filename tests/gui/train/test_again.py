@@ -1,0 +1,230 @@
+"""Pixel classifiers in the Train dock: a first result at once, then after strokes."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_unet import Model
+from napari_unet.config import TrainConfig
+from napari_unet.events import Progress
+from napari_unet.gui.pickers.model_picker import models
+from napari_unet.training import classifiers as baselines
+from support.train_dock import (  # noqa: F401
+    LONG,
+    Dock,
+    add_pair,
+    notices,
+    own_models,
+)
+
+
+@pytest.fixture
+def dock(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    labels = add_pair(viewer)
+    for value in np.unique(labels.data)[6:]:  # some objects, and two strokes
+        labels.data[labels.data == value] = 0
+    row = labels.data[48]
+    row[(row == 0) & (np.arange(row.size) % 3 > 0)] = 99
+    dock = Dock(viewer, qtbot)
+    box = dock.form.network_box
+    qtbot.waitUntil(lambda: box.findText("forest") >= 0, timeout=60_000)
+    dock.form.model_picker.set_path(None)
+    box.setCurrentText("forest")
+    dock.set(TrainConfig(), zero="unknown")
+    dock.form.labels_mean.background_box.setValue(99)
+    return dock
+
+
+def stroke(dock, row=20):
+    """Paint some background where there is no object."""
+    layer = dock.viewer.layers["cells labels"]
+    at = np.flatnonzero(layer.data[row] == 0)
+    layer.selected_label = 99
+    layer.data_setitem((np.full(at.size, row), at), 99)
+    layer.events.paint(value=[])
+
+
+def folders(own_models):  # noqa: F811
+    return sorted(p.name for p in own_models.iterdir())
+
+
+def arrays(folder):
+    state = Model.load(folder, "cpu").network.state_dict()
+    return {name: np.asarray(value) for name, value in state.items()}
+
+
+def test_what_a_classifier_does_not_use_is_greyed(dock):
+    assert dock.widget.again.isVisible()
+    assert not dock.form.minutes_box.isEnabled()
+    assert "in seconds" in dock.form.minutes_box.toolTip()
+    assert not dock.form.model_fold.isVisibleTo(dock.form.options)
+    dock.form.network_box.setCurrentText("unet")
+    assert not dock.widget.again.isVisible()
+    assert dock.form.minutes_box.isEnabled()
+
+
+def test_a_stroke_fits_again_into_the_same_model(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    preview = dock.viewer.layers["cells preview"]
+    assert preview.data.any(), "the view is shown"
+    stroke(dock)
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    stroke(dock, 70)  # while it is being fitted: once more
+    dock.wait()
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.wait()
+    assert folders(own_models) == [name]
+    after = arrays(own_models / name)
+    assert any(not np.array_equal(before[k], after[k]) for k in after)
+    assert not (own_models / ".again").exists()
+
+
+def test_a_fit_that_fails_leaves_the_model(dock, own_models, notices, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    layer = dock.viewer.layers["cells labels"]
+    layer.data = np.where(layer.data == 99, 99, 0)  # nothing but background
+    qtbot.waitUntil(lambda: "training ended" in dock.text, timeout=30_000)
+    assert any("one class" in text or "empty" in text for text in notices), notices
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def test_unticked_nothing_is_fitted_again(dock, own_models, qtbot):  # noqa: F811
+    dock.widget.again.setChecked(False)
+    dock.train()
+    written = (own_models / folders(own_models)[0] / "model.safetensors").stat()
+    stroke(dock)
+    qtbot.wait(600)
+    assert dock.widget._job is None
+    now = (own_models / folders(own_models)[0] / "model.safetensors").stat()
+    assert now.st_mtime_ns == written.st_mtime_ns
+
+
+def test_a_network_is_not_replaced_where_the_menu_has_changed(
+    dock,
+    own_models,  # noqa: F811
+    qtbot,
+):
+    dock.form.network_box.setCurrentText("unet")
+    dock.set(LONG, zero="unknown")
+    dock.press()
+    dock.wait_for_steps()
+    dock.form.network_box.setCurrentText("forest")
+    stroke(dock)
+    dock.press("stop")
+    dock.wait()
+    qtbot.wait(600)
+    assert dock.widget._job is None
+    (name,) = folders(own_models)
+    assert Model.load(own_models / name, "cpu").config.network == "unet"
+
+
+def test_a_model_of_other_layers_is_not_replaced(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    other = add_pair(dock.viewer, name="other", seed=1)
+    (row,) = dock.table.pairs
+    row.choose(dock.viewer.layers["other"], other)
+    other.data[:3, :3] = 99
+    other.events.paint(value=[])
+    qtbot.wait(600)
+    assert dock.widget._job is None and len(folders(own_models)) == 1
+
+
+def fit_again(dock):
+    """Wait for the fit that a stroke brought, and for its end."""
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.wait()
+
+
+def test_an_undo_fits_again_and_a_refresh_does_not(dock, own_models, qtbot):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    layer = dock.viewer.layers["cells labels"]
+    before = arrays(own_models / name)
+    layer.fill((48, int(np.flatnonzero(layer.data[48] == 99)[0])), 3)
+    fit_again(dock)
+    layer.undo()
+    fit_again(dock)
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in after)
+    layer.refresh()
+    qtbot.wait(800)
+    assert dock.widget._job is None
+
+
+def test_what_the_user_chose_meanwhile_stays(dock, own_models, trained):  # noqa: F811
+    dock.train()
+    (name,) = folders(own_models)
+    assert models().chosen_path == str(own_models / name)
+    preview = dock.viewer.layers["cells preview"]
+    models().choose(trained)
+    preview.visible = False
+    stroke(dock)
+    fit_again(dock)
+    assert models().chosen_path == str(trained) and not preview.visible
+    assert dock.text == f'"{name}" was fitted again'
+    dock.train()
+    assert models().chosen_path != str(trained) and preview.visible
+
+
+def test_a_preview_that_is_not_wanted_stays_hidden(dock):
+    dock.train()
+    preview = dock.viewer.layers["cells preview"]
+    preview.visible = False
+    dock.widget.foot.view_box.setChecked(False)
+    dock.train()
+    assert not preview.visible
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Holds each fit until it is let go."""
+    gate, fit = threading.Event(), baselines.fit_classifier
+
+    def wait(*arguments):
+        while not gate.is_set():
+            time.sleep(0.01)
+            yield Progress("features", 0, 1)
+        return (yield from fit(*arguments))
+
+    gate.set()
+    monkeypatch.setattr(baselines, "fit_classifier", wait)
+    yield gate
+    gate.set()
+
+
+def test_a_fit_cannot_be_paused_and_a_stop_keeps_the_model(
+    dock,
+    own_models,  # noqa: F811
+    held,
+):
+    dock.train()
+    (name,) = folders(own_models)
+    before = arrays(own_models / name)
+    held.clear()
+    stroke(dock)
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    pause = dock.buttons.pause
+    assert not pause.isEnabled() and "in one go" in pause.toolTip()
+    dock.widget.pause()
+    assert pause.text() == "Pause" and not dock.widget._job.control.paused
+    dock.press("stop")
+    dock.wait()
+    assert dock.text == "stopped; the model is as it was before"
+    after = arrays(own_models / name)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def test_a_first_fit_that_is_stopped_leaves_nothing(dock, own_models, held):  # noqa: F811
+    held.clear()
+    dock.press()
+    dock.press("stop")
+    dock.wait()
+    assert "no model was kept" in dock.text and not list(own_models.glob("*"))

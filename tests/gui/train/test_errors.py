@@ -1,0 +1,80 @@
+"""The Train dock after errors, and when its layers have become others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_unet.training.loop
+from napari_unet.gui import worker
+from napari_unet.gui.preferences import Preferences
+from napari_unet.gui.train import form as train_form
+from support import train_dock
+from support.train_dock import LONG, Dock, add_pair
+
+own_models, notices = train_dock.own_models, train_dock.notices
+
+
+@pytest.fixture
+def dock(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    add_pair(viewer)
+    dock = Dock(viewer, qtbot)
+    dock.set()
+    return dock
+
+
+def test_a_device_that_is_missing_stays_chosen(
+    make_napari_viewer, qtbot, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(
+        train_form, "preferences", lambda: Preferences("cuda:7", tmp_path)
+    )
+    dock = Dock(make_napari_viewer(), qtbot)
+    known = {"network": ["unet"], "classifier": [], "loss": []}
+    dock.form.set_choices(known | {"device": ["auto", "cpu"]})
+    assert dock.form.device_box.currentText() == "cuda:7"
+
+
+@pytest.mark.parametrize("what", ["labels", "image"])
+def test_layers_that_changed_since_the_press_are_one_notice(dock, notices, what):
+    dock.train()
+    layer = dock.viewer.layers[what == "labels"]
+    layer.data = np.zeros((4, 5, 6, 7), np.uint16)
+    dock.widget.foot.copy_button.picked.emit("Python")
+    assert len(notices) == 1
+
+
+def test_an_error_before_the_first_epoch_leaves_nothing(
+    dock, notices, own_models, monkeypatch
+):
+    def broken(run):
+        raise RuntimeError("out of memory")
+
+    dock.form.name.edit.setText("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(napari_unet.training.loop, "_end_epoch", broken)
+        dock.train()
+    assert len(notices) == 1 and not list(own_models.iterdir())
+    dock.train()
+    assert len(notices) == 1 and "ready" in dock.text
+
+
+def test_an_error_after_an_epoch_keeps_the_best(dock, notices, own_models, monkeypatch):
+    def broken(run):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(napari_unet.training.loop, "_finish", broken)
+    dock.train()
+    assert len(notices) == 1
+    assert list(own_models.glob("*/model.safetensors"))
+
+
+def test_a_paused_training_ends_with_its_dock(dock, qtbot):
+    dock.set(train=LONG)
+    dock.press()
+    dock.wait_for_steps()
+    dock.press("pause")
+    (job,) = worker.running(worker.TRAINING)
+    dock.close()
+    qtbot.waitUntil(lambda: not job.is_running, timeout=10_000)

@@ -1,0 +1,136 @@
+"""What comes in: lazy arrays are taken, what cannot be right is refused."""
+
+import numpy as np
+import pytest
+
+from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.events import Progress
+from napari_unet.models.model import Model
+from support.made import ball, echo, maps_of, notes, segmented
+
+SMALL = PredictConfig(tile=64, block=64)
+
+
+class Lazy:
+    """Shape, dtype and slicing, and no more."""
+
+    def __init__(self, array):
+        self._array = array
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, index):
+        return self._array[index]
+
+
+class LazyOut(Lazy):
+    def __setitem__(self, index, values):
+        self._array[index] = values
+
+
+def test_lazy_image_and_output(crowd):
+    model, image, _ = crowd
+    expected, _ = segmented(model, image, SMALL)
+    out = np.full(image.shape[1:], 99, np.int64)
+    lazy = LazyOut(out)
+    result, _ = segmented(model, Lazy(image), SMALL, out=lazy)
+    assert result.labels is lazy
+    np.testing.assert_array_equal(out, expected.labels)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((5, 5), np.int32), r"out has shape \(5, 5\) but the image has \(210"),
+        (np.zeros((210, 190), np.uint16), "out holds uint16, too few values"),
+        (np.zeros((210, 190)), "out holds float64"),
+    ],
+)
+def test_an_output_that_does_not_fit_is_refused(crowd, out, message):
+    model, image, _ = crowd
+    with pytest.raises(ValueError, match=message):
+        segmented(model, image, out=out)
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_image_holds_no_objects(value):
+    model = Model.create(ModelConfig(depth=1, width=2), device="cpu")
+    out = np.full((50, 40), 9, np.int32)
+    result, events = segmented(model, np.full((1, 50, 40), value, np.uint8), out=out)
+    (note,) = notes(events)
+    assert note == "image: the image is constant, so it holds no objects"
+    assert result.notes == (note,) and result.complete
+    assert not result.labels.any() and len(result.ids) == 0
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_that_are_no_numbers_are_counted(wrong, dtype):
+    model = Model.create(ModelConfig(depth=1, width=2), device="cpu")
+    image = np.random.default_rng(0).random((1, 50, 40)).astype(dtype)
+    image[0, :3, 5] = wrong
+    with pytest.raises(ValueError, match="scan: 3 values are NaN or infinite") as error:
+        segmented(model, image, name="scan")
+    assert "nan_to_num" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "shape", "options", "message"),
+    [
+        (
+            "grey",
+            (5, 32, 32),
+            {},
+            r"wants one channel, .* 5 channels \(0, 1, 2, 3, 4\)",
+        ),
+        ("grey", (2, 32, 32), {"channels": ("DAPI", "actin")}, r"\(DAPI, actin\)"),
+        ("rgb", (2, 32, 32), {}, r"wants one channel or RGB, .* 2 channels \(0, 1\)"),
+    ],
+)
+def test_too_many_channels_are_listed(expected, shape, options, message):
+    model = Model.create(ModelConfig(depth=1, width=2, input=expected), device="cpu")
+    with pytest.raises(ValueError, match=message) as error:
+        segmented(model, np.random.rand(*shape), name="well", **options)
+    assert "--channel" in str(error.value) and str(error.value).startswith("well: ")
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((1, 32, 32), {}, r"wants 2 channels \(DAPI, actin\), .* 1 channels \(0\)"),
+        ((3, 32, 32), {"rgb": True}, "wants 2 channels .* the image has RGB colours"),
+        (
+            (2, 32, 32),
+            {"channels": ("actin", "DAPI")},
+            "channels are actin, DAPI but .* order DAPI, actin",
+        ),
+    ],
+)
+def test_named_channels_must_be_there(shape, options, message):
+    config = ModelConfig(depth=1, width=2, input=("DAPI", "actin"))
+    model = Model.create(config, device="cpu")
+    with pytest.raises(ValueError, match=message):
+        segmented(model, np.random.rand(*shape), **options)
+    segmented(model, np.random.rand(2, 32, 32), channels=("DAPI", "actin"))
+
+
+def test_a_2d_image_on_a_3d_model_is_refused():
+    model = Model.create(ModelConfig(ndim=3, depth=1, width=2), device="cpu")
+    with pytest.raises(ValueError, match=r"image is 2D \(32, 32\) but the model is 3D"):
+        segmented(model, np.random.rand(1, 32, 32))
+
+
+def test_a_tile_smaller_than_the_halo_is_refused(crowd):
+    model, image, _ = crowd
+    with pytest.raises(ValueError, match="tile 32 is too small for a halo of 23 px"):
+        segmented(model, image, PredictConfig(tile=32))
+
+
+def test_events_come_while_a_float_image_is_checked(monkeypatch):
+    from napari_unet.segmentation import checks
+
+    monkeypatch.setattr(checks, "CHECKED_EDGE", 64)
+    model = echo()
+    image = maps_of(model, ball((100, 100), (50, 50), 20).astype(int))
+    _, events = segmented(model, image)
+    assert [e for e in events if isinstance(e, Progress) and e.what == "checking"]
+    assert [e for e in events if isinstance(e, Progress) and e.what == "numbering"]

@@ -1,0 +1,135 @@
+"""Labels that change while a network learns: they land where they were painted."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_unet.data.samples import split
+from napari_unet.events import Control, EpochEnd, LabelUpdate, Progress, StepDone, drain
+from napari_unet.models.model import Model
+from napari_unet.training.loop import train
+from napari_unet.training.strokes import painted
+from support.trainings import SMALL, discs, history, options
+
+
+def update(rng, shape, name="discs 0", masked=False):
+    """A box of random labels somewhere in an image."""
+    edges = [np.sort(rng.choice(n + 1, 2, replace=False)) for n in shape]
+    box = tuple(slice(int(a), int(b)) for a, b in edges)
+    size = [s.stop - s.start for s in box]
+    mask = rng.random(size) < 0.5 if masked else None
+    return LabelUpdate(name, box, rng.integers(0, 50, size), mask)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_get_what_lies_in_them(ndim, seed):
+    rng = np.random.default_rng(seed)
+    whole = discs(count=40, ndim=ndim)
+    if seed % 2:
+        whole = replace(whole, mask=rng.random(whole.shape) < 0.8)
+    parts = [p for side in split([whole], 0.3, seed) for p in side]
+    assert sum(p.image.size for p in parts) == whole.image.size
+    updates = [update(rng, whole.shape, masked=bool(i % 2)) for i in range(4)]
+    expected = painted(whole, updates)
+    assert (expected.labels != whole.labels).any()
+    for part in parts:
+        box = tuple(
+            slice(a, a + n) for a, n in zip(part.start, part.shape, strict=True)
+        )
+        found = painted(part, updates)
+        np.testing.assert_array_equal(found.image, whole.image[(slice(None), *box)])
+        np.testing.assert_array_equal(found.labels, expected.labels[box])
+        mask = np.ones(part.shape, bool) if found.mask is None else found.mask
+        np.testing.assert_array_equal(mask, expected.mask[box])
+
+
+def test_what_does_not_reach_a_sample_leaves_it_as_it_is():
+    sample = discs()
+    box = (slice(0, 4), slice(0, 4))
+    other = LabelUpdate("another", box, np.ones((4, 4), int), None)
+    assert painted(sample, [other]) is sample
+    assert painted(sample, []) is sample
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64])
+def test_labels_keep_their_dtype_unless_a_number_is_too_large(dtype):
+    sample = discs()
+    sample = replace(sample, labels=sample.labels.astype(dtype))
+    box = (slice(0, 2), slice(0, 2))
+    for number in (200, 300, 70_000):
+        new = LabelUpdate("discs 0", box, np.full((2, 2), number, np.int64), None)
+        labels = painted(sample, [new]).labels
+        assert (labels[box] == number).all()
+        fits = number <= np.iinfo(dtype).max
+        assert labels.dtype == (dtype if fits else np.int64)
+
+
+def test_one_image_cut_for_validation_takes_strokes_everywhere(tmp_path):
+    whole = discs(size=128, count=60)
+    control, sent, ends = Control(), [], []
+    new = np.zeros((8, 128), np.int32)
+    new[2:6, 10:14] = 99
+
+    def paint(event):
+        if isinstance(event, StepDone) and not sent:
+            for row in range(0, 128, 8):  # on both sides of the cut, and across it
+                box = (slice(row, row + 8), slice(0, 128))
+                control.update("discs 0", box, new)
+                sent.append(box)
+        if isinstance(event, EpochEnd):
+            ends.append(event)
+
+    config = options(steps=20, validation=0.3)
+    model = drain(
+        train([whole], None, tmp_path / "m", config, model=SMALL, control=control),
+        paint,
+    )
+    assert len(sent) == 16
+    assert 1 <= ends[-1].objects < 16, "the judges are what was painted on their side"
+    best = model.card["data"][0]
+    assert best["objects"] == 1 and best["shape"] == [128, 128], "all have one id"
+
+
+def test_time_in_which_a_training_is_paused_does_not_count(tmp_path):
+    control, steps = Control(), []
+    waits = 0
+
+    def pause(event):
+        nonlocal waits
+        if isinstance(event, StepDone):
+            steps.append((event.seconds, time.monotonic()))
+            if len(steps) == 1:
+                control.pause()
+        elif isinstance(event, Progress) and event.what == "paused":
+            waits += 1
+            if waits == 3:
+                control.resume()
+
+    data = [discs(i) for i in range(3)]
+    config = options(steps=400)
+    drain(train(data, [], tmp_path / "m", config, model=SMALL, control=control), pause)
+    assert waits == 3, "it waited for a second"
+    (told, first), (told_last, last) = steps[0], steps[-1]
+    assert told_last - told < last - first - 0.9
+    assert float(history(tmp_path / "m")[-1]["seconds"]) < last - first
+
+
+def test_a_resumed_run_still_says_which_model_it_started_from(tmp_path):
+    data = [discs(i) for i in range(3)]
+    first = drain(train(data, [], tmp_path / "a", options(), model=SMALL))
+    for steps, resume in ((10, False), (20, True)):
+        model = drain(
+            train(
+                data,
+                [],
+                tmp_path / "b",
+                options(steps=steps),
+                init=None if resume else tmp_path / "a",
+                resume=resume,
+            )
+        )
+        assert model.card["init"] == first.hash()
+    assert Model.load(tmp_path / "a").card.get("init") is None
