@@ -1,1 +1,1 @@
-"""files."""
+"""Between disk and data: readers, writers, data sets, downloads."""

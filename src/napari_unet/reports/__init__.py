@@ -1,1 +1,1 @@
-"""reports."""
+"""Pictures, tables and sentences about models and results; nothing is changed."""

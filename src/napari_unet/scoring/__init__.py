@@ -1,1 +1,1 @@
-"""scoring."""
+"""Labels against the truth: matching, figures, errors."""

@@ -1,1 +1,1 @@
-"""segmentation."""
+"""An image through a model, to labels."""

@@ -1,1 +1,1 @@
-"""training."""
+"""Labels in, a model out."""

@@ -1,1 +1,1 @@
-"""inside."""
+"""Looking inside the network of a model."""

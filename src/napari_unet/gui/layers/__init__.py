@@ -1,1 +1,1 @@
-"""layers."""
+"""What napari's layers mean: axes, place, images and labels, edits."""

@@ -1,1 +1,1 @@
-"""open."""
+"""Data sets and models into the viewer."""

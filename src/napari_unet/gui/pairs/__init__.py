@@ -1,1 +1,1 @@
-"""pairs."""
+"""What is trained on: rows of layers and folders, meaning of 0, findings."""

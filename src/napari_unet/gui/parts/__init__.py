@@ -1,1 +1,1 @@
-"""parts."""
+"""Widgets that know no image and no model."""

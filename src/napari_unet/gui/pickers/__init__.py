@@ -1,1 +1,1 @@
-"""pickers."""
+"""Choosing an image or a model."""

@@ -1,1 +1,1 @@
-"""results."""
+"""What segmenting gave: layer, table, comparison with a truth."""

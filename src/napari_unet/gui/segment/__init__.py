@@ -1,1 +1,1 @@
-"""segment."""
+"""The Segment dock."""

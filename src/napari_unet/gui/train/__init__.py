@@ -1,1 +1,1 @@
-"""train."""
+"""The Train dock."""
