@@ -53,7 +53,7 @@ def main() -> None:
             found.append(pool.apply(segment_noise, (edge,)))
         print(f"{edge} x {edge} px: {found[-1] / 1e9:.2f} GB", flush=True)
     pixels = given.edges[1] ** 2 - given.edges[0] ** 2
-    print(f"{(found[1] - found[0]) / pixels:.1f} bytes a pixel more")
+    print(f"{(found[1] - found[0]) / pixels:.1f} bytes per pixel more")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_unet import Sample, drain, train
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.events import Memory
+from napari_unet.events import MemoryNeeded
 from napari_unet.networks import NETWORKS
 
 CASES = [
@@ -48,7 +48,7 @@ def measure(name: str, ndim: int, width: int) -> None:
     told: list[float] = []
 
     def listen(event: object) -> None:
-        if isinstance(event, Memory):
+        if isinstance(event, MemoryNeeded):
             told.append(event.bytes)
 
     model = ModelConfig(network=name, width=width)

@@ -71,7 +71,7 @@ def markdown(table: dict[str, dict[str, Any]], settings: dict[str, Any]) -> str:
     lines += [
         "",
         "| method | steps | training, min | with preparation and tuning, min "
-        "| s an image | Mpx/s | peak memory training, GB | segmenting, GB |",
+        "| s per image | Mpx/s | peak memory training, GB | segmenting, GB |",
         "| --- |" + " ---: |" * 7,
     ]
     for method, row in table.items():

@@ -80,9 +80,7 @@ def main():
             seconds(lambda: drain(segment(model, image, config)))
             for _ in range(args.runs)
         )
-        print(
-            f"segment()      {whole:6.2f} s  {SIZE**2 / 1e6 / whole:6.2f} Mpx a second"
-        )
+        print(f"segment()      {whole:6.2f} s  {SIZE**2 / 1e6 / whole:6.2f} Mpx/s")
 
 
 if __name__ == "__main__":

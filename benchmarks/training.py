@@ -16,12 +16,12 @@ from napari_unet.files.sample_data import folder
 from napari_unet.models.model import Model
 from napari_unet.training import loop as training
 from napari_unet.training.crops import draw, encode, image_weights
-from napari_unet.training.recipe import batch_of, fit, patch_of
+from napari_unet.training.recipe import batch_of, complete, patch_of
 
 
 def bare_step(samples, config, device):
     """Return a function that takes one step as plainly as torch allows."""
-    wanted = fit(ModelConfig(), samples)
+    wanted = complete(ModelConfig(), samples)
     model = Model.create(wanted, device=str(device))
     encoded = [encode(s, model.formulation, wanted.percentiles) for s in samples]
     patch = patch_of(config, wanted, samples, model.divisor)

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from napari_unet.models.model import Model as Model
     from napari_unet.networks import NETWORKS as NETWORKS
     from napari_unet.reports.evaluation import evaluate as evaluate
-    from napari_unet.segmentation.cache import KeptMaps as KeptMaps
+    from napari_unet.segmentation.cache import MapCache as MapCache
     from napari_unet.segmentation.segment import segment as segment
     from napari_unet.segmentation.series import segment_series as segment_series
-    from napari_unet.segmentation.uncertainty import least_sure as least_sure
+    from napari_unet.segmentation.uncertainty import least_certain as least_certain
     from napari_unet.training.loop import train as train
 
     __version__: str
@@ -54,11 +54,11 @@ _MODULES = {
         "TrainConfig",
     ),
     "files.datasets": ("find_pairs", "load_samples"),
-    "segmentation.uncertainty": ("least_sure",),
+    "segmentation.uncertainty": ("least_certain",),
     "reports.evaluation": ("evaluate",),
     "events": ("Control", "drain", "events"),
     "formulations": ("FORMULATIONS",),
-    "segmentation.cache": ("KeptMaps",),
+    "segmentation.cache": ("MapCache",),
     "formulations.losses": ("LOSSES",),
     "models.model": ("Model",),
     "networks": ("NETWORKS",),

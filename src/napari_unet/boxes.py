@@ -29,7 +29,7 @@ def nearest(before: Sequence[int], after: Sequence[int]) -> tuple[np.ndarray, ..
 
 
 def blocks(shape: Sequence[int], edge: int) -> list[Box]:
-    """Cut an image into boxes of at most `edge` px an axis, in raster order."""
+    """Cut an image into boxes of at most `edge` px per axis, in raster order."""
     axes = [[slice(a, min(a + edge, n)) for a in range(0, n, edge)] for n in shape]
     return [tuple(box) for box in itertools.product(*axes)]
 

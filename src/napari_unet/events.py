@@ -41,7 +41,7 @@ class Note(Event):
 
 
 @dataclass(frozen=True)
-class Memory(Event):
+class MemoryNeeded(Event):
     """About how much memory the training takes that is to start."""
 
     bytes: float
@@ -90,7 +90,7 @@ class EpochEnd(Event):
 
 @dataclass(frozen=True)
 class Preview(Event):
-    """Labels of the place that was asked for with :meth:`Control.look`."""
+    """Labels of the place that was asked for with :meth:`Control.preview`."""
 
     view: View
     labels: np.ndarray
@@ -183,7 +183,7 @@ class Control:
         with self._lock:
             self._updates.append(new)
 
-    def look(self, view: View | None) -> None:
+    def preview(self, view: View | None) -> None:
         """Ask for a preview after each validation; the latest wish wins."""
         with self._lock:
             self._view = view

@@ -253,7 +253,7 @@ def test_a_preset_lies_under_explicit_options():
 def test_all_commands_are_there():
     names = {name for name in app if not name.startswith("-")}
     assert names == {
-        *("demo", "train", "segment", "evaluate", "compare", "look", "info"),
+        *("demo", "train", "segment", "evaluate", "compare", "show", "info"),
         *("doctor", "open", "share"),
     }
 
@@ -542,8 +542,8 @@ def test_evaluate_predictions(capsys, data, trained, tmp_path):
 
 
 def test_look_draws_training_and_validation_images(data, trained, tmp_path):
-    file = tmp_path / "look.png"
-    assert run("look", data, "--model", trained, "--output", file) == 0
+    file = tmp_path / "show.png"
+    assert run("show", data, "--model", trained, "--output", file) == 0
     assert size_of(file) == (900, 4 * 330), "3 of training, 1 of validation"
 
 

@@ -145,19 +145,19 @@ def test_separate_parts_get_ids_of_their_own(ndim, binary):
         labels[labels > 0] = 4
     before = labels.copy()
     (finding,) = check([sample(labels=labels)], formulation="instances")
-    assert finding.mend == "split"
-    mended = split_parts(labels)
-    assert check([sample(labels=mended)], formulation="instances") == []
+    assert finding.fix == "split"
+    fixed = split_parts(labels)
+    assert check([sample(labels=fixed)], formulation="instances") == []
     np.testing.assert_array_equal(labels, before)
-    np.testing.assert_array_equal(mended > 0, labels > 0)
-    assert mended.dtype == labels.dtype
-    first = mended[20] if ndim == 3 else mended
+    np.testing.assert_array_equal(fixed > 0, labels > 0)
+    assert fixed.dtype == labels.dtype
+    first = fixed[20] if ndim == 3 else fixed
     assert (first[2:12, 2:12] == 4).all(), "the largest part keeps the id"
     assert first[0, 39] == 4, "a stray stays with it"
-    new = np.setdiff1d(mended, labels)
+    new = np.setdiff1d(fixed, labels)
     most = 4 if binary else 9
     assert new.tolist() == list(range(most + 1, most + 1 + (5 if binary else 3)))
-    np.testing.assert_array_equal(split_parts(mended), mended)
+    np.testing.assert_array_equal(split_parts(fixed), fixed)
 
 
 def test_new_ids_are_free():
@@ -192,7 +192,7 @@ def test_findings_tell_the_place(ndim):
     (finding,) = check(
         [sample(image=image, labels=labels * 0 + 1)], formulation="semantic"
     )
-    assert finding.place == (*plane, 7, 5) and finding.mend is None
+    assert finding.place == (*plane, 7, 5) and finding.fix is None
     signed = labels.astype(np.int32)
     signed[(*plane, 8, 30)] = -2
     (finding,) = check([sample(labels=signed)], formulation="instances")

@@ -56,8 +56,8 @@ def test_a_sample_knows_its_shape():
         ((1, 0, 8), (0, 8), {}, "not empty"),
         ((4, 8, 8), (8, 8), {"rgb": True}, "RGB image has 3 channels, got 4.*alpha"),
         ((1, 8, 8), (8, 8), {"spacing": (1.0,)}, "spacing .* does not fit 2 spatial"),
-        ((1, 8, 8), (8, 8), {"spacing": (1.0, 0.0)}, "one positive number an axis"),
-        ((1, 8, 8), (8, 8), {"spacing": (1.0, np.nan)}, "one positive number an axis"),
+        ((1, 8, 8), (8, 8), {"spacing": (1.0, 0.0)}, "one positive number per axis"),
+        ((1, 8, 8), (8, 8), {"spacing": (1.0, np.nan)}, "one positive number per axis"),
     ],
 )
 def test_shapes_that_differ_are_refused(image, labels, options, message):

@@ -14,7 +14,7 @@ from napari_unet.models.model import Model
 from napari_unet.segmentation.object_size import estimate_size
 from napari_unet.segmentation.series import segment_series
 from napari_unet.training.crops import encode_all, encode_views, image_weights
-from napari_unet.training.recipe import fit
+from napari_unet.training.recipe import complete
 from support.made import ball, blobs, echo, notes, segmented
 from support.sizes import ANY, discs, ruler
 
@@ -171,11 +171,11 @@ def test_any_size_is_chosen_where_images_differ():
         for i in range(4)
     ]
     large = [blobs(i, (160, 160), 8, (16, 18)) for i in range(4)]
-    fitted = fit(ModelConfig(), small + large)
+    fitted = complete(ModelConfig(), small + large)
     assert (fitted.any_size, fitted.object_size) == (True, KNOWN_SIZE)
-    assert not fit(ModelConfig(), small).any_size
-    assert not fit(ModelConfig(any_size=False), small + large).any_size
-    assert not fit(ModelConfig(formulation="semantic"), small + large).any_size
+    assert not complete(ModelConfig(), small).any_size
+    assert not complete(ModelConfig(any_size=False), small + large).any_size
+    assert not complete(ModelConfig(formulation="semantic"), small + large).any_size
 
 
 def test_any_size_is_for_instances_in_2d():

@@ -201,7 +201,7 @@ def test_the_command_line_draws_and_trains_nothing(capsys, tmp_path):
     tifffile.imwrite(tmp_path / "data/labels/a.tif", one.labels)
     file = tmp_path / "new" / "crops.png"
     line = ["train", str(tmp_path / "data"), "--output", str(tmp_path / "model")]
-    line += ["--look", str(file), "--patch", "32", "--augment.rotation", "30"]
+    line += ["--show-crops", str(file), "--patch", "32", "--augment.rotation", "30"]
     assert main([*line, "--device", "cpu"]) == 0
     out = capsys.readouterr().out
     assert "12 crops of 32 x 32 px, as this training draws them; right:" in out

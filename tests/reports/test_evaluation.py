@@ -249,7 +249,7 @@ def test_loss_curve_reads_what_history_holds(tmp_path):
 
 def test_look_draws_a_row_an_image(samples, tmp_path):
     rows = [(s.name, s, s.labels) for s in samples[:2]]
-    figures.look(rows, tmp_path / "look.png")
+    figures.draw_rows(rows, tmp_path / "look.png")
     assert size_of((tmp_path / "look.png").read_bytes()) == (900, 660)
 
 

@@ -145,7 +145,7 @@ def test_the_command_line_draws_a_plane_of_a_stack(tmp_path, capsys):
         source = sample_data.folder("nuclei").parent / f"nuclei_3d{suffix}.tif"
         (root / part / "nuclei_3d.tif").write_bytes(source.read_bytes())
     path = tmp_path / "new" / "inside.png"
-    line = ["look", str(root), "--model", "nuclei", "--inside", "--output", str(path)]
+    line = ["show", str(root), "--model", "nuclei", "--inside", "--output", str(path)]
     assert not main(line) and path.exists()
     assert "written" in capsys.readouterr().out
 
@@ -154,7 +154,7 @@ def test_a_pixel_classifier_has_no_levels(tmp_path, capsys):
     config = ModelConfig(network="forest")
     folder = Model.create(config, device="cpu").save(tmp_path / "m")
     data = sample_data.folder("nuclei") / "test"
-    assert main(["look", str(data), "--model", str(folder), "--inside"]) == 2
+    assert main(["show", str(data), "--model", str(folder), "--inside"]) == 2
     assert "a forest classifies each pixel by itself" in capsys.readouterr().err
 
 
@@ -162,7 +162,7 @@ def test_the_command_line_draws_a_model_of_any_size(tmp_path, capsys):
     path = tmp_path / "inside.png"
     data = sample_data.folder("nuclei") / "test"
     code = main(
-        ["look", str(data), "--model", "nuclei", "--inside", "--output", str(path)]
+        ["show", str(data), "--model", "nuclei", "--inside", "--output", str(path)]
     )
     assert not code and path.exists()
     assert capsys.readouterr().out.endswith(f"written: {path}\n")

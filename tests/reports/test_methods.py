@@ -6,7 +6,7 @@ from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
 from napari_unet.formulations import formulation_of
 from napari_unet.models.store import BUILT_IN, read_header, read_weights
 from napari_unet.networks import NETWORKS
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.reports.methods import NETWORKS as NAMES
 from napari_unet.reports.methods import segmentation_text, training_text
 
@@ -21,9 +21,9 @@ def header(config, **card):
 
 
 @pytest.mark.parametrize("formulation", ["instances", "semantic"])
-@pytest.mark.parametrize("network", [*NETWORKS, *BASELINES])
+@pytest.mark.parametrize("network", [*NETWORKS, *CLASSIFIERS])
 def test_every_model_has_a_text(network, formulation):
-    assert set(NAMES) == {*NETWORKS, *BASELINES}
+    assert set(NAMES) == {*NETWORKS, *CLASSIFIERS}
     config = ModelConfig(network=network, formulation=formulation)
     text = segmentation_text("mine", header(config), PredictConfig())
     assert NAMES[network] in text and "“mine”" in text

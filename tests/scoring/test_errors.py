@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_unet.events import Control, Progress, drain
-from napari_unet.scoring.error_table import Row, centres, compare, rows
+from napari_unet.scoring.error_table import ErrorRow, centres, error_rows, list_errors
 from napari_unet.scoring.errors import COLOURS, Kind, classify, error_image, total
 from napari_unet.scoring.metrics import counts, match
 from support.made import blobs
@@ -100,7 +100,7 @@ def test_nothing_at_all():
     nothing = np.zeros(9, int)
     errors, told = found(nothing, nothing)
     assert told == numbers() and not error_image(errors, nothing, nothing).any()
-    assert rows(errors, nothing, nothing) == []
+    assert error_rows(errors, nothing, nothing) == []
     assert found(nothing, line((1, 9)))[1] == numbers(false=1)
     assert found(line((1, 9)), nothing)[1] == numbers(missed=1)
 
@@ -113,7 +113,7 @@ def test_what_is_outside_the_mask_does_not_count():
     assert told == numbers(missed=1)
     picture = error_image(errors, truth, labels, mask)
     assert picture.tolist() == [MISSED] * 5 + [0] * 10
-    assert len(rows(errors, truth, labels, mask)) == 1
+    assert len(error_rows(errors, truth, labels, mask)) == 1
 
 
 labels_4 = arrays(np.int32, (6, 7), elements=st.integers(0, 4))
@@ -130,7 +130,7 @@ def test_the_kinds_add_up(truth, labels, mask):
     unmatched = (errors.truth != MATCHED).sum(), (errors.pred != MATCHED).sum()
     assert unmatched == (tp.fn, tp.fp)
     assert FALSE not in errors.truth and MISSED not in errors.pred
-    listed = rows(errors, truth, labels, mask)
+    listed = error_rows(errors, truth, labels, mask)
     assert [row.kind for row in listed] == sorted(row.kind for row in listed)
     for kind in list(Kind)[1:]:
         assert sum(row.kind == kind for row in listed) == told[kind.word]
@@ -172,12 +172,12 @@ def test_the_table_says_who_where_and_how_well():
     truth[2:5, 20:23] = 7
     labels[15:18, 20:25] = 70_000
     errors, _ = found(truth, labels)
-    assert rows(errors, truth, labels) == [
-        Row(MATCHED, (3,), (1,), 36, pytest.approx(0.75), (4, 4)),
-        Row(MATCHED, (5,), (2,), 36, pytest.approx(0.6), (14, 8)),
-        Row(MISSED, (7,), (), 9, 0, (3, 21)),
-        Row(FALSE, (), (70_000,), 15, 0, (16, 22)),
-        Row(MERGED, (4, 5), (2,), 60, pytest.approx(0.6), (14, 6)),
+    assert error_rows(errors, truth, labels) == [
+        ErrorRow(MATCHED, (3,), (1,), 36, pytest.approx(0.75), (4, 4)),
+        ErrorRow(MATCHED, (5,), (2,), 36, pytest.approx(0.6), (14, 8)),
+        ErrorRow(MISSED, (7,), (), 9, 0, (3, 21)),
+        ErrorRow(FALSE, (), (70_000,), 15, 0, (16, 22)),
+        ErrorRow(MERGED, (4, 5), (2,), 60, pytest.approx(0.6), (14, 6)),
     ]
 
 
@@ -201,7 +201,7 @@ def test_frames_are_compared_each_by_itself():
     film = np.stack([first, second])
     labels = np.stack([first, np.zeros_like(first)])
     events = []
-    outcome = drain(compare(film, labels, timed=True), events.append)
+    outcome = drain(list_errors(film, labels, timed=True), events.append)
     count = len(np.unique(second)) - 1
     assert outcome.counts["missed"] == count and outcome.counts["false"] == 0
     assert outcome.scores.objects == len(np.unique(first)) - 1 + count
@@ -209,7 +209,7 @@ def test_frames_are_compared_each_by_itself():
     assert {row.centre[0] for row in outcome.rows if row.kind == MISSED} == {1}
     assert all(film[row.centre] == row.truth[0] for row in outcome.rows)
     assert [e.done for e in events if isinstance(e, Progress)] == [0, 1]
-    swapped = drain(compare(film, film[::-1], timed=True))
+    swapped = drain(list_errors(film, film[::-1], timed=True))
     assert swapped.scores.pooled.ap["0.50"] < 0.5, "not those of the other frame"
 
 
@@ -217,7 +217,7 @@ def test_planes_of_a_stack_are_one_volume():
     truth = np.zeros((6, 20, 20), int)
     truth[:, 4:12, 4:12] = 1
     planes = truth * np.arange(1, 7)[:, None, None]
-    outcome = drain(compare(truth, planes))
+    outcome = drain(list_errors(truth, planes))
     assert outcome.counts == numbers(split=1) and outcome.scores.objects == 1
     assert (outcome.image[truth > 0] == SPLIT).all()
     assert outcome.rows[0].prediction == (1, 2, 3, 4, 5, 6)
@@ -227,11 +227,11 @@ def test_a_comparison_stops_and_refuses_what_does_not_fit():
     control = Control()
     control.stop()
     labels = blobs().labels
-    assert drain(compare(labels, labels, control=control)) is None
+    assert drain(list_errors(labels, labels, control=control)) is None
     with pytest.raises(ValueError, match="labels of the same image"):
-        drain(compare(labels, labels[:5]))
+        drain(list_errors(labels, labels[:5]))
     with pytest.raises(ValueError, match="must be integers"):
-        drain(compare(labels, labels + 0.5))
+        drain(list_errors(labels, labels + 0.5))
 
 
 def test_sums_and_colours():

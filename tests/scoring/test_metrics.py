@@ -18,7 +18,7 @@ small = hnp.arrays(np.int32, st.just((5, 7)), elements=st.integers(0, 5))
 
 
 def row(text):
-    """Labels from digits, one a pixel."""
+    """Labels from digits, one per pixel."""
     return np.array([[int(digit) for digit in text]])
 
 

@@ -8,7 +8,7 @@ from napari_unet.data.images import ImageFile
 from napari_unet.data.samples import Stats
 from napari_unet.events import Control, TileDone, drain
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.segment import segment
 from napari_unet.segmentation.series import segment_series
 from napari_unet.segmentation.tiles import rounded, unrounded
@@ -73,12 +73,12 @@ def same(a, b):
 def test_other_thresholds_need_no_network_and_give_what_it_would(what, monkeypatch):
     model, image, options = MAKERS[what]()
     fresh = [segmented(model, image, config, **options)[0] for config in OTHERS]
-    kept = KeptMaps()
-    first, _ = segmented(model, image, kept=kept, **options)
+    cache = MapCache()
+    first, _ = segmented(model, image, cache=cache, **options)
     same(first, segmented(model, image, **options)[0])
     forbid(monkeypatch, model)
     for config, expected in zip(OTHERS, fresh, strict=True):
-        found, events = segmented(model, image, config, kept=kept, **options)
+        found, events = segmented(model, image, config, cache=cache, **options)
         same(found, expected)
         assert not [e for e in events if isinstance(e, TileDone)]
     assert len({f.labels.tobytes() for f in fresh}) > 1
@@ -98,11 +98,11 @@ CHANGES = {
 def test_whatever_else_changes_asks_the_network(what):
     model = echo()
     image = noisy(model)
-    kept = KeptMaps()
+    cache = MapCache()
     options = {"stats": Stats((0,) * 3, (1,) * 3)}
-    segmented(model, image, kept=kept, **options)
+    segmented(model, image, cache=cache, **options)
     changed, other, more = CHANGES[what](model, image)
-    found, events = segmented(changed, other, kept=kept, **{**options, **more})
+    found, events = segmented(changed, other, cache=cache, **{**options, **more})
     assert [e for e in events if isinstance(e, TileDone)]
     same(found, segmented(changed, other, **{**options, **more})[0])
 
@@ -112,49 +112,49 @@ def test_a_series_and_a_view_of_it_are_kept(monkeypatch):
     frames = np.stack([noisy(model), noisy(model)[:, ::-1].copy()])
     image = ImageFile(frames, "TCYX", name="film")
     box = (slice(1, 2), slice(10, 60), slice(5, 50))
-    kept = KeptMaps()
+    cache = MapCache()
     higher = PredictConfig(threshold=0.7)
     whole = drain(segment_series(model, image, higher))
     part = drain(segment_series(model, image, higher, box=box))
-    drain(segment_series(model, image, kept=kept))
-    drain(segment_series(model, image, kept=kept, box=box))
+    drain(segment_series(model, image, cache=cache))
+    drain(segment_series(model, image, cache=cache, box=box))
     forbid(monkeypatch, model)
-    same(drain(segment_series(model, image, higher, kept=kept)), whole)
-    same(drain(segment_series(model, image, higher, kept=kept, box=box)), part)
+    same(drain(segment_series(model, image, higher, cache=cache)), whole)
+    same(drain(segment_series(model, image, higher, cache=cache, box=box)), part)
 
 
 def test_what_was_stopped_is_not_kept():
     model = echo()
     image = noisy(model)
-    kept, control = KeptMaps(), Control()
+    cache, control = MapCache(), Control()
 
     def stop(event):
         if isinstance(event, TileDone):
             control.stop()
 
     config = PredictConfig(tile=56)
-    events = segment(model, image, config, control=control, kept=kept)
+    events = segment(model, image, config, control=control, cache=cache)
     result = drain(events, stop)
-    assert not result.complete and kept.pixels == 0
-    again, _ = segmented(model, image, config, kept=kept)
+    assert not result.complete and cache.pixels == 0
+    again, _ = segmented(model, image, config, cache=cache)
     assert again.complete
     same(again, segmented(model, image, config)[0])
 
 
 def test_the_oldest_go_first_and_what_is_too_large_is_not_kept():
-    kept = KeptMaps(pixels=250)
+    cache = MapCache(pixels=250)
     maps = np.zeros((3, 10, 10), np.uint8)
     for key in "abc":
-        kept.keep(key, maps)
+        cache.keep(key, maps)
         if key == "b":
-            assert kept.lost == 0
-            kept.find("a")
-    assert kept.pixels == 200 and kept.lost == 1
-    assert kept.find("b") is None
-    assert kept.find("a") is maps and kept.find("c") is maps
+            assert cache.lost == 0
+            cache.find("a")
+    assert cache.pixels == 200 and cache.lost == 1
+    assert cache.find("b") is None
+    assert cache.find("a") is maps and cache.find("c") is maps
     model = echo()
-    found, _ = segmented(model, noisy(model), kept=kept)
-    assert kept.lost == 2 and kept.pixels == 200
+    found, _ = segmented(model, noisy(model), cache=cache)
+    assert cache.lost == 2 and cache.pixels == 200
     same(found, segmented(model, noisy(model))[0])
 
 

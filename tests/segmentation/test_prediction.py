@@ -13,8 +13,8 @@ from napari_unet.events import Control, Note, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
 from napari_unet.segmentation.prediction import (
-    Memory,
     Prediction,
+    TileLimit,
     plan_tiles,
     predict_maps,
 )
@@ -270,7 +270,7 @@ def test_out_of_memory_goes_on_with_less(monkeypatch, options, shape, most, erro
     found = drain(events, seen.append)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     (note,) = [e for e in seen if isinstance(e, Note)]
-    assert "memory ran out on a tile of" in note.text and "going on with" in note.text
+    assert "memory ran out on a tile of" in note.text and "continuing with" in note.text
 
 
 def test_memory_that_ran_out_once_is_not_tried_again(monkeypatch):
@@ -280,7 +280,7 @@ def test_memory_that_ran_out_once_is_not_tried_again(monkeypatch):
     failed = [n for n in sizes if n > 100 * 100]
     assert len(failed) == len(set(failed))
     # Nor for the next plane of a stack.
-    memory = Memory()
+    memory = TileLimit()
     for _ in range(2):
         sizes.clear()
         way = Prediction(made, Picture(array), intensity_stats(array), FLOAT32, memory)

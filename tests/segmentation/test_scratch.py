@@ -11,7 +11,7 @@ import pytest
 
 from napari_unet.config import PredictConfig
 from napari_unet.segmentation import scratch as module
-from napari_unet.segmentation.scratch import room
+from napari_unet.segmentation.scratch import scratch_array
 from support.made import echo, segmented
 
 Usage = namedtuple("Usage", "total used free")
@@ -27,7 +27,7 @@ def little(monkeypatch, tmp_path):
 
 
 def test_small_arrays_stay_in_memory(little):
-    found = room((10, 100), np.uint8)
+    found = scratch_array((10, 100), np.uint8)
     assert type(found) is np.ndarray and not found.any()
 
 
@@ -41,7 +41,7 @@ def test_large_arrays_are_in_a_file_that_goes_with_them(little, monkeypatch):
             made.append(os.fstat(file.fileno())) or real(file, *rest, **more)
         ),
     )
-    found = room((3, 50, 100), np.float32)
+    found = scratch_array((3, 50, 100), np.float32)
     assert made[0].st_size == 60_000
     assert not found.any() and found.shape == (3, 50, 100)
     found[1] = 7
@@ -54,7 +54,7 @@ def test_large_arrays_are_in_a_file_that_goes_with_them(little, monkeypatch):
 def test_a_full_disk_is_told_before_work_starts(little, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(9e9, 9e9, 1000))
     with pytest.raises(ValueError, match=r"cells: .* takes 0\.0 GB, more than memory"):
-        room((3, 50, 100), np.float32, "cells: the network's output")
+        scratch_array((3, 50, 100), np.float32, "cells: the network's output")
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_room_is_reserved_where_the_disk_can(little, monkeypatch, number, fits):
 
     monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
     if fits:
-        assert not room((3, 50, 100), np.float32).any()
+        assert not scratch_array((3, 50, 100), np.float32).any()
     else:
         with pytest.raises(ValueError, match="more than memory"):
-            room((3, 50, 100), np.float32)
+            scratch_array((3, 50, 100), np.float32)
 
 
 @pytest.mark.parametrize("size", [None, 8.0])

@@ -101,7 +101,7 @@ class Slow:
         self.first, self.second = threading.Event(), threading.Event()
         self.blocks = 0
 
-    def __call__(self, model, image, config, *, box=None, control=None, kept=None):
+    def __call__(self, model, image, config, *, box=None, control=None, cache=None):
         labels = np.zeros(image.array.shape[1:], np.int32)
         half = labels.shape[0] // 2
         places = (slice(0, half), slice(half, None))

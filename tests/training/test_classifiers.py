@@ -18,7 +18,7 @@ from napari_unet.cli import main
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import Control, EpochEnd, Progress, drain
 from napari_unet.models.model import Model
-from napari_unet.networks.pixel_classifiers import BASELINES, Forest, pixel_features
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS, Forest, pixel_features
 from napari_unet.segmentation.prediction import plan_tiles
 from napari_unet.training import classifiers as baselines
 from napari_unet.training.classifiers import (
@@ -30,7 +30,7 @@ from napari_unet.training.classifiers import (
 from napari_unet.training.crops import encode
 from napari_unet.training.loop import train
 from napari_unet.training.pixel_fitting import grow_trees, rounded_down
-from napari_unet.training.recipe import fit
+from napari_unet.training.recipe import complete
 from support.fresh import loaded_after
 from support.made import blobs, notes, segmented
 from support.maps import FLOAT32, tiled_maps, whole_maps
@@ -56,7 +56,7 @@ def sample(seed=0, ndim=2, rgb=False, formulation="instances"):
 def made(name, ndim=2, rgb=False, formulation="instances", seed=0):
     """A fitted model, never saved."""
     samples = [sample(i, ndim, rgb, formulation) for i in range(2)]
-    config = fit(ModelConfig(network=name, formulation=formulation), samples)
+    config = complete(ModelConfig(network=name, formulation=formulation), samples)
     model = Model.create(config, device="cpu")
     encoded = [encode(s, model.formulation, config.percentiles) for s in samples]
     with patch.object(baselines, "MOST_PIXELS", 1500):  # for speed
@@ -89,7 +89,7 @@ def trained(folder, name="forest", samples=None, config=None, **options):
 @pytest.mark.parametrize("formulation", ["instances", "semantic"])
 @pytest.mark.parametrize("rgb", [False, True], ids=["grey", "rgb"])
 @pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_member_learns_saves_and_loads(tmp_path, name, ndim, rgb, formulation):
     model, unseen = (
         made(name, ndim, rgb, formulation),
@@ -116,7 +116,7 @@ def test_every_member_learns_saves_and_loads(tmp_path, name, ndim, rgb, formulat
 @pytest.mark.parametrize(
     ("ndim", "shape", "tile"), [(2, (40, 150), 90), (3, (7, 20, 50), 40)]
 )
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_tiled_maps_equal_those_of_the_whole_image(name, ndim, shape, tile):
     model = made(name, ndim)
     image = np.random.default_rng(1).normal(60, 40, (1, *shape)).astype(np.float32)
@@ -137,7 +137,7 @@ def test_the_halo_is_how_far_a_pixel_looks(ndim):
     assert differ[: 2 * halo].all() and not differ[2 * halo + 1 :].any()
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_equal_seeds_give_equal_models(name):
     one, other = made(name), made.__wrapped__(name)
     assert one.to_bytes() == other.to_bytes()
@@ -157,7 +157,7 @@ def test_trees_say_what_those_of_scikit_learn_say(name, classes):
     y = (x[:, 0] + x[:, 1] > 1).astype(int) + (classes - 2) * (x[:, 2] > 1)
     weight = rng.uniform(0.5, 2, 600)
     config = ModelConfig(network=name, formulation="semantic", classes=(1, 2))
-    forest = BASELINES[name](config, 3)
+    forest = CLASSIFIERS[name](config, 3)
     drain(grow_trees(forest, x, y, weight, 3, Control()))
     options = {"max_depth": forest.depth, "min_samples_leaf": 3, "random_state": 3}
     kind = DecisionTreeClassifier(**options)
@@ -198,7 +198,7 @@ def test_pixels_are_drawn_evenly_and_only_where_annotated():
     assert divided([1, 2], 20) == [1, 2]
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_few_strokes_on_one_image_will_do(tmp_path, name):
     whole = sample(2)
     mask = np.zeros(whole.shape, bool)
@@ -250,7 +250,7 @@ def test_images_of_different_objects_are_not_resampled(tmp_path):
     assert not model.config.any_size and model.formulation.channels == 3
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_file_holds_plain_arrays_and_is_small(tmp_path, name):
     made(name, 2, True, "semantic").save(tmp_path)
     with safe_open(tmp_path / "model.safetensors", "np") as file:
@@ -261,7 +261,7 @@ def test_the_file_holds_plain_arrays_and_is_small(tmp_path, name):
 
 
 def test_segmenting_needs_no_scikit_learn(tmp_path):
-    for name in BASELINES:
+    for name in CLASSIFIERS:
         made(name).save(tmp_path / name)
     np.save(tmp_path / "image.npy", sample(5).image)
     code = f"""
@@ -270,12 +270,12 @@ import numpy as np
 sys.modules["sklearn"] = None
 from napari_unet import Model, drain, segment
 folder = pathlib.Path({str(tmp_path)!r})
-for name in {list(BASELINES)}:
+for name in {list(CLASSIFIERS)}:
     result = drain(segment(Model.load(folder / name), np.load(folder / "image.npy")))
     np.save(folder / (name + ".npy"), result.labels)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    for name in BASELINES:
+    for name in CLASSIFIERS:
         labels = segmented(made(name), sample(5).image)[0].labels
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), labels)
 
@@ -284,7 +284,7 @@ def test_what_loads_at_once_loads_no_scikit_learn():
     assert "sklearn" not in loaded_after("import napari_unet.training.loop")
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_an_image_of_any_size_goes_through(name):
     for ndim, shape in ((2, (1, 1)), (2, (1, 40)), (3, (1, 9, 1))):
         maps = made(name, ndim).maps(np.ones((2, 1, *shape), np.float32))
@@ -355,7 +355,7 @@ def test_the_command_line_takes_them_for_networks(tmp_path, capsys):
     assert "32 trees of depth 10" in told and "not used" not in told
     assert (model / "loss.png").exists()
     assert main(["info", str(model)]) == 0
-    assert "20 features a pixel" in capsys.readouterr().out
+    assert "20 features per pixel" in capsys.readouterr().out
     image = str(data / "images" / "b0.tif")
     out = tmp_path / "out"
     assert main(["segment", image, "--model", str(model), "--output", str(out)]) == 0

@@ -10,8 +10,8 @@ from napari_unet.models.model import Model
 from napari_unet.training.crops import draw, encode, image_weights
 from napari_unet.training.recipe import (
     batch_of,
+    complete,
     epoch_steps,
-    fit,
     patch_of,
     strides_for,
 )
@@ -115,7 +115,7 @@ def test_equal_seeds_give_equal_crops_of_the_asked_shape(augment):
 
 
 def test_the_recipe_follows_the_data():
-    config = fit(ModelConfig(), [sample()])
+    config = complete(ModelConfig(), [sample()])
     assert (config.input, config.ndim, config.object_size) == ("grey", 2, 4.51)
     assert config.border_width == 1
     deep = Sample(
@@ -123,25 +123,25 @@ def test_the_recipe_follows_the_data():
         np.ones((8, 32, 32), np.int32),
         spacing=(2.0, 0.5, 0.5),
     )
-    config = fit(ModelConfig(), [deep])
+    config = complete(ModelConfig(), [deep])
     assert (config.ndim, config.depth) == (3, 2)
     assert config.strides == ((1, 2, 2), (1, 2, 2))
     assert strides_for((1.0, 0.5, 0.5), 2) == ((1, 2, 2), (2, 2, 2))
-    assert fit(ModelConfig(depth=3), [deep]).depth == 3
+    assert complete(ModelConfig(depth=3), [deep]).depth == 3
 
 
 def test_stains_and_classes_are_named():
     two = Sample(
         np.zeros((2, 16, 16)), np.full((16, 16), 7), channels=("DAPI", "actin")
     )
-    config = fit(ModelConfig(formulation="semantic"), [two])
+    config = complete(ModelConfig(formulation="semantic"), [two])
     assert config.input == ("DAPI", "actin")
     assert config.classes == (7,)
     one = Sample(np.zeros((1, 16, 16)), np.ones((16, 16), int), name="one")
     with pytest.raises(ValueError, match="one has 1 channels but .* has 2"):
-        fit(ModelConfig(), [two, one])
+        complete(ModelConfig(), [two, one])
     with pytest.raises(ValueError, match="2D but the model is 3D"):
-        fit(ModelConfig(ndim=3), [one])
+        complete(ModelConfig(ndim=3), [one])
 
 
 def test_patch_batch_and_epoch_have_sensible_sizes():

@@ -107,7 +107,7 @@ def test_previews_pauses_and_other_randomness_do_not_change_a_run(tmp_path, data
     plain = drain(train(data, None, tmp_path / "a", options(), model=SMALL))
     control = Control()
     view = View(data[1].name, (slice(8, 40), slice(0, 64)))
-    control.look(view)
+    control.preview(view)
     events = []
 
     def disturb(event):
@@ -132,7 +132,7 @@ def test_previews_pauses_and_other_randomness_do_not_change_a_run(tmp_path, data
 def test_a_preview_lies_in_the_image_as_it_was_before_the_split(tmp_path):
     sample = discs(1, 128, 40)
     control, events = Control(), []
-    control.look(View(sample.name, (slice(32, 96), slice(0, 128))))
+    control.preview(View(sample.name, (slice(32, 96), slice(0, 128))))
     config = options(steps=20, rate=0.03, average=0.0, thresholds=False)
     wanted = SMALL.replace(formulation="semantic", classes=(1,))
     model = drain(
@@ -609,7 +609,7 @@ def two_sizes():
 def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
     samples, judges = two_sizes()
     control = Control()
-    control.look(View("large discs 0", (slice(30, 120), slice(30, 150))))
+    control.preview(View("large discs 0", (slice(30, 120), slice(30, 150))))
     box = (slice(0, 20), slice(0, 20))
     control.update("large discs 0", box, np.zeros((20, 20), np.int32), None)
     events = []

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.events import Memory, Note, Progress, drain
+from napari_unet.events import MemoryNeeded, Note, Progress, drain
 from napari_unet.networks import NETWORKS
 from napari_unet.training import memory
 from napari_unet.training.loop import train
@@ -57,7 +57,7 @@ def test_it_is_told_before_the_work_begins(tmp_path, monkeypatch):
     config = TrainConfig(steps=1, patch=32, batch=2)
     samples = [blobs(i) for i in range(2)]
     drain(train(samples, [], tmp_path / "m", config, model=SMALL), events.append)
-    told = next(i for i, e in enumerate(events) if isinstance(e, Memory))
+    told = next(i for i, e in enumerate(events) if isinstance(e, MemoryNeeded))
     encoding = next(
         i
         for i, e in enumerate(events)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from napari_unet.events import (
     EpochEnd,
     Event,
-    Memory,
+    MemoryNeeded,
     Note,
     Progress,
     StepDone,
@@ -69,7 +69,7 @@ class Show:
         """Show one event."""
         if isinstance(event, Note):
             print(event.text, file=sys.stderr, flush=True)
-        elif isinstance(event, Memory):
+        elif isinstance(event, MemoryNeeded):
             print(f"memory: {event}", flush=True)
         elif isinstance(event, EpochEnd):
             self._figure = headline(event.metrics, event.objects)

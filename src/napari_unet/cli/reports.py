@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_OBJECTS = (
     "tells no objects apart, which the pictures of --output show; leave it out: --json "
-    "writes the figures, and napari-unet look draws images"
+    "writes the figures, and napari-unet show draws images"
 )
 
 
@@ -113,7 +113,7 @@ def print_scores(report: Mapping[str, Any]) -> None:
         print(_counted(group, scores))
         print(_table(scores))
     if report["megapixels_per_second"]:
-        speed = f"{report['megapixels_per_second']:.2f} megapixels a second"
+        speed = f"{report['megapixels_per_second']:.2f} megapixels per second"
         print(f"{clock(report['seconds'])}, {speed}")
 
 

@@ -46,7 +46,7 @@ def segment(
     check_writable(output)
     loaded = Model.load(model, device)
     make_folder(output)
-    about = outputs.about(loaded, model, config, channel)
+    about = outputs.run_metadata(loaded, model, config, channel)
     failed = 0
     with Show() as show:
         for done, path in enumerate(paths):

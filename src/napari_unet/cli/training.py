@@ -39,7 +39,7 @@ def train(
     preset: str | None = None,
     init: str | None = None,
     resume: bool = False,
-    look: Path | None = None,
+    show_crops: Path | None = None,
     device: Device = "auto",
 ) -> None:
     """Train a model on images with labels.
@@ -60,13 +60,13 @@ def train(
         Start from this model: a folder, a file, or a built-in name.
     resume
         Go on with the run in --output, with its options.
-    look
+    show_crops
         Train nothing: draw some crops as they would be shown to the network, augmented
         and beside that as they are, into this PNG file.
     """
     explicit = ", ".join(sorted(model.model_fields_set))
     config, model = with_preset(preset, config, model)
-    check_writable(output if look is None else look.absolute().parent)
+    check_writable(output if show_crops is None else show_crops.absolute().parent)
     if init is not None and model.model_fields_set:
         raise ValueError(
             f"{explicit or f'--preset {preset}'} cannot change the model of --init; "
@@ -74,15 +74,15 @@ def train(
         )
     with Show() as show:
         samples, _ = load(find(data, selection, split="train"), selection, show)
-        if look is not None:
-            _look(samples, look, config, model, init, resume, device, show)
+        if show_crops is not None:
+            _show_crops(samples, show_crops, config, model, init, resume, device, show)
             return
         _describe(samples, output, config, model, init, resume, device)
         trained = run(samples, output, config, model, init, resume, device, show)
     print_result(trained, output)
 
 
-def _look(
+def _show_crops(
     samples: Sequence[Sample],
     path: Path,
     config: TrainConfig,
@@ -98,7 +98,7 @@ def _look(
 
     if resume:
         raise ValueError(
-            "--look draws what a new training would be shown; leave out --resume"
+            "--show-crops draws what a new training would be shown; leave out --resume"
         )
     events = source(samples, None, config, model=model, init=init, device=device)
     found = drain(events, show)
@@ -198,9 +198,9 @@ def _describe(
     from napari_unet.formulations import formulation_of
     from napari_unet.models.model import Model
     from napari_unet.networks import build
-    from napari_unet.networks.pixel_classifiers import BASELINES
+    from napari_unet.networks.pixel_classifiers import CLASSIFIERS
     from napari_unet.training.checkpoint import has_state
-    from napari_unet.training.recipe import fit
+    from napari_unet.training.recipe import complete
 
     where = pick_device(device)
     dtype = str(pick_dtype(where, config.precision, training=True))
@@ -211,14 +211,14 @@ def _describe(
         ignored = (config.model_fields_set | model.model_fields_set) - BUDGETS
         if ignored:
             names = ", ".join(sorted(ignored))
-            print(f"the run goes on with its own options, not with this {names}")
+            print(f"the run is resumed with its own options, not with this {names}")
     elif resume:
-        print(f"{output} holds no run to go on with, so it starts anew")
-    wanted = Model.load(start, "cpu").config if start else fit(model, samples)
+        print(f"{output} holds no run to resume, so a new one starts")
+    wanted = Model.load(start, "cpu").config if start else complete(model, samples)
     with torch.device("meta"):
         network = build(wanted, formulation_of(wanted).channels)
     shape = f"{wanted.ndim}D"
-    if wanted.network not in BASELINES:
+    if wanted.network not in CLASSIFIERS:
         shape += f", depth {wanted.depth}, width {wanted.width}"
     print(f"network: {wanted.network}, {wanted.formulation}, {shape}")
     print(f"  {network.summary().splitlines()[-1]}")

@@ -49,7 +49,7 @@ class ModelConfig(Config):
     )
     strides: tuple[tuple[int, ...], ...] | None = Field(
         None,
-        description="Pooling an axis, one tuple a level; None: 2 everywhere. Voxels "
+        description="Pooling per axis, one tuple per level; None: 2 everywhere. Voxels "
         "that are deep in Z are pooled less there.",
     )
     classes: tuple[int, ...] = Field(
@@ -82,7 +82,7 @@ class ModelConfig(Config):
         "out: where the objects of the images differ twofold.",
     )
     spacing: tuple[float, ...] | None = Field(
-        None, description="µm per pixel of the training images, an axis."
+        None, description="µm per pixel of the training images, along each axis."
     )
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class ModelConfig(Config):
             if len(self.strides) != self.depth:
                 raise ValueError(
                     f"strides has {len(self.strides)} levels but depth is "
-                    f"{self.depth}; give one tuple a pooling"
+                    f"{self.depth}; give one tuple per pooling"
                 )
             if any(
                 len(s) != self.ndim or not all(1 <= v <= 4 for v in s)
@@ -104,7 +104,7 @@ class ModelConfig(Config):
         if isinstance(self.dropout, tuple) and len(self.dropout) != self.depth + 1:
             raise ValueError(
                 f"dropout has {len(self.dropout)} rates but there are {self.depth + 1} "
-                "levels; give one rate, or one a level"
+                "levels; give one rate, or one per level"
             )
         if self.any_size and (self.ndim != 2 or self.formulation != "instances"):
             raise ValueError(
@@ -147,4 +147,4 @@ class ModelConfig(Config):
         return {"grey": 1, "rgb": 3}[self.input]
 
 
-CLASSIFIERS = ("forest", "tree", "svm")
+CLASSIFIER_NAMES = ("forest", "tree", "svm")

@@ -79,7 +79,7 @@ class TrainConfig(Config):
         description="Edge of the training crops in px; None: chosen from the data.",
     )
     batch: int | None = Field(
-        None, ge=1, le=1024, description="Crops a step; None: chosen from the patch."
+        None, ge=1, le=1024, description="Crops per step; None: chosen from the patch."
     )
     rate: float = Field(2e-3, gt=0, le=1, description="Learning rate after warm-up.")
     warmup: int = Field(

@@ -15,7 +15,7 @@ PART = 0.1
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
-class Scattered:
+class Disconnected:
     """An id that lies on several parts.
 
     Parameters
@@ -53,7 +53,7 @@ class Scattered:
         )
 
 
-def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compact_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the ids, 0 first, and the labels as places in them.
 
     Parameters
@@ -75,8 +75,8 @@ def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ids, dense
 
 
-def scattered(ids: np.ndarray, dense: np.ndarray) -> Iterator[Scattered]:
-    """Yield the ids that lie on several parts, of what :func:`numbered` returns."""
+def disconnected(ids: np.ndarray, dense: np.ndarray) -> Iterator[Disconnected]:
+    """Yield the ids on several parts, of what :func:`compact_labels` returns."""
     from scipy import ndimage
 
     touching = np.ones((3,) * dense.ndim, int)
@@ -87,7 +87,7 @@ def scattered(ids: np.ndarray, dense: np.ndarray) -> Iterator[Scattered]:
             numbers = 1 + np.flatnonzero(sizes >= PART * sizes.max())
             if len(numbers) > 1:
                 largest = 1 + int(sizes.argmax())
-                yield Scattered(int(ids[index]), box, pieces, numbers, largest)
+                yield Disconnected(int(ids[index]), box, pieces, numbers, largest)
 
 
 def split_parts(labels: np.ndarray, taken: Collection[int] = ()) -> np.ndarray:
@@ -120,8 +120,8 @@ def split_parts(labels: np.ndarray, taken: Collection[int] = ()) -> np.ndarray:
     array([[7, 7, 0, 8],
            [7, 7, 0, 8]])
     """
-    ids, dense = numbered(labels)
-    found = list(scattered(ids, dense))
+    ids, dense = compact_labels(labels)
+    found = list(disconnected(ids, dense))
     count = sum(len(part.others) for part in found)
     used = np.union1d(ids.astype(np.int64), np.array(list(taken), np.int64))
     free = _free(used, count, labels.dtype)

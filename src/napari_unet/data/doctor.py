@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unet.data.disconnected import numbered, scattered
+from napari_unet.data.disconnected import compact_labels, disconnected
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import diameter
 
@@ -30,8 +30,8 @@ class Finding:
     problem, remedy : str
     place : tuple of int, optional
         A pixel, ([Z,] Y, X) of the sample, where it can be seen.
-    mend : str, optional
-        What would mend it without asking anybody. ``split``: an id of its own for each
+    fix : str, optional
+        What would fix it without asking anybody. ``split``: an id of its own for each
         separate part, :func:`napari_unet.data.disconnected.split_parts`.
     """
 
@@ -40,7 +40,7 @@ class Finding:
     problem: str
     remedy: str
     place: tuple[int, ...] | None = None
-    mend: Literal["split"] | None = None
+    fix: Literal["split"] | None = None
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -165,11 +165,11 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
 
 def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
     """Return the findings on the ids of one image and its median diameter in px."""
-    ids, dense = numbered(sample.labels)
+    ids, dense = compact_labels(sample.labels)
     areas = np.bincount(dense.ravel(), minlength=len(ids))[1:]
     several: list[int] = []
     parts, place = 0, None
-    for found in scattered(ids, dense):
+    for found in disconnected(ids, dense):
         if not several:
             parts, place = len(found.numbers), found.place
         several.append(found.id)

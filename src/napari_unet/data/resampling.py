@@ -142,7 +142,7 @@ class Resized:
         self._order = sorted(range(len(shape)), key=lambda axis: ratios[axis])
 
     def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        """Return a part: a slice an axis, channels first."""
+        """Return a part: a slice per axis, channels first."""
         channels, *box = index
         spans = [s.indices(n) for s, n in zip(box, self.shape[1:], strict=True)]
         taps = [

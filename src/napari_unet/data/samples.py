@@ -115,7 +115,7 @@ def check_image(
     ):
         raise ValueError(
             f"{name}: spacing {tuple(spacing)} does not fit {image.ndim - 1} spatial "
-            "axes; give one positive number an axis, in µm"
+            "axes; give one positive number per axis, in µm"
         )
 
 
@@ -123,7 +123,7 @@ def check_image(
 class Stats:
     """The intensity values of one image that its normalisation maps to 0 and 1.
 
-    low, high : one number a channel (one in all for RGB, taken jointly).
+    low, high : one number per channel (one in all for RGB, taken jointly).
     """
 
     low: tuple[float, ...]

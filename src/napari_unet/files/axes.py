@@ -13,7 +13,7 @@ import numpy as np
 class Raw:
     """A decoded file before its axes are put in order.
 
-    axes : one letter an axis as the file has them, ``S`` for colours or samples.
+    axes : one letter per axis as the file has them, ``S`` for colours or samples.
     spacing : µm per pixel by axis letter, as far as known.
     rgb : whether ``S`` holds colours.
     """

@@ -111,7 +111,7 @@ def find_pairs(
     """Find the images with labels in a folder, or the labels of one image.
 
     The folder is laid out in one of these ways, or holds folders that are:
-    ``ID/images/*`` with ``ID/masks/*``, one mask an object (Data Science Bowl 2018);
+    ``ID/images/*`` with ``ID/masks/*``, one mask per object (Data Science Bowl 2018);
     ``images/`` with ``labels/``, ``masks/``, ``annotations/``, ``gt/`` or
     ``ground_truth/``, paired by file name; or images and labels side by side, where
     the labels' name ends in ``_labels _label _masks _mask _cp_masks _seg``.
@@ -221,7 +221,7 @@ def load_samples(
     Returns
     -------
     list of Sample
-        One an image, in the order of `dataset.pairs`; a time-lapse gives one a frame.
+        One per image, in the order of `dataset.pairs`; of a time-lapse one per frame.
 
     Raises
     ------

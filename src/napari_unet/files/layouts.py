@@ -27,7 +27,7 @@ class Pair:
         File name without suffixes, or the folder's in the Data Science Bowl layout.
     image : Path
     labels : Path
-        A label image, or a folder of masks, one an object.
+        A label image, or a folder of masks, one per object.
     row : mapping of str to str
         What index.csv says about it; empty without one.
     """

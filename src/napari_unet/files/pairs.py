@@ -18,7 +18,7 @@ from napari_unet.files.readers import read_image, read_labels
 class Loaded:
     """What became of one pair of files.
 
-    samples : one a frame, none where there are problems.
+    samples : one per frame, none where there are problems.
     problems : what must be put right, a sentence each.
     notes : what was assumed or left out, and how often.
     """
@@ -109,7 +109,7 @@ def _mask(file: Path, alone: bool) -> np.ndarray:
 def _merge_masks(
     folder: Path, image: ImageFile | None, loaded: Loaded
 ) -> LabelFile | None:
-    """Merge the masks of a folder, one an object; the first one keeps an overlap."""
+    """Merge the masks of a folder, one per object; the first one keeps an overlap."""
     files, _ = image_files(folder)
     merged: np.ndarray | None = None
     if image is not None:

@@ -166,7 +166,7 @@ def _tag(element: ElementTree.Element) -> str:
 def _imagej(
     metadata: Mapping[str, Any], resolution: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the spacing of ImageJ metadata; `resolution` in units a pixel."""
+    """Return the spacing of ImageJ metadata; `resolution` in units per pixel."""
     unit = str(metadata.get("unit", ""))
     spacing = _sensible(resolution, unit)
     if spacing:
@@ -185,7 +185,7 @@ def _plain(page: Any) -> dict[str, float]:
 
 
 def _resolution(page: Any) -> dict[str, float]:
-    """Return units a pixel of the resolution tags, where both are there."""
+    """Return units per pixel of the resolution tags, where both are there."""
     found = {}
     for axis in "YX":
         tag = page.tags.get(f"{axis}Resolution")

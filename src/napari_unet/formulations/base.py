@@ -65,7 +65,7 @@ class Formulation(ABC):
     maps: tuple[Map, ...]
     """The target maps."""
     channels: int
-    """Number of logits a pixel; differs from the number of maps for softmax."""
+    """Number of logits per pixel; differs from the number of maps for softmax."""
     instances: bool
     """Whether labels are objects (renumbered in the result) or classes (kept)."""
     thresholds: dict[str, float]
@@ -91,7 +91,7 @@ class Formulation(ABC):
         mask : ([Z,] Y, X) bool array, optional
             True where the annotation counts.
         spacing : tuple of float, optional
-            µm per pixel an axis.
+            µm per pixel along each axis.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class Formulation(ABC):
         """Turn logits (B, channels, ...) into maps (B, channels, ...) from 0 to 1."""
 
     @abstractmethod
-    def doubt(self, maps: np.ndarray) -> np.ndarray:
+    def uncertainty(self, maps: np.ndarray) -> np.ndarray:
         """Return how little sure the maps are: 0 to 1, highest where two are even.
 
         Parameters

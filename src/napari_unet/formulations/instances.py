@@ -145,8 +145,8 @@ class Instances(Formulation):
         """Return the maps, each from 0 to 1."""
         return torch.sigmoid(logits)
 
-    def doubt(self, maps: np.ndarray) -> np.ndarray:
-        """Return the mean of foreground and border; see Formulation.doubt."""
+    def uncertainty(self, maps: np.ndarray) -> np.ndarray:
+        """Return the mean of foreground and border; see Formulation.uncertainty."""
         both = maps[:2]
         mean: np.ndarray = (4 * both * (1 - both)).mean(0)
         return mean

@@ -1,4 +1,4 @@
-"""Losses of class maps: one number a sample, so that samples weigh equally."""
+"""Losses of class maps: one number per sample, so that samples weigh equally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One class a pixel."""
+"""One class per pixel."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Semantic(Formulation):
         """Return logits that give these probabilities."""
         return super().logits_of(maps) if self.binary else maps.clamp(min=1e-6).log()
 
-    def doubt(self, maps: np.ndarray) -> np.ndarray:
-        """Return 4 p q of the two likeliest classes; see Formulation.doubt."""
+    def uncertainty(self, maps: np.ndarray) -> np.ndarray:
+        """Return 4 p q of the two likeliest classes; see Formulation.uncertainty."""
         if self.binary:
             maps = np.stack([maps[0], 1 - maps[0]])
         second, first = np.partition(maps, -2, axis=0)[-2:]

@@ -44,7 +44,7 @@ def inner_distance(
     ----------
     labels : integer array of any number of axes
     spacing : tuple of float, optional
-        µm per pixel an axis.
+        µm per pixel along each axis.
 
     Returns
     -------

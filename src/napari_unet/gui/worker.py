@@ -246,7 +246,7 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     from napari_unet.formulations import FORMULATIONS
     from napari_unet.formulations.losses import LOSSES
     from napari_unet.networks import NETWORKS
-    from napari_unet.networks.pixel_classifiers import BASELINES
+    from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 
     # The first optimiser of a process imports the other half of torch: seconds that
     # the first press of Start would wait for.
@@ -255,8 +255,8 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
     return {
-        "network": [*NETWORKS, *BASELINES],
-        "classifier": list(BASELINES),
+        "network": [*NETWORKS, *CLASSIFIERS],
+        "classifier": list(CLASSIFIERS),
         "formulation": list(FORMULATIONS),
         "loss": list(LOSSES),
         "device": devices,

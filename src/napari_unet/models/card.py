@@ -11,7 +11,7 @@ from napari_unet.text import all_figures, class_name, clock, counted
 
 
 def describe(name: str, header: Mapping[str, Any]) -> list[str]:
-    """Return what the header of a model tells, a sentence a line.
+    """Return what the header of a model tells, a sentence per line.
 
     Parameters
     ----------

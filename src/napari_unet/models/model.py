@@ -95,12 +95,12 @@ class Model:
 
     @property
     def halo(self) -> tuple[int, ...]:
-        """Context that a pixel needs, in px an axis."""
+        """Context that a pixel needs, in px per axis."""
         return self.network.halo
 
     @property
     def divisor(self) -> tuple[int, ...]:
-        """What sizes are padded to multiples of, an axis."""
+        """What sizes are padded to multiples of, per axis."""
         return self.network.divisor
 
     def check(

@@ -15,7 +15,7 @@ import safetensors
 
 from napari_unet.atomic import reason
 from napari_unet.config import ModelConfig, checked
-from napari_unet.config.model import CLASSIFIERS
+from napari_unet.config.model import CLASSIFIER_NAMES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -250,7 +250,7 @@ def classifier_of(path: str | Path) -> str | None:
         name = _network_of(file, file.stat().st_mtime_ns)
     except OSError:
         return None
-    return name if name in CLASSIFIERS else None
+    return name if name in CLASSIFIER_NAMES else None
 
 
 @functools.lru_cache(maxsize=256)

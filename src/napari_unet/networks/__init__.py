@@ -1,4 +1,4 @@
-"""The U-Net family: one file a member, each a line in `NETWORKS`."""
+"""The U-Net family: one file per member, each a line in `NETWORKS`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_unet.networks.base import Network as Network
 from napari_unet.networks.dense import DenseUNet
 from napari_unet.networks.fcn import FCN
 from napari_unet.networks.nested import NestedUNet
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.networks.residual import ResidualUNet
 from napari_unet.networks.unet import UNet
 
@@ -37,15 +37,15 @@ def build(config: ModelConfig, maps: int) -> Network:
     ----------
     config : ModelConfig
     maps : int
-        Number of logits a pixel.
+        Number of logits per pixel.
 
     Raises
     ------
     ValueError
         If the network's name is not known.
     """
-    kind = known(config.network, {**NETWORKS, **BASELINES}, "network")
-    if config.network in BASELINES:
+    kind = known(config.network, {**NETWORKS, **CLASSIFIERS}, "network")
+    if config.network in CLASSIFIERS:
         classifier: Network = kind(config, maps)
         return classifier
     network: Network = kind(

@@ -47,7 +47,7 @@ class Network(nn.Module):
     channels : int
         Channels of the image.
     maps : int
-        Logits a pixel.
+        Logits per pixel.
     depth : int
         Number of poolings.
     width : int
@@ -55,11 +55,11 @@ class Network(nn.Module):
     norm : str
         ``"batch"``, ``"group"`` or ``"none"``.
     dropout : float or sequence of float
-        One rate, or one a level from the top to the bottleneck.
+        One rate, or one per level from the top to the bottleneck.
     upsampling : str
         ``"transposed"`` or ``"interpolate"``.
     strides : sequence of tuple of int, optional
-        Pooling an axis, a level; 2 everywhere by default.
+        Pooling per axis and level; 2 everywhere by default.
     """
 
     def __init__(
@@ -191,12 +191,12 @@ class Network(nn.Module):
 
     @property
     def divisor(self) -> tuple[int, ...]:
-        """Sizes that need no padding are multiples of these, an axis."""
+        """Sizes that need no padding are multiples of these, per axis."""
         return tuple(math.prod(s[a] for s in self.strides) for a in range(self.ndim))
 
     @property
     def halo(self) -> tuple[int, ...]:
-        """How far an output pixel looks, in px an axis: half the receptive field."""
+        """How far an output pixel looks, in px per axis: half the receptive field."""
         return tuple(
             max(max(x - low, high - x) for x, (low, high) in enumerate(seen))
             for seen in self.receptive_fields
@@ -204,7 +204,7 @@ class Network(nn.Module):
 
     @property
     def receptive_fields(self) -> list[list[Interval]]:
-        """First and last px, an axis, that pixels 0, 1 ... of the output depend on.
+        """First and last px, per axis, that pixels 0, 1 ... of the output depend on.
 
         There are as many as the divisor; from then on, they repeat.
         """

@@ -81,7 +81,7 @@ class PixelClassifier(nn.Module):
     ----------
     config : ModelConfig
     maps : int
-        Logits a pixel.
+        Logits per pixel.
     """
 
     levels = 1
@@ -110,7 +110,7 @@ class PixelClassifier(nn.Module):
 
     @property
     def live(self) -> int:
-        """Floats a pixel that memory holds at once, over the width."""
+        """Floats per pixel that memory holds at once, over the width."""
         within = scales(self.ndim) * (12 if self.ndim == 2 else 24)
         return math.ceil((2 * self.features + within) / self.width)
 
@@ -121,7 +121,7 @@ class PixelClassifier(nn.Module):
 
     @property
     def halo(self) -> tuple[int, ...]:
-        """How far the features of a pixel look, in px an axis."""
+        """How far the features of a pixel look, in px per axis."""
         return (int(CUT * COARSEST[self.ndim] + 0.5) + DIFFERENCES,) * self.ndim
 
     def outputs(self, image: Tensor, level: int | None = None) -> list[Tensor]:
@@ -166,7 +166,7 @@ class PixelClassifier(nn.Module):
         sigmas = f"sigma {FINEST:g} to {COARSEST[self.ndim]:g} px"
         field = " x ".join(str(2 * h + 1) for h in self.halo)
         return (
-            f"{self.features} features a pixel: {kinds} at {sigmas}\n"
+            f"{self.features} features per pixel: {kinds} at {sigmas}\n"
             f"{self.describe()}, {self.classes} classes, receptive field {field} px"
         )
 
@@ -280,7 +280,7 @@ class SVM(PixelClassifier):
         return f"Gaussian kernel on {self.landmarks} landmarks"
 
 
-BASELINES: dict[str, type[PixelClassifier]] = {
+CLASSIFIERS: dict[str, type[PixelClassifier]] = {
     "forest": Forest,
     "tree": Tree,
     "svm": SVM,

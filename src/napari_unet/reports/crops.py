@@ -17,7 +17,7 @@ from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event
 from napari_unet.models.model import Model
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.training.crops import (
     Crop,
     Encoded,
@@ -65,7 +65,7 @@ class Source:
     patch : tuple of int
         Shape of the crops, px.
     batch : int
-        Crops a step.
+        Crops per step.
     """
 
     config: TrainConfig
@@ -167,7 +167,7 @@ def source(
         If the training could not start, or is that of a pixel classifier.
     """
     config, wanted = config or TrainConfig(), model or ModelConfig()
-    if init is None and wanted.network in BASELINES:
+    if init is None and wanted.network in CLASSIFIERS:
         raise ValueError(
             f"a {wanted.network} learns from pixels as they are, so there is no "
             "augmentation to look at; choose another network"

@@ -182,7 +182,7 @@ def _draw(picture: np.ndarray, maps: Sequence[np.ndarray], config: ModelConfig) 
 
 
 def _class_colours(config: ModelConfig) -> list[str]:
-    """Return a colour a class, in the order of their values."""
+    """Return a colour per class, in the order of their values."""
     count = len(config.classes)
     if config.class_colours:
         return list(config.colours.values())

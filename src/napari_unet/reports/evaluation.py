@@ -31,10 +31,10 @@ UNKNOWN = "unknown"
 class Report:
     """What an evaluation found.
 
-    names : one an image
+    names : one per image
     labels : the labels that were compared with the truth, one array an image
-    matchings : one an image, for objects
-    tables : confusion of classes, one an image, for a semantic model
+    matchings : one per image, for objects
+    tables : confusion of classes, one per image, for a semantic model
     classes : label values that are classes; empty for objects
     class_names : name of each class that has one
     groups : the group of each image, empty where none were given

@@ -112,7 +112,7 @@ def loss_curve(
     save(png(figure), path)
 
 
-def look(
+def draw_rows(
     rows: Sequence[tuple[str, Sample, np.ndarray]],
     path: str | Path,
     *,

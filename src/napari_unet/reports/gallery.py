@@ -23,7 +23,7 @@ from napari_unet.reports.figures import (
     stretched,
 )
 from napari_unet.scoring import metrics
-from napari_unet.scoring.error_table import centres, rows
+from napari_unet.scoring.error_table import centres, error_rows
 from napari_unet.scoring.errors import COLOURS, Kind, classify, error_image
 from napari_unet.text import counted
 
@@ -198,7 +198,7 @@ def _panel(axes: Axes, what: str, sample: Sample, report: Report, index: int) ->
     true, predicted = middle(truth)[box], middle(labels)[box]
     if mask is not None:
         true = true * middle(mask)[box]
-    found = rows(errors, truth, labels, mask)
+    found = error_rows(errors, truth, labels, mask)
     for kind in STYLES:
         of_kind = [row for row in found if row.kind == kind]
         true_ids = [i for row in of_kind for i in row.truth]

@@ -31,8 +31,8 @@ class Features:
 
     name : what it is called: ``level 2, down``
     maps : (features, [Z,] Y, X) float32
-    stride : px of the image a pixel of the maps, an axis
-    start : where the maps begin in the image, px an axis
+    stride : px of the image per pixel of the maps, along each axis
+    start : where the maps begin in the image, px per axis
     """
 
     name: str
@@ -72,7 +72,7 @@ def skips(model: Model) -> list[Key]:
 def map_names(model: Model) -> list[str]:
     """Return what the maps are called that a model makes of an image."""
     names = [m.name for m in model.formulation.maps]
-    if len(names) < model.formulation.channels:  # softmax: one map a class
+    if len(names) < model.formulation.channels:  # softmax: one map per class
         return ["background", *map(str, sorted(model.config.classes))]
     return names
 

@@ -1,4 +1,4 @@
-"""A picture of what a network computes: a row a level, down on the left, up again."""
+"""A picture of what a network computes: a row per level, down on the left, up again."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
-from napari_unet.config.model import CLASSIFIERS
+from napari_unet.config.model import CLASSIFIER_NAMES
 from napari_unet.models.store import contents
 from napari_unet.text import all_figures, counted, version
 
@@ -77,13 +77,13 @@ def segmentation_text(
 def _training(name: str, config: ModelConfig, card: Mapping[str, Any]) -> list[str]:
     instances = config.formulation == "instances"
     what = "objects" if instances else "classes"
-    shape = "" if config.network in CLASSIFIERS else f", {_shape(config)}"
+    shape = "" if config.network in CLASSIFIER_NAMES else f", {_shape(config)}"
     network = NETWORKS.get(config.network, config.network)
     sentences = [
         f"The model “{name}” is a {config.ndim}D {network}{shape}; it learnt {what}"
         f"{_data(card, instances)}."
     ]
-    if card.get("steps") and config.network not in CLASSIFIERS:
+    if card.get("steps") and config.network not in CLASSIFIER_NAMES:
         sentences.append(_steps(card))
     if "init" in card:
         sentences.append(f"It started from the model with the hash {card['init']}.")

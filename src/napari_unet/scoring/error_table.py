@@ -13,7 +13,7 @@ from napari_unet.scoring.errors import Errors, Kind, classify, error_image, tota
 from napari_unet.scoring.metrics import Scores, match, score
 
 
-class Row(NamedTuple):
+class ErrorRow(NamedTuple):
     """A matched pair, or one error.
 
     kind : Kind
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
 class Comparison:
-    """What :func:`compare` found.
+    """What :func:`list_errors` found.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class Comparison:
     scores: Scores
     counts: dict[str, int]
     image: np.ndarray
-    rows: list[Row]
+    rows: list[ErrorRow]
 
 
-def compare(
+def list_errors(
     truth: np.ndarray,
     labels: np.ndarray,
     *,
@@ -96,14 +96,14 @@ def compare(
         truth, labels = truth[np.newaxis], labels[np.newaxis]
     image = np.zeros(truth.shape, np.uint8)
     found: list[Errors] = []
-    listed: list[Row] = []
+    listed: list[ErrorRow] = []
     for index, (true, predicted) in enumerate(zip(truth, labels, strict=True)):
         yield Progress("comparing", index, len(truth))
         if control is not None and control.stopped:
             return None
         errors = classify(match(true, predicted))
         image[index] = error_image(errors, true, predicted)
-        of_frame = rows(errors, true, predicted)
+        of_frame = error_rows(errors, true, predicted)
         if timed:
             of_frame = [r._replace(centre=(index, *r.centre)) for r in of_frame]
         listed += of_frame
@@ -116,12 +116,12 @@ def compare(
     )
 
 
-def rows(
+def error_rows(
     errors: Errors,
     truth: np.ndarray,
     labels: np.ndarray,
     mask: np.ndarray | None = None,
-) -> list[Row]:
+) -> list[ErrorRow]:
     """List every matched pair and every error with its place.
 
     Parameters
@@ -141,13 +141,13 @@ def rows(
     pred = _Side.of(labels, mask, m.pred_ids, m.pred_areas, m.pred, m.iou)
     nothing = np.zeros(0, np.int64)
 
-    def of_truth(kind: Kind, index: int, preds: np.ndarray) -> Row:
+    def of_truth(kind: Kind, index: int, preds: np.ndarray) -> ErrorRow:
         own, others = (int(m.truth_ids[index]),), tuple(m.pred_ids[preds].tolist())
-        return Row(kind, own, others, *true.told(index))
+        return ErrorRow(kind, own, others, *true.told(index))
 
-    def of_pred(kind: Kind, index: int, truths: np.ndarray) -> Row:
+    def of_pred(kind: Kind, index: int, truths: np.ndarray) -> ErrorRow:
         own, others = (int(m.pred_ids[index]),), tuple(m.truth_ids[truths].tolist())
-        return Row(kind, others, own, *pred.told(index))
+        return ErrorRow(kind, others, own, *pred.told(index))
 
     pairs = _grouped(m.truth[errors.matches], m.pred[errors.matches])
     missed = np.flatnonzero(errors.truth == Kind.MISSED).tolist()
@@ -218,7 +218,7 @@ def centres(
     if not len(ids):
         return np.zeros((0, labels.ndim), np.int64)
     labels = labels if mask is None else np.where(mask, labels, 0)
-    # An object is a few runs a row; all that follows costs little next to this pass.
+    # An object is a few runs per row; all that follows costs little next to this pass.
     rows = np.ascontiguousarray(labels).reshape(-1, labels.shape[-1])
     starts = np.ones(rows.shape, bool)
     np.not_equal(rows[:, 1:], rows[:, :-1], out=starts[:, 1:])

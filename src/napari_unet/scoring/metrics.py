@@ -246,7 +246,7 @@ def score(matchings: Sequence[Matching]) -> Scores:
     Parameters
     ----------
     matchings : sequence of Matching
-        One an image, and at least one.
+        One per image, and at least one.
 
     Returns
     -------

@@ -12,7 +12,7 @@ def runs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the runs of equal pixels: truth, label, whether inside the mask, length.
 
-    Label images have a few runs a row, so all that follows, sorting too, costs little
+    Label images have a few runs per row, so all that follows, sorting too, costs little
     next to this one pass over the pixels.
     """
     truth, labels = np.asarray(truth), np.asarray(labels)

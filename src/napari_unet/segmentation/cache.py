@@ -25,7 +25,7 @@ def identity(model: Model) -> str:
     return f"{model.hash()} {model.device}"
 
 
-class KeptMaps:
+class MapCache:
     """What the network said of the images segmented last.
 
     Give the same one to every call of :func:`napari_unet.segment` or
@@ -36,7 +36,7 @@ class KeptMaps:
     Parameters
     ----------
     pixels : int
-        How many px are kept, one byte a map each; those not used for the longest time
+        How many px are kept, one byte per map each; those not used for the longest time
         go first. A larger image is not kept.
 
     Attributes

@@ -113,5 +113,5 @@ def check_stats(stats: Stats, picture: Picture) -> None:
     if len(stats.low) != wanted or len(stats.high) != wanted:
         raise ValueError(
             f"{picture.name}: {len(stats.low)} low and {len(stats.high)} high "
-            f"intensities are given but {wanted} are needed, one a channel (RGB: one)"
+            f"intensities are given but {wanted} are needed, one per channel (RGB: one)"
         )

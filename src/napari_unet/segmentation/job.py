@@ -18,9 +18,9 @@ from napari_unet.events import Block, Control, Event, Note, Progress, TileDone
 from napari_unet.formulations.base import Objects
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context, Numbering, decode_block
-from napari_unet.segmentation.cache import KeptMaps, identity
+from napari_unet.segmentation.cache import MapCache, identity
 from napari_unet.segmentation.linking import by_planes, joined, link
-from napari_unet.segmentation.prediction import Memory, Prediction
+from napari_unet.segmentation.prediction import Prediction, TileLimit
 from napari_unet.segmentation.tiles import Tile, unrounded
 
 UNEQUAL = (
@@ -30,7 +30,7 @@ UNEQUAL = (
 
 
 @dataclass
-class Job:
+class SegmentationJob:
     """The state of one run of segment()."""
 
     model: Model
@@ -39,9 +39,9 @@ class Job:
     control: Control
     stats: Stats
     out: Any
-    kept: KeptMaps | None
+    cache: MapCache | None
     numbering: Numbering = field(default_factory=Numbering)
-    memory: Memory = field(default_factory=Memory)
+    memory: TileLimit = field(default_factory=TileLimit)
     notes: list[str] = field(default_factory=list)
     written: list[Box] = field(default_factory=list)
     tiles_done: int = 0
@@ -114,8 +114,8 @@ class Job:
     def _run_picture(self, picture: Picture, z: int | None) -> Iterator[Event]:
         """Tiles in the order of the focus; blocks as soon as their context is there."""
         scaled = resampled(picture, self.model.config, self.config.object_size)
-        key = "" if self.kept is None else self._key(scaled)
-        maps = self.kept.find(key) if self.kept else None
+        key = "" if self.cache is None else self._key(scaled)
+        maps = self.cache.find(key) if self.cache else None
         waiting = self._waiting(picture.shape)
         if maps is None:
             prediction = Prediction(
@@ -130,16 +130,16 @@ class Job:
             yield from self._predict(prediction, decodes, waiting, z)
             if self.control.stopped:
                 return
-            if self.kept is not None:
-                self.kept.keep(key, maps)
+            if self.cache is not None:
+                self.cache.keep(key, maps)
         if scaled is not picture:
             maps = on_grid(maps, picture.shape, unrounded)
         yield from self._decode(maps, waiting, (), picture.spacing, z)
 
     def _key(self, scaled: Picture) -> str:
-        assert self.kept is not None
+        assert self.cache is not None
         self.known = self.known or identity(self.model)
-        return self.kept.key(self.known, scaled, self.stats, self.config)
+        return self.cache.key(self.known, scaled, self.stats, self.config)
 
     def _waiting(self, shape: Sequence[int]) -> list[Context]:
         """Return the blocks that are to be decoded."""

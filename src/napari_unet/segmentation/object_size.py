@@ -23,44 +23,44 @@ from napari_unet.data.samples import Stats
 from napari_unet.events import Event, Progress
 from napari_unet.formulations.targets import OCTAVES
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import KeptMaps, identity
+from napari_unet.segmentation.cache import MapCache, identity
 
-# What is looked at, in pixels of the network: the middle of a large image.
-LOOK_PIXELS = 320 * 320
-# Magnifications to look at, in octaves. Objects of 5 to 250 px are at one of them near
-# enough to the known size to be told.
-LOOKS = (0.0, -1.0, -2.0, -3.0)
-LEAST_EDGE = 24
-# Objects of less than 8 px are told at none of them; they are looked for where
-# something is seen that no look tells well.
-LITTLE = 0.4
-ENLARGED = 1.0
+# What a probe sees, in pixels of the network: the middle of a large image.
+PROBE_PIXELS = 320 * 320
+# Magnifications to probe, in octaves. Objects of 5 to 250 px are at one of them near
+# enough to the known size to be measured.
+PROBES_OCTAVES = (0.0, -1.0, -2.0, -3.0)
+LEAST_EDGE_PX = 24
+# Objects of less than 8 px are measured at none of them; they are looked for where
+# something is seen that no probe measures well.
+LITTLE_WORTH = 0.4
+ENLARGED_OCTAVES = 1.0
 # What seems smaller or larger is not believed, nor what is wider than a part of the
 # image: noise and specks look like nuclei if only they are enlarged enough, and uneven
 # light if it is shrunk enough. The user can say such sizes.
-BELIEVED = (6.5, 260.0)
-WIDEST = 1 / 3
-# A look that is worth so much, so near to the known size in octaves, needs no check.
-SURE = 0.7
-CLOSE = 0.8
-NEAR = 0.2
+BELIEVED_PX = (6.5, 260.0)
+WIDEST_PART = 1 / 3
+# A probe so near to the known size needs no check, nor a less near one of much worth.
+SURE_WORTH = 0.7
+SURE_OCTAVES = 0.8
+NEAR_OCTAVES = 0.2
 MOST_CHECKS = 2
-# By what part a look counts less for each octave by which its objects are off: they are
-# cut by its edge, or their outlines are coarse.
-FAR = 0.05
+# By what part a probe counts less for each octave by which its objects are off: they
+# are cut by its edge, or their outlines are coarse.
+FAR_PER_OCTAVE = 0.05
 # An object whose map of sizes and whose own size differ by less, in octaves, agrees.
-AGREES = 0.5
+AGREES_OCTAVES = 0.5
 # Fewer pixels of objects than this, in objects of the known size, are no evidence.
 LEAST_OBJECTS = 0.2
-# What a look is worth in which no object agrees: its map of sizes is all there is.
+# What a probe is worth in which no object agrees: its map of sizes is all there is.
 WITHOUT_AGREEMENT = 0.1
 # Magnifications come in steps, octaves: finer ones tell nothing, and a network gets
 # ready for each size of image anew.
-STEPS = 8
+STEPS_PER_OCTAVE = 8
 
 
 @dataclass(frozen=True)
-class _Look:
+class _SizeProbe:
     """What one magnification showed.
 
     zoom : octaves by which the image was enlarged
@@ -83,7 +83,7 @@ def with_size(
     picture: Picture,
     stats: Stats,
     config: PredictConfig,
-    kept: KeptMaps | None = None,
+    cache: MapCache | None = None,
 ) -> Generator[Event, None, PredictConfig]:
     """Return the config with the size of the objects, where the model wants one.
 
@@ -93,13 +93,13 @@ def with_size(
     if not model.config.any_size or config.object_size is not None:
         return config
     size = None
-    key = kept.key(identity(model), picture, stats, config) if kept else ""
-    if kept and key in kept.sizes:
-        size = kept.sizes[key]
+    key = cache.key(identity(model), picture, stats, config) if cache else ""
+    if cache and key in cache.sizes:
+        size = cache.sizes[key]
     elif any(a < b for a, b in zip(stats.low, stats.high, strict=True)):
         size = yield from estimate_size(model, picture, stats, config)
-        if kept and key:
-            kept.sizes[key] = size
+        if cache and key:
+            cache.sizes[key] = size
     return config.replace(object_size=size or model.config.object_size)
 
 
@@ -130,50 +130,54 @@ def estimate_size(
     array = picture.array
     if len(picture.shape) == 3:
         array = array[:, picture.shape[0] // 2]
-    look = functools.partial(_look, model, array, picture.rgb, stats, config)
-    zooms = [z for z in LOOKS if not z or min(array.shape[1:]) * 2**z >= LEAST_EDGE]
-    looks: list[_Look] = []
+    probe = functools.partial(_probe, model, array, picture.rgb, stats, config)
+    zooms = [
+        z
+        for z in PROBES_OCTAVES
+        if not z or min(array.shape[1:]) * 2**z >= LEAST_EDGE_PX
+    ]
+    probes: list[_SizeProbe] = []
     for zoom in zooms:
-        looks.append(look(zoom))
-        yield Progress("estimating the size", len(looks), len(zooms) + 1)
-    if looks[0].worth and max(seen.worth for seen in looks) < LITTLE:
-        looks.append(look(ENLARGED))
-    best = max(looks, key=_trust)
+        probes.append(probe(zoom))
+        yield Progress("estimating the size", len(probes), len(zooms) + 1)
+    if probes[0].worth and max(seen.worth for seen in probes) < LITTLE_WORTH:
+        probes.append(probe(ENLARGED_OCTAVES))
+    best = max(probes, key=_trust)
     for _ in range(MOST_CHECKS):
-        close = CLOSE if best.worth > SURE else NEAR
+        close = SURE_OCTAVES if best.worth > SURE_WORTH else NEAR_OCTAVES
         if not best.worth or abs(best.size) < close:
             break
         zoom = _step(best.wanted)
-        if zoom in [seen.zoom for seen in looks]:
+        if zoom in [seen.zoom for seen in probes]:
             break
-        looks.append(look(zoom))
-        yield Progress("estimating the size", len(looks), len(looks) + 1)
-        best = max(looks, key=_trust)
+        probes.append(probe(zoom))
+        yield Progress("estimating the size", len(probes), len(probes) + 1)
+        best = max(probes, key=_trust)
     zoom = _step(best.wanted)
     size = float(known * 2.0**-zoom)
-    most = min(BELIEVED[1], WIDEST * min(array.shape[1:]))
-    if best.worth <= WITHOUT_AGREEMENT or not BELIEVED[0] <= size <= most:
+    most = min(BELIEVED_PX[1], WIDEST_PART * min(array.shape[1:]))
+    if best.worth <= WITHOUT_AGREEMENT or not BELIEVED_PX[0] <= size <= most:
         return None
     return size
 
 
-def _trust(seen: _Look) -> float:
-    """Return how much a look is worth beside others: objects of the known size most."""
-    return seen.worth * (1 - FAR * abs(seen.size))
+def _trust(seen: _SizeProbe) -> float:
+    """Return how much a probe is worth beside others, most at the known size."""
+    return seen.worth * (1 - FAR_PER_OCTAVE * abs(seen.size))
 
 
 def _step(zoom: float) -> float:
-    return round(zoom * STEPS) / STEPS
+    return round(zoom * STEPS_PER_OCTAVE) / STEPS_PER_OCTAVE
 
 
-def _look(
+def _probe(
     model: Model,
     array: np.ndarray,
     rgb: bool,
     stats: Stats,
     config: PredictConfig,
     zoom: float,
-) -> _Look:
+) -> _SizeProbe:
     """See how large objects are at one magnification.
 
     At the right one, objects are found whose own size is what the map of sizes says.
@@ -188,23 +192,23 @@ def _look(
     inside = maps[0] > thresholds["foreground"]
     one = math.pi / 4 * known**2
     if inside.sum() < LEAST_OBJECTS * one:
-        return _Look(zoom)
+        return _SizeProbe(zoom)
     certain = float(maps[0][inside].mean())
     told = float(np.median(_octaves(maps[3][inside])))
     found = model.formulation.decode(maps, thresholds)
     if not len(found.ids):
-        return _Look(zoom, told, WITHOUT_AGREEMENT * certain)
+        return _SizeProbe(zoom, told, WITHOUT_AGREEMENT * certain)
     index = np.searchsorted(found.ids, found.labels[found.labels > 0])
     own = np.log2(np.sqrt(found.area / one))
     mean = np.bincount(index, maps[3][found.labels > 0]) / found.area
-    agrees = np.abs(own - _octaves(mean)) < AGREES
+    agrees = np.abs(own - _octaves(mean)) < AGREES_OCTAVES
     agreeing = float(found.area[agrees].sum() / inside.sum())
     if agreeing < WITHOUT_AGREEMENT:
-        return _Look(zoom, told, WITHOUT_AGREEMENT * certain)
+        return _SizeProbe(zoom, told, WITHOUT_AGREEMENT * certain)
     order = np.argsort(found.area)
     total = np.cumsum(found.area[order])
     typical = own[order][np.searchsorted(total, total[-1] / 2)]
-    return _Look(zoom, float(typical), agreeing * certain)
+    return _SizeProbe(zoom, float(typical), agreeing * certain)
 
 
 def _octaves(size: np.ndarray) -> np.ndarray:
@@ -213,8 +217,8 @@ def _octaves(size: np.ndarray) -> np.ndarray:
 
 
 def _middle(shape: tuple[int, ...], zoom: float) -> Box:
-    """Return the middle of an image that a look takes in."""
-    edge = math.sqrt(LOOK_PIXELS) / 2.0**zoom
+    """Return the middle of an image that a probe takes in."""
+    edge = math.sqrt(PROBE_PIXELS) / 2.0**zoom
     box = []
     for axis, n in enumerate(shape):
         # A narrow image is looked at along more of its length.

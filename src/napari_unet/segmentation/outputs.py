@@ -27,7 +27,7 @@ class Written:
     """The labels of one image file.
 
     file : where they are, a JSON file beside them
-    told : as :func:`told_of` returns it
+    told : as :func:`result_metadata` returns it
     """
 
     file: Path
@@ -132,7 +132,7 @@ def segment_file(
         A folder that exists.
     config : PredictConfig
     about : dict
-        As :func:`about` returns it; goes into the JSON file.
+        As :func:`run_metadata` returns it; goes into the JSON file.
     channel : str, optional
         Name or number of the channel to segment.
     control : Control, optional
@@ -160,7 +160,7 @@ def segment_file(
         return None
     file = output / f"{image.name}_labels.tif"
     write_labels(file, series.labels, image.spacing, axes=image.axes.replace("C", ""))
-    told = told_of(model, series)
+    told = result_metadata(model, series)
     content = {
         "image": {
             "path": str(path),
@@ -177,7 +177,7 @@ def segment_file(
     return Written(file, told, series.seconds)
 
 
-def about(
+def run_metadata(
     model: Model, path: str, config: PredictConfig, channel: str | int | None
 ) -> dict[str, Any]:
     """Return what the results of all images of a run have in common; JSON-able."""
@@ -201,20 +201,20 @@ def about(
     }
 
 
-def told_of(model: Model, series: Series) -> dict[str, Any]:
+def result_metadata(model: Model, series: Series) -> dict[str, Any]:
     """Return what is told of one result; JSON-able."""
     return {
         "normalisation": [
             {"low": list(s.low), "high": list(s.high)} for s in series.stats
         ],
-        **found(model, series),
+        **counts(model, series),
         "object_size": series.object_size and round(series.object_size, 2),
         "seconds": round(series.seconds, 3),
         "notes": list(series.notes),
     }
 
 
-def found(model: Model, series: Series) -> dict[str, Any]:
+def counts(model: Model, series: Series) -> dict[str, Any]:
     """Return what was found: the number of objects, or the part of each class."""
     if model.formulation.instances:
         return {"objects": len(series.ids)}

@@ -17,14 +17,14 @@ from napari_unet.data.samples import Stats
 from napari_unet.device import available_memory, free_memory, is_out_of_memory
 from napari_unet.events import Control, Event, Note, TileDone
 from napari_unet.models.model import Model
-from napari_unet.segmentation.scratch import room
+from napari_unet.segmentation.scratch import scratch_array
 from napari_unet.segmentation.tiles import Tile, padded_shape, rounded, tiles
 
 MOST_TILE_BYTES = 2 * 2**30
 
 
 @dataclass
-class Memory:
+class TileLimit:
     """What has turned out to fit into memory, for all tiles to come.
 
     pixels : most pixels of a read
@@ -49,7 +49,7 @@ class Prediction:
     picture: Picture
     stats: Stats
     config: PredictConfig
-    memory: Memory = field(default_factory=Memory)
+    memory: TileLimit = field(default_factory=TileLimit)
     bytes_: bool = False
 
     def __post_init__(self) -> None:
@@ -57,7 +57,9 @@ class Prediction:
         shape = self.picture.shape
         dtype = np.uint8 if self.bytes_ else np.float32
         wanted = (self.model.formulation.channels, *shape)
-        self.maps = room(wanted, dtype, f"{self.picture.name}: the network's output")
+        self.maps = scratch_array(
+            wanted, dtype, f"{self.picture.name}: the network's output"
+        )
         self.plan = plan_tiles(self.model, shape, self.config)
 
     def run(self, tile: Tile) -> Iterator[Note]:
@@ -73,7 +75,8 @@ class Prediction:
                     self.memory.told = True
                     yield Note(
                         f"{self.picture.name}: memory ran out on a tile of "
-                        f"{self.memory.failed} px; going on with {_size(tile.read)} px"
+                        f"{self.memory.failed} px; continuing with "
+                        f"{_size(tile.read)} px"
                     )
                 return
             free_memory(self.model.device)

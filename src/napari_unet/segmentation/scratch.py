@@ -21,7 +21,9 @@ IN_MEMORY = 1 / 4
 ON_DISK = "/var/tmp"
 
 
-def room(shape: Sequence[int], dtype: Any, what: str = "the array") -> np.ndarray:
+def scratch_array(
+    shape: Sequence[int], dtype: Any, what: str = "the array"
+) -> np.ndarray:
     """Return zeros in memory, or in a temporary file that is gone with the array.
 
     Parameters

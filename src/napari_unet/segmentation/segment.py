@@ -14,7 +14,7 @@ from napari_unet.data.images import Picture
 from napari_unet.data.samples import Sample, Stats, check_image
 from napari_unet.events import Control, Event
 from napari_unet.models.model import Model
-from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.checks import (
     check_finite,
     check_level,
@@ -24,7 +24,7 @@ from napari_unet.segmentation.checks import (
     stats_of,
     without_effect,
 )
-from napari_unet.segmentation.job import Job
+from napari_unet.segmentation.job import SegmentationJob
 from napari_unet.segmentation.object_size import with_size
 
 
@@ -33,7 +33,7 @@ class Result:
     """What segmenting gave.
 
     labels : ([Z,] Y, X) int32; objects are numbered 1..n in raster order
-    ids, score, area : one entry an object (or class); area in px (3D: voxels)
+    ids, score, area : one entry per object (or class); area in px (3D: voxels)
     stats : the intensities that became 0 and 1
     complete : False where the work was stopped; finished blocks are in `labels`
     object_size : diameter of the objects in px, as given or estimated; None: neither
@@ -62,7 +62,7 @@ def segment(
     out: Any = None,
     stats: Stats | None = None,
     control: Control | None = None,
-    kept: KeptMaps | None = None,
+    cache: MapCache | None = None,
 ) -> Generator[Event, None, Result]:
     """Segment an image of any size; yields events, returns the Result.
 
@@ -76,7 +76,7 @@ def segment(
     rgb : bool
         Whether three channels are colours.
     spacing : tuple of float, optional
-        µm per pixel an axis.
+        µm per pixel along each axis.
     channels : tuple of str, optional
         Names of the channels, for messages.
     name : str
@@ -89,7 +89,7 @@ def segment(
     control : Control, optional
         `stop` ends after the tile at hand and keeps finished blocks; `focus` changes
         the order.
-    kept : KeptMaps, optional
+    cache : MapCache, optional
         Takes the maps from there where the network has seen the image before, and
         leaves them there.
 
@@ -121,10 +121,12 @@ def segment(
     yield from check_finite(picture)
     stats = stats or stats_of(picture, model, config)
     check_stats(stats, picture)
-    config = yield from with_size(model, picture, stats, config, kept)
+    config = yield from with_size(model, picture, stats, config, cache)
     notes += other_spacing(model, picture, config)
     yield from notes
-    job = Job(model, picture, config, control or Control(), stats, out, kept)
+    job = SegmentationJob(
+        model, picture, config, control or Control(), stats, out, cache
+    )
     yield from job.run()
     ids, score, area = yield from job.finish()
     seconds = time.monotonic() - began

@@ -17,7 +17,7 @@ from napari_unet.data.samples import Stats
 from napari_unet.events import Block, Control, Event, Note, TileDone
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
-from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.checks import stats_of
 from napari_unet.segmentation.object_size import with_size
 from napari_unet.segmentation.segment import Result, segment
@@ -28,8 +28,8 @@ class Series:
     """What segmenting an image file or layer gave.
 
     labels : ([T,] [Z,] Y, X) int32; a number occurs in one frame only
-    ids, score, area, frame : one entry an object (or class and frame); area in px
-    stats : the intensities that became 0 and 1, one entry a frame that was segmented
+    ids, score, area, frame : one entry per object (or class and frame); area in px
+    stats : the intensities that became 0 and 1, one entry per frame that was segmented
     complete : False where the work was stopped; what was done is in `labels`
     box : the part that was segmented; None: everything
     object_size : diameter of the objects in px, as given or estimated; None: neither
@@ -55,7 +55,7 @@ def segment_series(
     *,
     box: Box | None = None,
     control: Control | None = None,
-    kept: KeptMaps | None = None,
+    cache: MapCache | None = None,
 ) -> Generator[Event, None, Series]:
     """Segment an image, a time series frame by frame; yields events.
 
@@ -70,7 +70,7 @@ def segment_series(
         those of the whole frame, and context is read around the box, so the labels are
         those of the whole image but for objects larger than the context.
     control : Control, optional
-    kept : KeptMaps, optional
+    cache : MapCache, optional
         As for :func:`napari_unet.segment`.
 
     Returns
@@ -84,7 +84,7 @@ def segment_series(
     """
     began = time.monotonic()
     config, control = config or PredictConfig(), control or Control()
-    job = _Frames(model, image, config, box, control, kept)
+    job = _Frames(model, image, config, box, control, cache)
     yield from job.run()
     return job.series(time.monotonic() - began)
 
@@ -98,7 +98,7 @@ class _Frames:
     config: PredictConfig
     box: Box | None
     control: Control
-    kept: KeptMaps | None
+    cache: MapCache | None
     results: list[tuple[int, Result]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     last: int = 0  # the highest number so far
@@ -110,7 +110,7 @@ class _Frames:
         if self.box is not None and len(self.box) != len(spatial):
             raise ValueError(
                 f"{self.image.name}: the box has {len(self.box)} axes but the image "
-                f"has {len(spatial)} without channels; give one slice an axis"
+                f"has {len(spatial)} without channels; give one slice per axis"
             )
         self.labels = np.zeros(spatial, np.int32)
         self.frames = frames(self.image)
@@ -136,7 +136,7 @@ class _Frames:
         )
         stats = stats_of(picture, self.model, self.config)
         self.config = yield from with_size(
-            self.model, picture, stats, self.config, self.kept
+            self.model, picture, stats, self.config, self.cache
         )
 
     def _frame(self, index: int, frame: Frame, out: np.ndarray) -> Iterator[Event]:
@@ -235,7 +235,7 @@ class _Frames:
             out=out,
             stats=stats,
             control=self.control,
-            kept=self.kept,
+            cache=self.cache,
         )
 
     def _placed(self, event: Event, index: int, done: int) -> Event:

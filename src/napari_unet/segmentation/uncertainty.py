@@ -17,14 +17,14 @@ from napari_unet.events import Control, Event, TileDone
 from napari_unet.models.model import Model
 from napari_unet.segmentation.checks import check_finite, stats_of
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Memory, Prediction
+from napari_unet.segmentation.prediction import Prediction, TileLimit
 from napari_unet.segmentation.tiles import unrounded
 
 # How wide the place is: in objects, where their size is known, and in px.
 OBJECTS = 5.0
 EDGES = (48, 256)
 EDGE = 128
-# Maps are turned into doubts in pieces of this edge, which keeps memory small.
+# Maps are turned into uncertainty in pieces of this edge, which keeps memory small.
 PIECE = 2048
 
 
@@ -32,15 +32,15 @@ PIECE = 2048
 class Place:
     """A part of an image, and how little sure a model is of it.
 
-    box : a slice an axis, ([Z,] Y, X), px; one plane of a stack
-    doubt : mean over its pixels, from 0, sure, to 1; what is known counts as 0
+    box : a slice per axis, ([Z,] Y, X), px; one plane of a stack
+    uncertainty : mean over its pixels, from 0, sure, to 1; what is known counts as 0
     """
 
     box: Box
-    doubt: float
+    uncertainty: float
 
 
-def least_sure(
+def least_certain(
     model: Model,
     image: Any,
     config: PredictConfig | None = None,
@@ -57,7 +57,8 @@ def least_sure(
     A pixel counts 4 p q, with the probabilities p and q of its two likeliest answers;
     the place is the square whose mean is largest, 5 objects wide where the model knows
     their size. In 82 images that the built-in model had not seen, such a square held
-    2.0 times as many wrong objects as squares do on average (`benchmarks/doubt.py`).
+    2.0 times as many wrong objects as squares do on average
+    (`benchmarks/uncertainty.py`).
 
     Parameters
     ----------
@@ -102,17 +103,17 @@ def least_sure(
     if all(a >= b for a, b in zip(stats.low, stats.high, strict=True)):
         return None
     config = yield from with_size(model, picture, stats, config)
-    look = _Look(model, stats, config, control or Control())
+    scan = _Scan(model, stats, config, control or Control())
     best: Place | None = None
     for z, plane in _planes(picture, model.config.ndim):
         mine = known if known is None or z is None else known[z]
         if mine is not None and mine.all():
             continue
-        found = yield from look.at(plane, mine)
-        if found is not None and (best is None or found.doubt > best.doubt):
+        found = yield from scan.at(plane, mine)
+        if found is not None and (best is None or found.uncertainty > best.uncertainty):
             box = found.box if z is None else (slice(z, z + 1), *found.box)
             best = replace(found, box=box)
-        if look.control.stopped:
+        if scan.control.stopped:
             break
     return best
 
@@ -127,8 +128,8 @@ def _planes(picture: Picture, ndim: int) -> Iterator[tuple[int | None, Picture]]
 
 
 @dataclass
-class _Look:
-    """One run of least_sure()."""
+class _Scan:
+    """One run of least_certain()."""
 
     model: Model
     stats: Stats
@@ -141,7 +142,7 @@ class _Look:
         """Return the place of one picture."""
         scaled = resampled(picture, self.model.config, self.config.object_size)
         prediction = Prediction(
-            self.model, scaled, self.stats, self.config, Memory(), bytes_=True
+            self.model, scaled, self.stats, self.config, TileLimit(), bytes_=True
         )
         for done, tile in enumerate(prediction.plan, start=1):
             yield from self.control.wait_while_paused()
@@ -149,32 +150,32 @@ class _Look:
                 break
             yield from prediction.run(tile)
             yield TileDone(done, len(prediction.plan))
-        doubt = self._doubt(prediction.maps)
+        uncertainty = self._uncertainty(prediction.maps)
         if known is not None:
-            doubt[known[nearest(known.shape, doubt.shape)]] = 0
-        return _worst(doubt, picture.shape, self._edge)
+            uncertainty[known[nearest(known.shape, uncertainty.shape)]] = 0
+        return _worst(uncertainty, picture.shape, self._edge)
 
     @property
     def _edge(self) -> int:
         size = self.config.object_size or self.model.config.object_size
         return int(np.clip(OBJECTS * size, *EDGES)) if size else EDGE
 
-    def _doubt(self, maps: np.ndarray) -> np.ndarray:
-        """Return the doubt of each pixel; where no tile has been there is none."""
-        doubt = np.zeros(maps.shape[1:], np.float32)
-        for box in blocks(doubt.shape, PIECE):
+    def _uncertainty(self, maps: np.ndarray) -> np.ndarray:
+        """Return the uncertainty of each pixel; 0 where no tile has been."""
+        uncertainty = np.zeros(maps.shape[1:], np.float32)
+        for box in blocks(uncertainty.shape, PIECE):
             part = maps[(slice(None), *box)]
-            found = self.model.formulation.doubt(unrounded(part))
-            doubt[box] = np.where(part.any(0), found, 0)
-        return doubt
+            found = self.model.formulation.uncertainty(unrounded(part))
+            uncertainty[box] = np.where(part.any(0), found, 0)
+        return uncertainty
 
 
-def _worst(doubt: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:
-    """Return the square of the largest mean doubt, as a place in an image.
+def _worst(uncertainty: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:
+    """Return the square of the largest mean uncertainty, as a place in an image.
 
     Parameters
     ----------
-    doubt : ([Z,] Y, X) float32
+    uncertainty : ([Z,] Y, X) float32
     shape : sequence of int
         Of the image, on whose grid `edge` and the place are.
     edge : int
@@ -184,13 +185,13 @@ def _worst(doubt: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:
 
     sizes = [
         1 if len(shape) == 3 and i == 0 else min(m, max(1, round(edge * m / n)))
-        for i, (m, n) in enumerate(zip(doubt.shape, shape, strict=True))
+        for i, (m, n) in enumerate(zip(uncertainty.shape, shape, strict=True))
     ]
-    means = ndimage.uniform_filter(doubt, sizes, mode="constant")
+    means = ndimage.uniform_filter(uncertainty, sizes, mode="constant")
     # The window of a pixel reaches from itself - size // 2; those that lie inside.
     inside = tuple(
         slice(s // 2, m - s + s // 2 + 1)
-        for s, m in zip(sizes, doubt.shape, strict=True)
+        for s, m in zip(sizes, uncertainty.shape, strict=True)
     )
     means = means[inside]
     at = np.unravel_index(means.argmax(), means.shape)
@@ -198,7 +199,7 @@ def _worst(doubt: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:
     if most <= 0:
         return None
     box = []
-    for start, size, m, n in zip(at, sizes, doubt.shape, shape, strict=True):
+    for start, size, m, n in zip(at, sizes, uncertainty.shape, shape, strict=True):
         first = int(start * n / m)
         length = max(1, round(size * n / m))
         first = max(0, min(first, n - length))

@@ -43,7 +43,7 @@ class Annotated:
     ignored : int, optional
         A label that means: not annotated.
     right : tuple of boxes
-        Parts of the labels, a slice an axis, in which 0 is background whatever `zero`
+        Parts of the labels, a slice per axis, in which 0 is background whatever `zero`
         says: somebody has looked and found all objects labelled.
     """
 

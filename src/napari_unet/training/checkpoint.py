@@ -27,7 +27,7 @@ COLUMNS = ("epoch", "step", "seconds", "loss", "validation_loss", "score", "best
 
 @dataclass
 class Counters:
-    """Where a run stands. `history` has one row an epoch.
+    """Where a run stands. `history` has one row per epoch.
 
     total : steps at which a run of some minutes ends, once that is settled
     painted : whether labels came while it ran
@@ -75,7 +75,7 @@ def save_state(
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``history.csv``: one row an epoch, all figures."""
+    """Write ``history.csv``: one row per epoch, all figures."""
     names = [*COLUMNS, *dict.fromkeys(k for r in rows for k in r if k not in COLUMNS)]
     with (
         atomic(folder / HISTORY) as temporary,
@@ -92,7 +92,7 @@ def has_state(folder: Path) -> bool:
 
 
 def read_history(folder: Path) -> list[dict[str, str]]:
-    """Read ``history.csv``, a row an epoch; empty where a figure was not known."""
+    """Read ``history.csv``, a row per epoch; empty where a figure was not known."""
     with open(folder / HISTORY, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

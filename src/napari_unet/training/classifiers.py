@@ -22,7 +22,7 @@ from napari_unet.events import Control, EpochEnd, Event, Note, Progress
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import (
-    BASELINES,
+    CLASSIFIERS,
     LEAST_PROBABILITY,
     PixelClassifier,
     pixel_features,
@@ -32,7 +32,7 @@ from napari_unet.text import version
 from napari_unet.training.checkpoint import has_state, write_history
 from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.pixel_fitting import FITS
-from napari_unet.training.recipe import fit, hold_back
+from napari_unet.training.recipe import complete, hold_back
 from napari_unet.training.setup import card_of, check_fit, examine, refuse, start_of
 from napari_unet.training.validation import Validation, validate
 
@@ -68,7 +68,7 @@ def wants_baseline(
         refuse(network, "resume")
     if init is not None:
         refuse(network, "init")
-    return network in BASELINES
+    return network in CLASSIFIERS
 
 
 def fit_baseline(
@@ -99,7 +99,7 @@ def fit_baseline(
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
     everything = [*samples, *(validation or [])]
-    fitted = fit(wanted, samples)
+    fitted = complete(wanted, samples)
     yield from examine(everything, fitted)
     yield from _unused(config, wanted)
     model = Model.create(fitted, config.seed, device)

@@ -150,7 +150,7 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
         run.parts *= 2
         free_memory(run.model.device)
         yield Note(
-            f"memory ran out; going on with {math.ceil(run.batch / run.parts)} crops "
+            f"memory ran out; continuing with {math.ceil(run.batch / run.parts)} crops "
             f"at a time, {run.batch} a step as before"
         )
     torch.nn.utils.clip_grad_norm_(run.model.network.parameters(), GRADIENT_NORM)

@@ -11,7 +11,7 @@ from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import SMALLER, zoom_of
 from napari_unet.device import available_memory, pick_dtype
-from napari_unet.events import Event, Memory, Note
+from napari_unet.events import Event, MemoryNeeded, Note
 from napari_unet.formulations import formulation_of
 from napari_unet.models.model import Model
 from napari_unet.networks import build
@@ -35,7 +35,7 @@ def tell_memory(
     """Yield how much a training takes, and a warning where it is not there."""
     dtype = pick_dtype(model.device, config.precision, training=True)
     batch = batch_of(config, patch)
-    memory = Memory(training_memory(model.config, samples, patch, batch, dtype))
+    memory = MemoryNeeded(training_memory(model.config, samples, patch, batch, dtype))
     yield memory
     free = available_memory(torch.device("cpu"))
     if model.device.type == "cpu" and memory.bytes > free:

@@ -13,7 +13,7 @@ import torch
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.networks.pixel_classifiers import (
-    BASELINES,
+    CLASSIFIERS,
     SVM,
     Forest,
     PixelClassifier,
@@ -170,7 +170,7 @@ def _landmarks(
 
 Fit = Callable[..., Generator[Event, None, None]]
 FITS: dict[type[PixelClassifier], Fit] = {
-    **{kind: grow_trees for kind in BASELINES.values() if issubclass(kind, Forest)},
+    **{kind: grow_trees for kind in CLASSIFIERS.values() if issubclass(kind, Forest)},
     SVM: separate,
 }
 """How each pixel classifier is fitted."""

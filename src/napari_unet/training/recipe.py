@@ -11,12 +11,12 @@ import numpy as np
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample, split
 from napari_unet.data.sizes import KNOWN_SIZE, typical_size
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 
-# Pixels a step. Half as many and twice the steps learn faster: after the same pixels of
-# DSB2018, mean9 on held-back training images is .437 with 2**17 and .422 with 2**18.
-PIXELS_A_STEP = 2**17
-VOXELS_A_STEP = 2**18
+# Pixels per step. Half as many and twice the steps learn faster: after the same pixels
+# of DSB2018, mean9 on held-back training images is .437 with 2**17 and .422 with 2**18.
+PIXELS_PER_STEP = 2**17
+VOXELS_PER_STEP = 2**18
 # Below this many annotated objects a held-back part would be too small to judge by,
 # and too dear to lose.
 LEAST_OBJECTS = 20
@@ -31,7 +31,7 @@ DIFFERENT_SIZES = 2.0
 PATCH_IN_OBJECTS = 4
 
 
-def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
+def complete(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
     """Fill in what the user left open from the training samples.
 
     Raises
@@ -58,7 +58,7 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
     if config.formulation == "semantic" and "classes" not in given:
         changes["classes"] = _classes_of(samples)
     if config.formulation == "instances":
-        scaled = config.network not in BASELINES  # which learn no size
+        scaled = config.network not in CLASSIFIERS  # which learn no size
         if not scaled and config.any_size:
             raise ValueError(
                 f"any_size is given for network {config.network}, which cannot tell "
@@ -82,7 +82,7 @@ def fit(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
         )
     fitted = config.replace(**changes)
     _check_classes(fitted)
-    if config.network not in BASELINES:
+    if config.network not in CLASSIFIERS:
         _check_depth(fitted, samples)
     return fitted
 
@@ -111,7 +111,7 @@ def _check_classes(config: ModelConfig) -> None:
             values = ", ".join(map(str, sorted(config.classes)))
             raise ValueError(
                 f"{option} has {len(given)} entries but the classes are {values}; "
-                "give one a class"
+                "give one per class"
             )
 
 
@@ -214,10 +214,10 @@ def _text(sizes: Sequence[int]) -> str:
 
 
 def batch_of(config: TrainConfig, patch: Sequence[int]) -> int:
-    """Return the number of crops a step."""
+    """Return the number of crops per step."""
     if config.batch is not None:
         return config.batch
-    budget = PIXELS_A_STEP if len(patch) == 2 else VOXELS_A_STEP
+    budget = PIXELS_PER_STEP if len(patch) == 2 else VOXELS_PER_STEP
     return max(2, min(64, budget // math.prod(patch)))
 
 

@@ -18,7 +18,7 @@ from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import rarities
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.text import version
 from napari_unet.training.checkpoint import (
     Counters,
@@ -29,7 +29,13 @@ from napari_unet.training.checkpoint import (
 )
 from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.memory import tell_memory
-from napari_unet.training.recipe import batch_of, epoch_steps, fit, hold_back, patch_of
+from napari_unet.training.recipe import (
+    batch_of,
+    complete,
+    epoch_steps,
+    hold_back,
+    patch_of,
+)
 from napari_unet.training.run import Run
 
 MOST_NOTES = 5
@@ -112,7 +118,7 @@ def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
 
 def refuse(network: str, option: str) -> None:
     """Raise a ValueError if a network of this name is a pixel classifier."""
-    if network in BASELINES:
+    if network in CLASSIFIERS:
         raise ValueError(
             f"network {network} is fitted anew each time, from nothing; leave out "
             f"--{option}"
@@ -155,7 +161,9 @@ def settle(
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
     config = start.config
-    wanted = fit(start.wanted, samples) if start.model is None else start.model.config
+    wanted = (
+        complete(start.wanted, samples) if start.model is None else start.model.config
+    )
     everything = [*samples, *(validation or [])]
     yield from examine(everything, wanted)
     model = start.model or Model.create(wanted, config.seed, device)

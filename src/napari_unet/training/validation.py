@@ -64,10 +64,10 @@ class _Case:
 
 
 @dataclass
-class _Found:
+class _Matched:
     """All objects of one image, and what they match.
 
-    score : one an object
+    score : one per object
     pixel : pixels of the image for each that the network sees
     """
 
@@ -213,7 +213,7 @@ def _score(
 
 def _matchings(
     model: Model, cases: Sequence[_Case], thresholds: Mapping[str, float]
-) -> Generator[Event, None, list[_Found]]:
+) -> Generator[Event, None, list[_Matched]]:
     """Decode without dropping any objects, and match."""
     everything = {**thresholds, "smallest": 0.0, "score": 0.0}
     found = []
@@ -225,17 +225,19 @@ def _matchings(
         matching = metrics.match(sample.labels, objects.labels, sample.mask)
         # Objects beside the mask are not among the matched.
         score = objects.score[np.searchsorted(objects.ids, matching.pred_ids)]
-        found.append(_Found(matching, score, case.pixel))
+        found.append(_Matched(matching, score, case.pixel))
         yield Progress("scoring", done, len(cases))
     return found
 
 
-def _scores(found: Sequence[_Found], thresholds: Mapping[str, float]) -> metrics.Scores:
+def _scores(
+    found: Sequence[_Matched], thresholds: Mapping[str, float]
+) -> metrics.Scores:
     return metrics.score([f.dropped(thresholds) for f in found])
 
 
 def _best(
-    found: Sequence[_Found],
+    found: Sequence[_Matched],
     name: str,
     values: Sequence[float],
     thresholds: Mapping[str, float],

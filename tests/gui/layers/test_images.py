@@ -9,12 +9,12 @@ from napari.layers import Image, Labels
 from napari_unet.gui.layers.axes import KEY, axes_of, choices_of, open_choices, set_axes
 from napari_unet.gui.layers.images import channel_names, image_of, labels_of
 from napari_unet.gui.layers.placement import (
-    as_layer,
     file_spacing,
-    place_on,
+    placement,
     spacing_of,
     use_spacing,
     visible_box,
+    with_layer_axes,
 )
 
 RNG = np.random.default_rng(0)
@@ -156,7 +156,7 @@ def test_spacing_of_the_file_is_found_and_used_for_what_lies_on_it(opened):
 
 def test_a_layer_that_is_moved_stays_with_its_labels():
     layer = grey(5, 40, 50, translate=(1, 10, 20))
-    drawn = Labels(np.zeros((5, 40, 50), int), **place_on(layer, "ZYX"))
+    drawn = Labels(np.zeros((5, 40, 50), int), **placement(layer, "ZYX"))
     set_axes(layer, "ZYX")
     use_spacing(layer, (1, 0.5, 0.25), [drawn])
     np.testing.assert_allclose(layer.translate, (1, 5, 5))
@@ -314,9 +314,9 @@ def test_labels_go_onto_a_layer_and_come_back(axes):
     image = image_of(layer, axes)
     own = IN_ORDER[axes].replace("C", "")
     labels = noise(*(SIZES[a] for a in own), dtype=np.int32)
-    view = as_layer(labels, layer, axes)
+    view = with_layer_axes(labels, layer, axes)
     assert np.shares_memory(view, labels)
-    back = labels_of(Labels(view, **place_on(layer, axes)), axes, image)
+    back = labels_of(Labels(view, **placement(layer, axes)), axes, image)
     np.testing.assert_array_equal(back, labels)
     assert not np.shares_memory(back, labels)
 
@@ -406,7 +406,7 @@ def test_labels_lie_exactly_on_their_image(axes, place):
     layer = Image(np.zeros(shape, np.uint8), rgb=bool(rgb), **options)
     ours = "".join(a for a in "TZYX" if a in axes and SIZES[a] in shape)
     labels = np.zeros([SIZES[a] for a in ours], np.int32)
-    drawn = Labels(as_layer(labels, layer, axes), **place_on(layer, axes))
+    drawn = Labels(with_layer_axes(labels, layer, axes), **placement(layer, axes))
     first = drawn.ndim == len(axes) - 1
     assert first == axes.startswith("C")
     assert drawn.units == layer.units[first:]
@@ -438,7 +438,9 @@ def test_labels_are_shown_with_every_frame_and_channel(make_napari_viewer, axes)
     ours = [a for a in "TZYX" if a in axes]
     labels = np.ones([SIZES[a] for a in ours], np.int32)
     labels += np.arange(len(labels), dtype=np.int32)[:, None, None]
-    drawn = viewer.add_labels(as_layer(labels, layer, axes), **place_on(layer, axes))
+    drawn = viewer.add_labels(
+        with_layer_axes(labels, layer, axes), **placement(layer, axes)
+    )
     assert viewer.layers.extent.units is not None  # napari calls them consistent
     for index in np.ndindex(*layer.data.shape[:-2]):
         viewer.dims.set_current_step(range(len(index)), index)

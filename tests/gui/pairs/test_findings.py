@@ -1,4 +1,4 @@
-"""What is wrong with the data stands above Start: its place is shown, it is mended."""
+"""What is wrong with the data stands above Start: its place is shown, it is fixed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from napari_unet.events import Control, Progress, drain
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import image_of, labels_reader
-from napari_unet.gui.layers.target import Target
-from napari_unet.gui.pairs.mending import Origin, split, write
+from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.pairs.fixes import Origin, split, write
 from napari_unet.gui.train import checks as train_checks
-from napari_unet.gui.train.checks import Seen, look
+from napari_unet.gui.train.checks import Seen, check_pairs
 from napari_unet.training.annotated import Annotated
 from support import train_dock
 from support.made import blobs
@@ -64,7 +64,7 @@ def wait(dock, *words):
     dock.qtbot.waitUntil(there, timeout=20_000)
 
 
-def test_binary_labels_are_mended_before_start(make_napari_viewer, qtbot, notices):
+def test_binary_labels_are_fixed_before_start(make_napari_viewer, qtbot, notices):
     viewer = make_napari_viewer()
     binary = (blobs(0, (96, 128), 30).labels > 0) * 7
     dock = dock_with(viewer, qtbot, binary)
@@ -75,11 +75,11 @@ def test_binary_labels_are_mended_before_start(make_napari_viewer, qtbot, notice
     assert column.indexOf(findings) < column.indexOf(dock.buttons)
     findings.button.click()
     (row,) = findings.rows
-    for button in (row.show_button, row.mend_button):
+    for button in (row.show_button, row.fix_button):
         assert button.isVisibleTo(dock.widget) and button.toolTip()
     layer.visible = False
-    row.mend_button.click()
-    assert not row.mend_button.isEnabled(), "once is enough"
+    row.fix_button.click()
+    assert not row.fix_button.isEnabled(), "once is enough"
     wait(dock)
     assert findings.isHidden() and viewer.layers.selection.active == layer
     image = viewer.layers["cells"].data[None]
@@ -115,7 +115,7 @@ def test_show_goes_to_the_time_point_and_mend_to_all(make_napari_viewer, qtbot):
     assert viewer.dims.current_step[0] == 2
     assert viewer.scene.camera.center[-2:] == (13 * 0.5, 64 * 0.25)
     assert viewer.layers.selection.active == drawn and drawn.selected_label == 1
-    dock.widget.findings.rows[1].mend_button.click()
+    dock.widget.findings.rows[1].fix_button.click()
     wait(dock)
     new = [
         np.setdiff1d(drawn.data[frame], labels[frame]).tolist() for frame in range(3)
@@ -160,7 +160,7 @@ def test_a_look_that_was_overtaken_is_dropped(make_napari_viewer, qtbot, monkeyp
             yield Progress("checking", 0)
         return Seen(turn, (Finding("warning", "cells", f"turn {turn}", "rest"),))
 
-    monkeypatch.setattr(train_checks, "look", slow)
+    monkeypatch.setattr(train_checks, "check_pairs", slow)
     dock = dock_with(make_napari_viewer(), qtbot, discs((9, 9, 1)))
     findings = dock.widget.findings
     monkeypatch.setattr(
@@ -176,7 +176,7 @@ def test_a_look_that_was_overtaken_is_dropped(make_napari_viewer, qtbot, monkeyp
     assert [f.problem for f in shown] == [f"turn {asked[1]}"]
 
 
-def test_nothing_is_mended_while_a_training_runs(make_napari_viewer, qtbot):
+def test_nothing_is_fixed_while_a_training_runs(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     dock = dock_with(viewer, qtbot, discs((9, 9, 1), (40, 40, 1), (70, 70, 2)))
     wait(dock, "(1)")
@@ -185,8 +185,8 @@ def test_nothing_is_mended_while_a_training_runs(make_napari_viewer, qtbot):
     dock.wait_for_steps()
     wait(dock, "(1)")  # and not twice, though the training tells it, too
     (row,) = dock.widget.findings.rows
-    assert not row.mend_button.isEnabled()
-    assert "training is running" in row.mend_button.toolTip()
+    assert not row.fix_button.isEnabled()
+    assert "training is running" in row.fix_button.toolTip()
     layer = viewer.layers["cells labels"]
     layer.data_setitem(np.nonzero(layer.data == 1), 2)
     checks = dock.widget.checks
@@ -195,7 +195,7 @@ def test_nothing_is_mended_while_a_training_runs(make_napari_viewer, qtbot):
     dock.press("stop")
     dock.wait()
     wait(dock, "binary: 3")
-    assert dock.widget.findings.rows[0].mend_button.isEnabled()
+    assert dock.widget.findings.rows[0].fix_button.isEnabled()
 
 
 def test_a_look_tells_what_a_training_would():
@@ -203,7 +203,7 @@ def test_a_look_tells_what_a_training_would():
 
     def seen(labels, alone=True, **meaning):
         item = Annotated(ImageFile(image, "CYX", name="a"), labels, **meaning)
-        work = look(1, [lambda: item], ModelConfig(depth=1), alone, Control())
+        work = check_pairs(1, [lambda: item], ModelConfig(depth=1), alone, Control())
         return [f.problem for f in drain(work).findings]
 
     assert seen(discs()) == ["the labels are empty"]
@@ -214,11 +214,11 @@ def test_a_look_tells_what_a_training_would():
     assert seen(twice[1:]) == [], "another shape: so does it"
 
 
-def test_labels_on_channels_are_mended_where_they_lie():
+def test_labels_on_channels_are_fixed_where_they_lie():
     labels = np.stack([discs((9, 9, 5)), discs((40, 40, 5))])
     image = Image(np.zeros((2, 96, 128), np.uint8), rgb=False)
     layer = Labels(labels.copy())
-    target = Target(image, layer, "CYX", image_of(image, "CYX"))
+    target = Pair(image, layer, "CYX", image_of(image, "CYX"))
     read = labels_reader(layer, "CYX", target.image)
     found = drain(split(read, False, Meaning(ignored=6), Control()))
     assert found.count == 1

@@ -9,11 +9,11 @@ import pytest
 from qtpy.QtCore import QBuffer
 from qtpy.QtGui import QImage
 
-from napari_unet.config.model import CLASSIFIERS
+from napari_unet.config.model import CLASSIFIER_NAMES
 from napari_unet.gui.pickers import model_card
 from napari_unet.gui.pickers import model_picker as module
 from napari_unet.gui.pickers.model_picker import ModelPicker, models
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from support import segment_dock
 
 notices, own_models = segment_dock.notices, segment_dock.own_models
@@ -150,7 +150,7 @@ def test_nothing_starts_from_a_pixel_classifier(trained, folder, picker, tmp_pat
 
 
 def test_the_classifiers_are_those_of_the_core():
-    assert set(CLASSIFIERS) == set(BASELINES)
+    assert set(CLASSIFIER_NAMES) == set(CLASSIFIERS)
 
 
 def test_a_file_and_a_folder_can_be_chosen(

@@ -20,7 +20,7 @@ from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results import compare as compare_module
 from napari_unet.gui.results import comparison as compared
 from napari_unet.gui.results.errors_table import ErrorsTable
-from napari_unet.scoring.error_table import compare
+from napari_unet.scoring.error_table import list_errors
 from napari_unet.scoring.errors import Kind
 from support import segment_dock
 from support.made import blobs
@@ -78,7 +78,7 @@ def test_figures_layer_and_table_say_what_the_core_says(
     (result,) = dock.labels()
     truth, merged, false = add_truth(dock, **place)
     form = press(dock)
-    expected = drain(compare(truth.data, result.data))
+    expected = drain(list_errors(truth.data, result.data))
     assert expected.counts["merged"] == expected.counts["false"] == 1
     count = len(np.unique(truth.data)) - 1
     ap = expected.scores.pooled.ap
@@ -392,13 +392,13 @@ class Held:
             yield Progress("comparing", 0, 3)
         if control.stopped:
             return None
-        return (yield from compare(truth, labels, timed=timed, control=control))
+        return (yield from list_errors(truth, labels, timed=timed, control=control))
 
 
 @pytest.fixture
 def held(monkeypatch):
     made = Held()
-    monkeypatch.setattr(compared, "compare", made)
+    monkeypatch.setattr(compared, "list_errors", made)
     yield made
     made.go = True
 

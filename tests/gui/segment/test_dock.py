@@ -19,7 +19,7 @@ from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.parts import csv_button
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.segment import dock as segment_widget
-from napari_unet.gui.segment.runs import Runs
+from napari_unet.gui.segment.runs import SegmentJobs
 from napari_unet.segmentation.segment import segment
 from support import segment_dock
 from support.made import blobs, numbered
@@ -207,14 +207,14 @@ def test_the_view_alone_is_segmented(dock, trained, qtbot):
 @pytest.fixture
 def first_blocks(monkeypatch):
     """The boxes of the blocks that came, in order."""
-    boxes, on_event = [], Runs._on_event
+    boxes, on_event = [], SegmentJobs._on_event
 
     def note(self, event):
         if isinstance(event, Block):
             boxes.append(event.box)
         on_event(self, event)
 
-    monkeypatch.setattr(Runs, "_on_event", note)
+    monkeypatch.setattr(SegmentJobs, "_on_event", note)
     return boxes
 
 

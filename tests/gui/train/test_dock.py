@@ -267,7 +267,7 @@ def test_previews_fill_their_box_and_no_other(dock):
     dock.press()
     for part in (slice(0, 10), slice(20, 30)):
         view = View("cells", (part, slice(0, 50)))
-        dock.widget.preview.look()
+        dock.widget.preview.ask()
         dock.widget._take(Preview(view, np.full((10, 50), 3, np.int32), 1))
         expected = np.zeros((96, 128), np.int32)
         expected[part, :50] = 3

@@ -5,7 +5,7 @@ import pytest
 
 from napari_unet import Model, PredictConfig, drain, segment
 from napari_unet.networks import NETWORKS
-from napari_unet.networks.pixel_classifiers import BASELINES
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from support.train_dock import (  # noqa: F401
     SHORT,
     SMALL,
@@ -15,7 +15,7 @@ from support.train_dock import (  # noqa: F401
 )
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *BASELINES])
+@pytest.mark.parametrize("name", [*NETWORKS, *CLASSIFIERS])
 def test_a_member_trains_and_segments(make_napari_viewer, qtbot, own_models, name):  # noqa: F811
     viewer = make_napari_viewer()
     add_pair(viewer)

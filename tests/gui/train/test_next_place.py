@@ -8,7 +8,7 @@ from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.train import next_place as next_button
 from napari_unet.gui.train.next_place import fill_view
 from napari_unet.models.model import Model
-from napari_unet.segmentation.uncertainty import least_sure
+from napari_unet.segmentation.uncertainty import least_certain
 from support import train_dock
 from support.made import blobs
 from support.train_dock import add_pair
@@ -50,7 +50,7 @@ def test_it_goes_to_what_the_model_is_least_sure_of(dock, trained, notices):
     known = layers["cells labels"].data != 0
     for _ in range(2):
         go(dock)
-        look = least_sure(Model.load(trained, "cpu"), sample.image, known=known)
+        look = least_certain(Model.load(trained, "cpu"), sample.image, known=known)
         box = drain(look).box
         seen = visible_box(dock.viewer, layers["cells"], "YX")
         assert within(box, seen) and min(s.stop - s.start for s in seen) < 100

@@ -29,7 +29,7 @@ NAMES = {
     ),
     "napari_unet.training.annotated": ("Annotated", "Folder", "train_on"),
     "napari_unet.gui.layers.images": ("image_of", "labels_of"),
-    "napari_unet.gui.layers.placement": ("as_layer", "place_on"),
+    "napari_unet.gui.layers.placement": ("placement", "with_layer_axes"),
     "napari_unet.files.readers": ("read_image", "read_labels"),
     "napari_unet.segmentation.series": ("segment_series",),
     "napari_unet.files.writers": ("write_labels",),

@@ -16,7 +16,7 @@ from napari_unet.gui.copy_as.press import ItemPress, TrainPress
 from napari_unet.gui.copy_as.python import train_python
 from napari_unet.gui.copy_as.same_file import same_file, same_labels_file
 from napari_unet.gui.layers.images import image_of, labels_of
-from napari_unet.gui.layers.target import Target
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.worker import Work
 from napari_unet.models.store import WEIGHTS, read_header, read_weights
 from napari_unet.reports.methods import training_text
@@ -53,7 +53,7 @@ class _Pair:
     labels_path: Path | None
 
 
-def with_files(press: TrainPress, targets: Sequence[Target]) -> Work[TrainPress]:
+def with_files(press: TrainPress, targets: Sequence[Pair]) -> Work[TrainPress]:
     """Return the work that finds out which files hold the layers of a press.
 
     Parameters
@@ -97,7 +97,7 @@ def in_steps(config: TrainConfig, steps: int) -> TrainConfig:
     return config.replace(minutes=None, steps=steps)
 
 
-def _whole(target: Target) -> ImageFile:
+def _whole(target: Pair) -> ImageFile:
     """Return the image of a pair with all its channels, as its file has it.
 
     Raises

@@ -27,7 +27,7 @@ Key = tuple[int, int]  # level and column, as in napari_unet.networks
 class Place:
     """Feature maps at one place of a network, and where they come from.
 
-    stride : px of what the network sees a pixel of the maps, an axis
+    stride : px of what the network sees per pixel of the maps, along each axis
     source : the finer place that is pooled, or the coarser one that is upsampled
     """
 
@@ -45,7 +45,7 @@ class Graph:
     skips : places whose features join others of their level
     gates : levels whose skip an attention gate weighs
     last : whose features become the result
-    fields : first and last px, an axis, that pixels 0, 1 ... depend on; see
+    fields : first and last px, per axis, that pixels 0, 1 ... depend on; see
         napari_unet.networks.Network
     """
 
@@ -125,10 +125,10 @@ def graph_work(
     def work(control: Control) -> Generator[Event, None, tuple[str, Graph | str]]:
         del control
         yield Progress("reading the model", 0)
-        from napari_unet.networks.pixel_classifiers import BASELINES
+        from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 
         config, _, _ = contents(read_header(read_weights(find_model(path)), path))
-        if config.network in BASELINES:
+        if config.network in CLASSIFIERS:
             return path, (
                 f"a {config.network} classifies each pixel by itself and has no "
                 "levels; choose a network"

@@ -114,7 +114,7 @@ def look_work(wish: Wish, known: Known) -> Work[Seen]:
         if part.place != known.place:
             known.place = part.place
             known.results.clear()
-        look = _Look(wish, known, model, part, stats)
+        look = _Pass(wish, known, model, part, stats)
         yield from look.run()
         return Seen(zoom, tuple(look.layers), "\n".join(look.sentences))
 
@@ -144,7 +144,7 @@ def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, St
 
 
 @dataclass
-class _Look:
+class _Pass:
     """The state of one look."""
 
     wish: Wish

@@ -19,7 +19,7 @@ SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 864
 
 
 def image_layers(image: ImageFile, seconds: float | None = None) -> list[LayerData]:
-    """Return an image as napari's layers, one a channel, or one in colour.
+    """Return an image as napari's layers, one per channel, or one in colour.
 
     Parameters
     ----------

@@ -94,13 +94,13 @@ def use_spacing(
         other.units = units[-other.ndim :]
 
 
-def place_on(layer: Image, axes: str) -> dict[str, Any]:
+def placement(layer: Image, axes: str) -> dict[str, Any]:
     """Return where a Labels layer lies exactly on an image, as keywords of the layer.
 
     It has the image's axes without the channels, in the image's order. Channels that
     are not the first axis stay as one entry that covers them all: napari aligns
     layers by their last axes, so that leaving it out would shift the axes before it.
-    :func:`as_layer` gives an array these axes.
+    :func:`with_layer_axes` gives an array these axes.
     """
     rotate, shear = layer.rotate, _matrix(layer.shear, layer.ndim)
     scale, translate = layer.scale.copy(), layer.translate.copy()
@@ -139,7 +139,7 @@ def place_part(
     axes : str
         Of `layer`; the maps have all of them.
     steps : mapping of str to (float, float)
-        For an axis, px of the image a pixel of the maps, and the place in the image of
+        Per axis, px of the image per pixel of the maps, and the place in the image of
         the first one's centre. Axes that miss have one entry that covers them all.
     front : sequence of str
         Names of axes that the maps have before those of the image.
@@ -166,8 +166,8 @@ def place_part(
     }
 
 
-def as_layer(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
-    """Return a view of labels with the axes that :func:`place_on` places.
+def with_layer_axes(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
+    """Return a view of labels with the axes that :func:`placement` places.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def as_layer(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
 
 
 def point_on(point: Sequence[int], layer: Image, axes: str) -> tuple[int, ...]:
-    """Return a place in labels as one in the layer that :func:`place_on` places.
+    """Return a place in labels as one in the layer that :func:`placement` places.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def visible_box(viewer: Viewer, layer: Image, axes: str) -> Box:
 
 
 def _in_sight(viewer: Viewer, layer: Image) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and last index, an axis, that the canvas shows in 2D."""
+    """Return the first and last index, per axis, that the canvas shows in 2D."""
     camera, canvas = viewer.scene.camera, viewer.canvas
     rows, columns = 1, 1
     if canvas.grid.enabled:

@@ -18,7 +18,7 @@ from napari_unet.events import Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.docks import TrainDock, open_dock
 from napari_unet.gui.open.reading import (
-    Found,
+    OpenedDataset,
     PairRead,
     Source,
     given,
@@ -132,7 +132,7 @@ class Opening(QObject):
         elif isinstance(event, Progress):
             self._bar.show_event(event)
 
-    def _show(self, found: Found | None) -> None:
+    def _show(self, found: OpenedDataset | None) -> None:
         if found is None:
             show_info(f"{self.name}: cancelled")
             return

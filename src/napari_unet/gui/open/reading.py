@@ -63,7 +63,7 @@ class PairRead:
 
 
 @dataclass(frozen=True)
-class Found:
+class OpenedDataset:
     """A data set that was opened.
 
     folder : where it is.
@@ -101,7 +101,7 @@ def downloaded(name: str, control: Control) -> Generator[Event, None, Path | Non
 
 def read_pairs(
     source: Source, control: Control
-) -> Generator[Event, None, Found | None]:
+) -> Generator[Event, None, OpenedDataset | None]:
     """Find the pairs of a data set and read the first of them.
 
     Yields
@@ -133,7 +133,7 @@ def read_pairs(
         raise ValueError(problems[0] + more)
     for note in found.notes:
         yield Note(note)
-    return Found(folder, len(found.pairs), tuple(pairs), tuple(problems))
+    return OpenedDataset(folder, len(found.pairs), tuple(pairs), tuple(problems))
 
 
 def _read(pair: Pair, problems: list[str]) -> list[PairRead]:

@@ -22,12 +22,12 @@ from napari_unet.text import counted
 # More sentences would push Start out of sight.
 MOST_SHOWN = 5
 SHOW_HELP = "Bring the place into the middle of the view, and select the labels."
-MEND_HELP = (
+FIX_HELP = (
     "Give each separate part its own id, in all of the layer. Objects that touch stay "
     "one, and small strays keep their id. Ctrl-Z takes it back."
 )
 TRAINING = "A training is running; stop it, or wait for its end."
-MENDING = "The labels are being mended."
+FIXING = "The labels are being fixed."
 
 
 class Findings(QWidget):
@@ -40,14 +40,14 @@ class Findings(QWidget):
     """
 
     show_wanted = Signal(object)  # the Finding
-    mend_wanted = Signal(object)
+    fix_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: tuple[Finding, ...] = ()
         self._notes: list[str] = []
         self._why_not = ""
-        self._rows: list[_Row] = []
+        self._rows: list[FindingRow] = []
         self.button = QToolButton()
         self.button.setCheckable(True)
         self.button.setToolTip("What was noticed about the data; press to read it.")
@@ -69,7 +69,7 @@ class Findings(QWidget):
         return (*map(_told, self._found), *self._notes)
 
     @property
-    def rows(self) -> tuple[_Row, ...]:
+    def rows(self) -> tuple[FindingRow, ...]:
         """The sentences that are shown, with their buttons."""
         return tuple(self._rows)
 
@@ -88,7 +88,7 @@ class Findings(QWidget):
 
     def set_found(self, found: Sequence[Finding]) -> None:
         """Show other findings."""
-        # What the look found, too, is mended where the next one does not find it.
+        # What the look found, too, is fixed where the next one does not find it.
         self._notes = [n for n in self._notes if n not in map(str, found)]
         self._found = tuple(found)
         self._fill()
@@ -97,9 +97,9 @@ class Findings(QWidget):
         """Say whether a training runs, which learns from the labels as they are."""
         self._grey(TRAINING if training else "")
 
-    def set_mending(self, mending: bool) -> None:
-        """Say whether labels are being mended."""
-        self._grey(MENDING if mending else "")
+    def set_fixing(self, fixing: bool) -> None:
+        """Say whether labels are being fixed."""
+        self._grey(FIXING if fixing else "")
 
     def _grey(self, why_not: str) -> None:
         self._why_not = why_not
@@ -116,13 +116,13 @@ class Findings(QWidget):
         if len(texts) > MOST_SHOWN:
             shown[MOST_SHOWN:] = [f"and {len(texts) - MOST_SHOWN:,} more"]
         if shown != [row.what for row in self._rows]:
-            self._replace([_Row(what, self) for what in shown])
+            self._replace([FindingRow(what, self) for what in shown])
         self._grey(self._why_not)
         if not texts:
             self.button.setChecked(False)
         self.setVisible(bool(texts))
 
-    def _replace(self, rows: list[_Row]) -> None:
+    def _replace(self, rows: list[FindingRow]) -> None:
         for row in self._rows:
             self._column.removeWidget(row)
             row.hide()
@@ -132,7 +132,7 @@ class Findings(QWidget):
             self._column.addWidget(row)
 
 
-class _Row(QWidget):
+class FindingRow(QWidget):
     """A sentence, and below it the buttons that help."""
 
     def __init__(self, what: Finding | str, findings: Findings) -> None:
@@ -145,10 +145,10 @@ class _Row(QWidget):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.show_button = QPushButton("show", self)
-        self.mend_button = QPushButton("mend", self)
+        self.fix_button = QPushButton("fix", self)
         self.show_button.setToolTip(SHOW_HELP)
         self.show_button.clicked.connect(lambda: findings.show_wanted.emit(what))
-        self.mend_button.clicked.connect(lambda: findings.mend_wanted.emit(what))
+        self.fix_button.clicked.connect(lambda: findings.fix_wanted.emit(what))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -157,7 +157,7 @@ class _Row(QWidget):
         line.setContentsMargins(12, 0, 0, 0)
         for button, wanted in (
             (self.show_button, isinstance(what, Finding) and what.place is not None),
-            (self.mend_button, isinstance(what, Finding) and what.mend is not None),
+            (self.fix_button, isinstance(what, Finding) and what.fix is not None),
         ):
             button.setVisible(wanted)
             line.addWidget(button)
@@ -165,9 +165,9 @@ class _Row(QWidget):
         column.addLayout(line)
 
     def grey(self, why_not: str) -> None:
-        """Grey the button that mends, and say why; "": it can be pressed."""
-        self.mend_button.setEnabled(not why_not)
-        self.mend_button.setToolTip(why_not or MEND_HELP)
+        """Grey the button that fixes, and say why; "": it can be pressed."""
+        self.fix_button.setEnabled(not why_not)
+        self.fix_button.setToolTip(why_not or FIX_HELP)
 
 
 def _told(what: Finding | str) -> str:

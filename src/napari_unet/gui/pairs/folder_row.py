@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs
 from napari_unet.gui import worker
-from napari_unet.gui.parts.dock_widgets import form_rows, steady
+from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel
 from napari_unet.text import counted
 from napari_unet.training.annotated import USES, Folder, Use
 
 
-class Row(QFrame):
+class DataRow(QFrame):
     """What all rows have: what they are used for, a count, and a button to remove."""
 
     changed = Signal()
@@ -33,7 +33,7 @@ class Row(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.use_box = steady(QComboBox())
+        self.use_box = ignore_wheel(QComboBox())
         self.use_box.addItems(list(USES))
         self.use_box.setToolTip(
             "automatic: a part is held back for validation, as the options say. "
@@ -68,7 +68,7 @@ class Row(QFrame):
         self.removed.emit(self)
 
 
-class FolderRow(Row):
+class FolderRow(DataRow):
     """A data set folder; its pairs are found in a job."""
 
     def __init__(self, path: Path) -> None:

@@ -14,8 +14,8 @@ from napari_unet.data.images import frame_name
 from napari_unet.data.meaning import Meaning, clipped, understood
 from napari_unet.events import Control
 from napari_unet.gui.layers.images import labels_of
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.right_views import right_boxes
-from napari_unet.gui.layers.target import Target
 from napari_unet.training.annotated import Annotated, Folder, unique
 
 # After the last stroke: what it touched is encoded anew.
@@ -33,7 +33,7 @@ class _Followed:
     right : parts in which all objects are labelled
     """
 
-    target: Target
+    target: Pair
     name: str
     known: np.ndarray
     right: tuple[Box, ...]
@@ -87,7 +87,7 @@ class LiveLabels(QObject):
         self,
         control: Control,
         items: Sequence[Annotated | Folder],
-        targets: Sequence[Target],
+        targets: Sequence[Pair],
         meaning: Meaning,
     ) -> None:
         """Follow the layers of a training.

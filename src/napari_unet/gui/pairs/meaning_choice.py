@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QButtonGroup, QRadioButton, QSpinBox
 
 from napari_unet.data.meaning import Meaning, Zero
 from napari_unet.gui.layers.pairing import usual_zero
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 
 NO_ZERO = (
     "say what 0 means in the labels that you painted: background, or not annotated yet"
@@ -45,8 +45,8 @@ class MeaningChoice(QObject):
             "The label that background was painted with; 0 teaches nothing."
         )
         self.ignored_box = self._label_box(
-            "A label that means: not annotated. Its pixels teach nothing, and judge "
-            "nothing."
+            "A label that means: not annotated. Its pixels are left out of training "
+            "and validation."
         )
 
     @property
@@ -92,7 +92,7 @@ class MeaningChoice(QObject):
 
     def _label_box(self, help_text: str) -> QSpinBox:
         """Return a box for a number of labels, or none."""
-        box = steady(QSpinBox())
+        box = ignore_wheel(QSpinBox())
         box.setRange(0, 2**31 - 1)
         box.setSpecialValueText("none")
         box.setToolTip(help_text)

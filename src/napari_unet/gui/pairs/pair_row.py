@@ -20,6 +20,7 @@ from napari_unet.gui.copy_as.press import ItemPress
 from napari_unet.gui.layers.axes import full, shape_of
 from napari_unet.gui.layers.edits import Edits
 from napari_unet.gui.layers.images import labels_of
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.pairing import (
     fits,
     image_under,
@@ -28,9 +29,8 @@ from napari_unet.gui.layers.pairing import (
     values_of,
 )
 from napari_unet.gui.layers.right_views import right_boxes, views
-from napari_unet.gui.layers.target import Target
-from napari_unet.gui.pairs.folder_row import Row
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.pairs.folder_row import DataRow
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 COUNT_MS = 600
 
 
-class PairRow(Row):
+class PairRow(DataRow):
     """An image layer and the labels layer that was drawn on it."""
 
     edited = Signal()  # something was painted
@@ -65,14 +65,14 @@ class PairRow(Row):
         self.labels_box = ComboBox(
             choices=self._labels_layers,
             nullable=True,
-            tooltip="The labels that were drawn on the image: a number an object.",
+            tooltip="The labels that were drawn on the image: a number per object.",
         )
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(COUNT_MS)
         self._timer.timeout.connect(self._start_counting)
         self.rows.addRow("Image", self.picker)
-        self.rows.addRow("Labels", steady(self.labels_box.native))
+        self.rows.addRow("Labels", ignore_wheel(self.labels_box.native))
         self._add_last_line()
         self.picker.changed.connect(self._image_changed)
         self.labels_box.changed.connect(self._labels_changed)
@@ -195,12 +195,12 @@ class PairRow(Row):
         numbers = asdict(meaning)
         return Annotated(target.image, drawn, self.use, **numbers, right=self.right)
 
-    def target(self) -> Target:
+    def target(self) -> Pair:
         """Return the layers."""
         image, labels, axes = self.image, self.labels, self.picker.axes
         if image is None or labels is None or axes is None:
             raise ValueError(self.why_not())
-        return Target(image, labels, axes, self.picker.image())
+        return Pair(image, labels, axes, self.picker.image())
 
     def press(self, meaning: Meaning) -> ItemPress:
         """Return what was pressed, for its code; no file is looked at."""

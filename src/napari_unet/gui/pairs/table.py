@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
 
 from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import FolderPress, ItemPress
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.right_views import mark_view
-from napari_unet.gui.layers.target import Target
-from napari_unet.gui.pairs.folder_row import FolderRow, Row
+from napari_unet.gui.pairs.folder_row import DataRow, FolderRow
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.training.annotated import Annotated, Folder
@@ -41,7 +41,7 @@ class PairsTable(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._rows: list[Row] = []
+        self._rows: list[DataRow] = []
         self.layers_button = QPushButton("+ layers")
         self.layers_button.setToolTip(
             "Add a row for another image layer with its labels layer."
@@ -164,7 +164,7 @@ class PairsTable(QWidget):
         pairs = [row.item(meaning) for row in self.pairs]
         return [*pairs, *(row.item(meaning.ignored) for row in self.folders)]
 
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[Pair]:
         """Return the layers of the pairs."""
         return [row.target() for row in self.pairs]
 
@@ -199,14 +199,14 @@ class PairsTable(QWidget):
         if path is not None:
             self.add_folder(path)
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: DataRow) -> None:
         self._rows.append(row)
         self._column.addWidget(row)
         row.changed.connect(self.changed)
         row.removed.connect(self._remove)
         self.changed.emit()
 
-    def _remove(self, row: Row) -> None:
+    def _remove(self, row: DataRow) -> None:
         if row in self._rows:
             self._rows.remove(row)
             self._column.removeWidget(row)

@@ -24,7 +24,7 @@ class _Steady(QObject):
         return bool(super().eventFilter(watched, event))
 
 
-def steady(widget: W) -> W:
+def ignore_wheel(widget: W) -> W:
     """Make a widget ignore the wheel unless it has the focus, and menus narrow."""
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_Steady(widget))

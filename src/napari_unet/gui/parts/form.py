@@ -19,7 +19,7 @@ from superqt import QCollapsible
 
 from napari_unet.config import Config
 from napari_unet.config.base import explain, findings
-from napari_unet.gui.parts.option_row import Row
+from napari_unet.gui.parts.option_row import OptionRow
 
 NO_CHOICES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -54,7 +54,7 @@ class ConfigForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.kind = kind
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, OptionRow] = {}
         self._groups: dict[str, ConfigForm] = {}
         self._folds: dict[str, Fold] = {}
         layout = QFormLayout(self)
@@ -115,7 +115,7 @@ class ConfigForm(QWidget):
             section.setToolTip(info.description or "")
             layout.addRow(section)
             return
-        row = Row(name, info)
+        row = OptionRow(name, info)
         row.changed.connect(self._check)
         self._rows[name] = row
         label = QLabel(title)

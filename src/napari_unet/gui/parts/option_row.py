@@ -23,7 +23,7 @@ from napari_unet.config.base import help_of, parse, simple_type, text_of
 FRAME = "#option { border: 1px solid #d9534f; border-radius: 2px; }"
 
 
-class Row(QFrame):
+class OptionRow(QFrame):
     """The editor of one option, and a sign beside it where its value is no good."""
 
     changed = Signal()

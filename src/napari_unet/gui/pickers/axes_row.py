@@ -25,7 +25,7 @@ from napari_unet.gui.layers.axes import (
     shape_of,
 )
 from napari_unet.gui.layers.placement import file_spacing, spacing_of, use_spacing
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.spacing_row import SpacingRow
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class AxesRow(QWidget):
         self.change_button = QPushButton("change")
         self.change_button.setCheckable(True)
         self.change_button.toggled.connect(self._show_choices)
-        self.choices_box = steady(QComboBox())
+        self.choices_box = ignore_wheel(QComboBox())
         self.choices_box.setPlaceholderText("choose")
         self.choices_box.setToolTip(
             "What the axes of the image are: time (T), channels (C), depth (Z), rows "

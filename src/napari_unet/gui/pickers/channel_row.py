@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 
 
 class ChannelRow(QWidget):
@@ -39,7 +39,7 @@ class ChannelRow(QWidget):
         self.remove_button.clicked.connect(self._remove)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(steady(self.box.native), 1)
+        row.addWidget(ignore_wheel(self.box.native), 1)
         row.addWidget(self.remove_button)
 
     def _change(self) -> None:

@@ -22,7 +22,7 @@ from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
 from napari_unet.gui.layers.pairing import is_preview
 from napari_unet.gui.parts.connections import Connections
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.axes_row import AxesRow, describe, question
 from napari_unet.gui.pickers.channel_row import ChannelRow
 
@@ -62,14 +62,14 @@ class ImagePicker(QWidget):
             tooltip="The image: the selected layer, until another one is chosen here.",
         )
         self.image_box.changed.connect(self._choose)
-        self.channel_box = steady(QComboBox())
+        self.channel_box = ignore_wheel(QComboBox())
         self.channel_box.setToolTip("The channel of the image to use, or all of them.")
         self.channel_box.currentIndexChanged.connect(self._update)
         self.add_button = QPushButton("+ channel")
         self.add_button.clicked.connect(self._add)
         self.axes_row = AxesRow(viewer)
         top = QHBoxLayout()
-        top.addWidget(steady(self.image_box.native), 1)
+        top.addWidget(ignore_wheel(self.image_box.native), 1)
         top.addWidget(self.add_button)
         self.channel_label = QLabel("channel")
         channels = QHBoxLayout()

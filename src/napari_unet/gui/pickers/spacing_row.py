@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWi
 
 from napari_unet.gui.layers.axes import axes_of, long_axes, shape_of
 from napari_unet.gui.layers.placement import spacing_of
-from napari_unet.gui.parts.dock_widgets import steady
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -69,7 +69,7 @@ class SpacingRow(QWidget):
         self._arrange()
 
     def _box(self, axis: str) -> QDoubleSpinBox:
-        box = steady(_Length())
+        box = ignore_wheel(_Length())
         box.setDecimals(4)
         box.setRange(0, 10_000)
         box.setSpecialValueText("?")

@@ -14,9 +14,14 @@ from napari_unet.gui import worker
 from napari_unet.gui.layers.images import image_of, labels_of
 from napari_unet.gui.layers.pairing import fits, is_preview, labels_on
 from napari_unet.gui.parts.csv_button import CsvButton
-from napari_unet.gui.parts.dock_widgets import steady
-from napari_unet.gui.results.comparison import Found, compare_work, told, written
-from napari_unet.gui.results.errors_layer import Compared
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.results.comparison import (
+    ComparisonTable,
+    compare_work,
+    told,
+    written,
+)
+from napari_unet.gui.results.errors_layer import ShownComparison
 from napari_unet.gui.results.errors_table import ErrorsTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
@@ -60,8 +65,8 @@ class CompareForm(QWidget):
         self._image: Image | None = None  # of the last result that there was
         self._chosen: Labels | None = None  # the truth that the user chose for it
         self._job: worker.Job | None = None
-        self._pending: Compared | None = None
-        self._all: list[Compared] = []
+        self._pending: ShownComparison | None = None
+        self._all: list[ShownComparison] = []
         self.truth_box = ComboBox(choices=self._truths, nullable=True)
         self.truth_box.changed.connect(self._choose)
         self.button = QPushButton("Compare")
@@ -77,7 +82,7 @@ class CompareForm(QWidget):
         self.csv_button = CsvButton("Table of errors", self._written)
         self.csv_button.setToolTip(CSV_HELP)
         line = QHBoxLayout()
-        line.addWidget(steady(self.truth_box.native), 1)
+        line.addWidget(ignore_wheel(self.truth_box.native), 1)
         line.addWidget(self.button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -173,7 +178,7 @@ class CompareForm(QWidget):
         image = image_of(result.image, result.press.axes)
         true = labels_of(truth, result.press.axes, image)
         labels = labels_of(result.layer, result.press.axes, image)
-        self._pending = Compared(self._viewer, result, truth, self)
+        self._pending = ShownComparison(self._viewer, result, truth, self)
         self._pending.changed.connect(self._show)
         self._job = worker.start(
             COMPARING,
@@ -195,7 +200,7 @@ class CompareForm(QWidget):
         self._end()
         worker.report(error)
 
-    def _on_returned(self, found: Found | None) -> None:
+    def _on_returned(self, found: ComparisonTable | None) -> None:
         pending, self._pending = self._pending, None
         self._end()
         if pending is None:
@@ -217,11 +222,11 @@ class CompareForm(QWidget):
         self._job = self._pending = None
         self._show()
 
-    def _forget(self, compared: Compared) -> None:
+    def _forget(self, compared: ShownComparison) -> None:
         self._all.remove(compared)
         compared.deleteLater()
 
-    def _of_result(self) -> Compared | None:
+    def _of_result(self) -> ShownComparison | None:
         """Return the comparison of the result that is shown."""
         return next((c for c in self._all if c.result is self._result), None)
 
@@ -245,7 +250,7 @@ class CompareForm(QWidget):
         if found is not None and shown is not None:
             self._show_found(shown, found)
 
-    def _show_found(self, shown: Compared, found: Found) -> None:
+    def _show_found(self, shown: ShownComparison, found: ComparisonTable) -> None:
         figures, errors = told(found)
         self.figures.setText(figures if shown.current else f"{figures}\n{CHANGED}")
         self.errors.setText(errors)

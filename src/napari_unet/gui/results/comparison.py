@@ -14,7 +14,7 @@ from napari_unet.boxes import Box
 from napari_unet.events import Control, Event
 from napari_unet.gui.results.outcome import POWERS, Outcome
 from napari_unet.gui.worker import Work
-from napari_unet.scoring.error_table import Comparison, Row, compare
+from napari_unet.scoring.error_table import Comparison, ErrorRow, list_errors
 from napari_unet.scoring.errors import COLOURS, Kind
 from napari_unet.text import counted
 
@@ -33,7 +33,7 @@ LONG = ("truth", "result")  # columns that may hold several numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ComparisonTable:
     """A comparison, and its rows as the columns of a table.
 
     texts : what the columns show
@@ -49,7 +49,7 @@ class Found:
 
 def compare_work(
     truth: np.ndarray, labels: np.ndarray, outcome: Outcome
-) -> Work[Found | None]:
+) -> Work[ComparisonTable | None]:
     """Return the work that compares labels with the truth, where it was segmented.
 
     Parameters
@@ -59,17 +59,17 @@ def compare_work(
         Of the result: its axes, its box, and the spacing that gives areas their unit.
     """
 
-    def work(control: Control) -> Generator[Event, None, Found | None]:
+    def work(control: Control) -> Generator[Event, None, ComparisonTable | None]:
         timed, box = "T" in outcome.about["axes"], outcome.series.box
         where = box or (slice(None),) * labels.ndim
-        events = compare(truth[where], labels[where], timed=timed, control=control)
+        events = list_errors(truth[where], labels[where], timed=timed, control=control)
         found = yield from events
         if found is None:
             return None
         if box is not None:
             found = _placed(found, labels.shape, box)
         columns = _columns(found.rows, outcome.spacing, timed)
-        return Found(found, *columns, box is not None)
+        return ComparisonTable(found, *columns, box is not None)
 
     return work
 
@@ -83,7 +83,7 @@ def _placed(found: Comparison, shape: tuple[int, ...], box: Box) -> Comparison:
     return replace(found, image=image, rows=rows)
 
 
-def told(found: Found) -> tuple[str, str]:
+def told(found: ComparisonTable) -> tuple[str, str]:
     """Return two lines: the figures with the objects behind them, and the errors.
 
     The second is rich text; its squares have the colours of the error layer.
@@ -101,10 +101,10 @@ def told(found: Found) -> tuple[str, str]:
     return figures, "&nbsp; ".join(parts)
 
 
-def written(found: Found) -> str:
+def written(found: ComparisonTable) -> str:
     """Return the rows as a CSV file: all ids, areas and overlaps as numbers.
 
-    Places are px from 0, an axis a column; several ids have spaces between them.
+    Places are px from 0, one column per axis; several ids have spaces between them.
     """
     rows = found.comparison.rows
     unit = next(name for name in found.texts if name in UNITS)
@@ -121,7 +121,7 @@ def written(found: Found) -> str:
 
 
 def _columns(
-    rows: Sequence[Row], spacing: Sequence[float] | None, timed: bool
+    rows: Sequence[ErrorRow], spacing: Sequence[float] | None, timed: bool
 ) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
     """Return the columns of a table, as text and as what they are sorted by."""
     ndim = len(rows[0].centre) - timed if rows else 2

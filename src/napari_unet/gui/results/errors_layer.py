@@ -12,8 +12,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.edits import Edits
 from napari_unet.gui.layers.pairing import ours
-from napari_unet.gui.layers.placement import as_layer, go_to, place_on, point_on
-from napari_unet.gui.results.comparison import Found
+from napari_unet.gui.layers.placement import go_to, placement, point_on, with_layer_axes
+from napari_unet.gui.results.comparison import ComparisonTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.scoring.errors import COLOURS, Kind
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class Compared(QObject):
+class ShownComparison(QObject):
     """A comparison, from the moment when its labels were taken.
 
     Parameters
@@ -38,7 +38,7 @@ class Compared(QObject):
     ) -> None:
         super().__init__(parent)
         self.result, self.truth = result, truth
-        self.found: Found | None = None
+        self.found: ComparisonTable | None = None
         self._viewer, self._score = viewer, result.score
         self._edited, self._outcome = False, result.outcome
         for layer, slot in (
@@ -65,15 +65,15 @@ class Compared(QObject):
         """Whether image and result are still in the viewer."""
         return self.result.there and self.result.image in self._viewer.layers
 
-    def finish(self, found: Found) -> None:
+    def finish(self, found: ComparisonTable) -> None:
         """Show what was found, in the layer of an earlier comparison or a new one."""
         self.found = found
         result, image = self.result, self.result.image
         assert result.press is not None
         axes = result.press.axes
         data, place = (
-            as_layer(found.comparison.image, image, axes),
-            place_on(image, axes),
+            with_layer_axes(found.comparison.image, image, axes),
+            placement(image, axes),
         )
         layer = _layer_of(self._viewer, image)
         if layer is not None and layer.ndim == data.ndim:

@@ -16,7 +16,7 @@ from napari_unet.boxes import Box
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.layers.placement import as_layer, go_to, place_on
+from napari_unet.gui.layers.placement import go_to, placement, with_layer_axes
 from napari_unet.gui.layers.right_views import views
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome
@@ -102,8 +102,8 @@ class ResultLayer(QObject):
         # Pages of zeros take no memory until they are written to.
         self._buffer = np.zeros(tuple(shape), np.int32)
         self.outcome = None
-        data = as_layer(self._buffer, self.image, axes)
-        place = place_on(self.image, axes)
+        data = with_layer_axes(self._buffer, self.image, axes)
+        place = placement(self.image, axes)
         self._writing = True
         if self.layer is not None and self.there and self.layer.ndim == data.ndim:
             self.layer.data = data

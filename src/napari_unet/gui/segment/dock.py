@@ -29,8 +29,8 @@ from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
-from napari_unet.gui.segment.runs import Runs, Target
-from napari_unet.gui.segment.work import WHAT, Settings
+from napari_unet.gui.segment.runs import SegmentJobs, SegmentTarget
+from napari_unet.gui.segment.work import WHAT, SegmentSettings
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,7 +58,7 @@ class SegmentWidget(DockContent):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(form)
-        self.runs = Runs(viewer, self)
+        self.runs = SegmentJobs(viewer, self)
         self.clipboard = Clipboard(self)
         self._slider = self._delay(SLIDER_MS, self._hide)
         self._options = self._delay(OPTIONS_MS, self._decode_again)
@@ -200,21 +200,21 @@ class SegmentWidget(DockContent):
             press = replace(target.press, box=result.press.box)
             self._start([replace(target, press=press)])
 
-    def _target(self) -> Target:
+    def _target(self) -> SegmentTarget:
         """Return the chosen image; a ValueError if there is none."""
         picker = self.form.picker
         image = picker.image()
         extra = tuple(layer.name for layer in picker.extra)
         press = self._press(picker.layer, str(picker.axes), picker.channel)
-        return Target(picker.layer, image, replace(press, extra=extra))
+        return SegmentTarget(picker.layer, image, replace(press, extra=extra))
 
-    def _other_target(self, layer: Image, axes: str) -> Target:
+    def _other_target(self, layer: Image, axes: str) -> SegmentTarget:
         """Return another image, with the same channel if it has that."""
         channel = self.form.picker.channel
         count = shape_of(layer)[axes.index("C")] if "C" in axes else 1
         channel = channel if channel is not None and channel < count > 1 else None
         press = self._press(layer, axes, channel)
-        return Target(layer, image_of(layer, axes, channel), press)
+        return SegmentTarget(layer, image_of(layer, axes, channel), press)
 
     def _press(self, layer: Any, axes: str, channel: int | None) -> SegmentPress:
         return SegmentPress(
@@ -227,11 +227,11 @@ class SegmentWidget(DockContent):
             device=self.form.device.currentText(),
         )
 
-    def _settings(self, config: PredictConfig) -> Settings:
+    def _settings(self, config: PredictConfig) -> SegmentSettings:
         device = self.form.device.currentText()
-        return Settings(str(self.form.model.path), config, device)
+        return SegmentSettings(str(self.form.model.path), config, device)
 
-    def _start(self, targets: list[Target]) -> None:
+    def _start(self, targets: list[SegmentTarget]) -> None:
         if targets and not self.runs.running:
             self.runs.score = self.form.least
             self.runs.segment(targets, self._settings(targets[0].press.config))

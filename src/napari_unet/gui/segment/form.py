@@ -24,7 +24,7 @@ from napari_unet.gui.copy_as.segment import WRITERS
 from napari_unet.gui.inside.fold import InsideForm
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.parts.clipboard import CopyButton
-from napari_unet.gui.parts.dock_widgets import Column, steady
+from napari_unet.gui.parts.dock_widgets import Column, ignore_wheel
 from napari_unet.gui.parts.form import ConfigForm, Fold, fold
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.pickers.image_picker import ImagePicker
@@ -151,7 +151,7 @@ class SegmentForm(Column):
         memory = preferences().memory
         if memory is not None:
             self.options_form.set_value(PredictConfig(memory=memory))
-        self.device = steady(QComboBox())
+        self.device = ignore_wheel(QComboBox())
         self.device.addItems(dict.fromkeys(["auto", "cpu", preferences().device]))
         self.device.setCurrentText(preferences().device)
         self.device.setToolTip(DEVICE_HELP)
@@ -181,7 +181,7 @@ class SegmentForm(Column):
 
     def _make_score(self) -> None:
         self.score_moved = False
-        self.score = steady(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
+        self.score = ignore_wheel(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
         self.score.setRange(0, 1)
         self.score.setSingleStep(0.01)
         self.score.setPageStep(0.1)

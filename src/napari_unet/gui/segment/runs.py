@@ -20,8 +20,8 @@ from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.gui.segment.work import WHAT, Settings, folder_work, image_work
-from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.gui.segment.work import WHAT, SegmentSettings, folder_work, image_work
+from napari_unet.segmentation.cache import MapCache
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -31,7 +31,7 @@ REFRESH_MS = 250
 
 
 @dataclass(frozen=True)
-class Target:
+class SegmentTarget:
     """An image layer to segment, as it was when the button was pressed."""
 
     layer: Image
@@ -39,7 +39,7 @@ class Target:
     press: SegmentPress
 
 
-class Runs(QObject):
+class SegmentJobs(QObject):
     """Segments layers one after the other and writes their results.
 
     Parameters
@@ -57,13 +57,13 @@ class Runs(QObject):
         # Least score of the objects in results to come; None: what training found.
         self.score: float | None = None
         self.again: ResultLayer | None = None  # which other thresholds cost no network
-        self._kept = KeptMaps()
+        self._cache = MapCache()
         self.results: list[ResultLayer] = []
         self._viewer = viewer
         self._job: worker.Job | None = None
-        self._targets: list[Target] = []
-        self._target: Target | None = None
-        self._settings: Settings | None = None
+        self._targets: list[SegmentTarget] = []
+        self._target: SegmentTarget | None = None
+        self._settings: SegmentSettings | None = None
         self._count = 0
         self._blocks: list[Block] = []
         self._got_blocks = False
@@ -91,7 +91,7 @@ class Runs(QObject):
                 return result
         return None
 
-    def segment(self, targets: list[Target], settings: Settings) -> None:
+    def segment(self, targets: list[SegmentTarget], settings: SegmentSettings) -> None:
         """Segment layers; objects of all scores are kept, so that none runs again."""
         self._settings = replace(settings, config=settings.config.replace(score=0.0))
         self._targets = list(targets)
@@ -101,7 +101,7 @@ class Runs(QObject):
         self._next()
 
     def segment_folder(
-        self, source: Path, output: Path, settings: Settings, channel: int | None
+        self, source: Path, output: Path, settings: SegmentSettings, channel: int | None
     ) -> None:
         """Segment the images of a folder into another."""
         self._targets = []
@@ -127,10 +127,10 @@ class Runs(QObject):
                 done = self._count - len(self._targets) - 1
                 self.progressed.emit(Progress(WHAT, done, self._count))
             self._target = target
-            press, kept, focus = target.press, self._kept, self._in_sight(target)
+            press, cache, focus = target.press, self._cache, self._in_sight(target)
             self._start(
                 image_work(
-                    target.image, self._settings, press.box, press.channel, kept, focus
+                    target.image, self._settings, press.box, press.channel, cache, focus
                 )
             )
             return
@@ -140,7 +140,7 @@ class Runs(QObject):
     def _start(self, work: worker.Work[Any]) -> None:
         self._text = ""
         self._blocks, self._got_blocks, self._result = [], False, None
-        self.again, self._lost = None, self._kept.lost
+        self.again, self._lost = None, self._cache.lost
         self._job = worker.start(
             worker.SEGMENTING,
             work,
@@ -153,7 +153,7 @@ class Runs(QObject):
         self.destroyed.connect(self._job.abandon)
         self.changed.emit()
 
-    def _in_sight(self, target: Target) -> Box | None:
+    def _in_sight(self, target: SegmentTarget) -> Box | None:
         """Return what to begin with, the same in all time points; None: anything."""
         if target.press.box is not None:
             return None
@@ -191,7 +191,7 @@ class Runs(QObject):
         assert self._result is not None
         score = outcome.least if self.score is None else self.score
         self._result.finish(outcome, target.press, score)
-        if outcome.series.complete and self._kept.lost == self._lost:
+        if outcome.series.complete and self._cache.lost == self._lost:
             self.again = self._result
 
     def _on_errored(self, error: Exception) -> None:
@@ -238,7 +238,7 @@ class Runs(QObject):
         self._result = known
         self._hide_previews(target)
 
-    def _hide_previews(self, target: Target) -> None:
+    def _hide_previews(self, target: SegmentTarget) -> None:
         """Hide what a training that has ended made of this image: it is in the way."""
         if worker.running(worker.TRAINING):
             return

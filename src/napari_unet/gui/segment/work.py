@@ -14,14 +14,14 @@ from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.worker import Work
 from napari_unet.segmentation import outputs
-from napari_unet.segmentation.cache import KeptMaps
+from napari_unet.segmentation.cache import MapCache
 from napari_unet.text import counted
 
 WHAT = "segmenting"  # the whole, of which other steps are a small part
 
 
 @dataclass(frozen=True)
-class Settings:
+class SegmentSettings:
     """With what is segmented: path of the model, options, device."""
 
     model: str
@@ -31,15 +31,15 @@ class Settings:
 
 def image_work(
     image: ImageFile,
-    settings: Settings,
+    settings: SegmentSettings,
     box: Box | None = None,
     channel: int | None = None,
-    kept: KeptMaps | None = None,
+    cache: MapCache | None = None,
     focus: Box | None = None,
 ) -> Work[Outcome]:
     """Return the work that segments an image, or the part of it in `box`.
 
-    `channel` is what was chosen of the image's layer; it is only told. `kept` spares
+    `channel` is what was chosen of the image's layer; it is only told. `cache` spares
     the network where only thresholds have changed. `focus` is what of each time point
     comes first.
     """
@@ -52,10 +52,10 @@ def image_work(
 
         model = Model.load(settings.model, settings.device)
         series = yield from segment_series(
-            model, image, settings.config, box=box, control=control, kept=kept
+            model, image, settings.config, box=box, control=control, cache=cache
         )
-        about = outputs.about(model, settings.model, settings.config, channel)
-        about |= outputs.told_of(model, series)
+        about = outputs.run_metadata(model, settings.model, settings.config, channel)
+        about |= outputs.result_metadata(model, series)
         about["complete"] = series.complete
         about["axes"] = image.axes.replace("C", "")
         about["box"] = box and [[s.start, s.stop] for s in box]
@@ -78,7 +78,7 @@ def _planes(image: ImageFile, box: Box | None) -> int:
 
 
 def folder_work(
-    source: Path, output: Path, settings: Settings, channel: int | None = None
+    source: Path, output: Path, settings: SegmentSettings, channel: int | None = None
 ) -> Work[str]:
     """Return the work that segments the images of a folder; returns a sentence.
 
@@ -94,7 +94,7 @@ def folder_work(
         model = Model.load(settings.model, settings.device)
         make_folder(output)
         told = None if channel is None else str(channel)
-        about = outputs.about(model, settings.model, settings.config, told)
+        about = outputs.run_metadata(model, settings.model, settings.config, told)
         done = 0
         for index, path in enumerate(paths):
             yield Progress(WHAT, index, len(paths))

@@ -24,7 +24,7 @@ HELP = (
 )
 
 
-class AgainBox(QCheckBox):
+class RefitBox(QCheckBox):
     """Whether to fit again after each stroke; it says when.
 
     Notes

@@ -20,14 +20,14 @@ from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import labels_reader
-from napari_unet.gui.layers.target import Target
-from napari_unet.gui.pairs.mending import Origin, Split, show, split, write
+from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.pairs.fixes import Origin, Split, show, split, write
 from napari_unet.models.store import contents, find_model, read_header, read_weights
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated, samples_of
 
 if TYPE_CHECKING:
-    from napari_unet.gui.layers.target import Target
+    from napari_unet.gui.layers.pair import Pair
     from napari_unet.gui.pairs.pair_row import PairRow
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class Checks(QObject):
         self._turn, self._asked = 1, 0  # a look of an earlier turn is stale
         self._question = self._asked_form()
         self._looking: worker.Job | None = None
-        self._targets: list[Target] = []  # of the look at hand
+        self._targets: list[Pair] = []  # of the look at hand
         self._origins: dict[str, Origin] = {}
-        self._mended: Target | None = None
+        self._fixed: Pair | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
@@ -90,7 +90,7 @@ class Checks(QObject):
         table.edited.connect(self.request)
         form.changed.connect(self._form_changed)
         findings.show_wanted.connect(self._show)
-        findings.mend_wanted.connect(self._mend)
+        findings.fix_wanted.connect(self._fix)
         worker.jobs().changed.connect(self._jobs_changed)
         self._timer.start()
 
@@ -121,7 +121,7 @@ class Checks(QObject):
     def _jobs_changed(self) -> None:
         """Make up for a look that a training, or another look, did not let be."""
         training = bool(worker.running(worker.TRAINING))
-        if self._mended is None:
+        if self._fixed is None:
             self._findings.set_training(training)
         due = self._asked != self._turn and self._looking is None
         if due and not training and not self._timer.isActive():
@@ -143,7 +143,7 @@ class Checks(QObject):
         meaning = self._form.labels_mean.value
         pairs = zip(rows, self._targets, strict=True)
         readers = [reader_of(row, target, meaning) for row, target in pairs]
-        work = functools.partial(look, self._turn, readers, learnt, alone)
+        work = functools.partial(check_pairs, self._turn, readers, learnt, alone)
         self._looking = worker.start(
             "checking",
             work,
@@ -180,23 +180,21 @@ class Checks(QObject):
     def _show(self, finding: Finding) -> None:
         origin = self._origins.get(finding.name)
         if origin is not None and finding.place is not None:
-            show(self._viewer, origin, finding.place, finding.mend == "split")
+            show(self._viewer, origin, finding.place, finding.fix == "split")
 
-    def _mend(self, finding: Finding) -> None:
+    def _fix(self, finding: Finding) -> None:
         origin = self._origins.get(finding.name)
-        if origin is None or self._mended or worker.running(worker.TRAINING):
+        if origin is None or self._fixed or worker.running(worker.TRAINING):
             return
-        self._mended = target = origin.target
-        self._findings.set_mending(True)
+        self._fixed = target = origin.target
+        self._findings.set_fixing(True)
         read = labels_reader(target.labels, target.axes, target.image)
         meaning = self._form.labels_mean.value
         work = functools.partial(split, read, origin.film, meaning)
-        worker.start(
-            "mending", work, returned=self._write, finished=self._mending_ended
-        )
+        worker.start("fixing", work, returned=self._write, finished=self._fixing_ended)
 
     def _write(self, found: Split) -> None:
-        target, layers = self._mended, self._viewer.layers
+        target, layers = self._fixed, self._viewer.layers
         if target is None or target.labels not in layers:
             return
         try:
@@ -209,8 +207,8 @@ class Checks(QObject):
             objects = counted(found.count, "object")
             show_info(f"{objects} got a new id; Ctrl-Z takes it back")
 
-    def _mending_ended(self) -> None:
-        self._mended = None
+    def _fixing_ended(self) -> None:
+        self._fixed = None
         self._findings.set_training(bool(worker.running(worker.TRAINING)))
 
 
@@ -235,14 +233,14 @@ class Seen:
     origins: tuple[tuple[str, int, int], ...] = ()
 
 
-def reader_of(row: PairRow, target: Target, meaning: Meaning) -> Reader:
+def reader_of(row: PairRow, target: Pair, meaning: Meaning) -> Reader:
     """Return what makes the item of a pair in a job: labels may be slow to read."""
     read = labels_reader(target.labels, target.axes, target.image)
     use, right, numbers = row.use, row.right, asdict(meaning)
     return lambda: Annotated(target.image, read(), use, **numbers, right=right)
 
 
-def look(
+def check_pairs(
     turn: int,
     readers: Sequence[Reader],
     learnt: ModelConfig | str,
@@ -255,7 +253,7 @@ def look(
     ----------
     turn : int
     readers : sequence of callable
-        One a pair.
+        One per pair.
     learnt : ModelConfig or str
         What is to be learnt, or the model that training starts from.
     alone : bool
@@ -290,8 +288,8 @@ def _settled(learnt: ModelConfig | str, samples: Sequence[Sample]) -> ModelConfi
     if isinstance(learnt, str):
         header = read_header(read_weights(find_model(learnt)), Path(learnt).name)
         return contents(header)[0]
-    from napari_unet.training.recipe import fit
+    from napari_unet.training.recipe import complete
 
     if not samples:
         raise ValueError("no sample has labels")
-    return fit(learnt, samples)
+    return complete(learnt, samples)

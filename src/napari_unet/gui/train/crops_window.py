@@ -79,7 +79,7 @@ def seen(source: Source, step: int) -> Generator[Event, None, Seen]:
     )
 
 
-class AugmentedLook(QDialog):
+class CropsWindow(QDialog):
     """A window with crops of the training that Start would start, and its button.
 
     Parameters

@@ -25,13 +25,13 @@ from napari_unet.gui.parts.clipboard import Clipboard, CopyButton
 from napari_unet.gui.parts.dock_widgets import Column
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
-from napari_unet.gui.train.again import AgainBox, replacing
+from napari_unet.gui.train.again import RefitBox, replacing
 from napari_unet.gui.train.checks import Checks
-from napari_unet.gui.train.crops_window import AugmentedLook
+from napari_unet.gui.train.crops_window import CropsWindow
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
 from napari_unet.gui.train.next_place import NextButton
-from napari_unet.gui.train.press import Presses
+from napari_unet.gui.train.press import LastPress
 from napari_unet.gui.train.preview import LivePreview
 from napari_unet.models.store import classifier_of
 
@@ -62,14 +62,14 @@ class TrainWidget(DockContent):
         self._untrained: Path | None = None
         self.table = PairsTable(viewer)
         self.form = TrainForm()
-        self.presses = Presses(self.table, self.form)
+        self.presses = LastPress(self.table, self.form)
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
         self.live = LiveLabels(viewer.layers, self)
-        self.look = AugmentedLook(self, self.form.look_button, self.presses.crops)
+        self.look = CropsWindow(self, self.form.look_button, self.presses.crops)
         self.clipboard = Clipboard(self)
-        self.again = AgainBox()
+        self.again = RefitBox()
         self._make_buttons()
         self._lay_out()
         self.table.changed.connect(self._data_changed)

@@ -23,12 +23,12 @@ from qtpy.QtWidgets import (
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.pairs.meaning_choice import MeaningChoice
-from napari_unet.gui.parts.dock_widgets import form_rows, steady
+from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel
 from napari_unet.gui.parts.form import ConfigForm, fold
 from napari_unet.gui.pickers.model_name import ModelName
 from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
 from napari_unet.gui.preferences import preferences
-from napari_unet.gui.train.work import Settings
+from napari_unet.gui.train.work import TrainSettings
 
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
@@ -115,7 +115,7 @@ class TrainForm(QWidget):
         """Return why training cannot start; `known`: as of MeaningChoice."""
         return self.labels_mean.why_not(known)
 
-    def settings(self, folder: Path | None = None) -> Settings:
+    def settings(self, folder: Path | None = None) -> TrainSettings:
         """Return what the form says.
 
         Parameters
@@ -134,7 +134,7 @@ class TrainForm(QWidget):
         if config.steps is None and config.epochs is None:
             config = config.replace(minutes=self.minutes_box.value())
         init = self.model_picker.path
-        return Settings(
+        return TrainSettings(
             config,
             self.model() if init is None else None,
             init,
@@ -176,13 +176,13 @@ class TrainForm(QWidget):
     def _make_start(self) -> None:
         self.model_picker = ModelPicker(scratch=True)
         self.model_picker.changed.connect(self._model_chosen)
-        self.network_box = steady(QComboBox())
+        self.network_box = ignore_wheel(QComboBox())
         self.network_box.addItem("unet")
         self.network_box.currentTextChanged.connect(self._arrange)
         self.network_box.setToolTip(
             str(ModelConfig.model_fields["network"].description)
         )
-        self.minutes_box = steady(QDoubleSpinBox())
+        self.minutes_box = ignore_wheel(QDoubleSpinBox())
         self.minutes_box.setDecimals(1)
         self.minutes_box.setRange(0.1, 99_999)
         self.minutes_box.setValue(10)
@@ -196,7 +196,7 @@ class TrainForm(QWidget):
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
         self.model_fold = fold("network", self.model_form)
         self.model_fold.setToolTip("Options of the network, for a start from scratch.")
-        self.device_box = steady(QComboBox())
+        self.device_box = ignore_wheel(QComboBox())
         wanted = preferences().device
         self.device_box.addItems(list(dict.fromkeys(["auto", "cpu", wanted])))
         self.device_box.setCurrentText(wanted)

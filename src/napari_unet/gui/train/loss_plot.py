@@ -44,9 +44,9 @@ class LossPlot(QWidget):
 
     Notes
     -----
-    Drawn at most five times a second, and only where it can be seen; a long training is
-    thinned out evenly, so memory stays bounded. Dashes and symbols tell what a line is,
-    not its colour alone.
+    Drawn at most five times per second, and only where it can be seen; a long training
+    is thinned out evenly, so memory stays bounded. Dashes and symbols tell what a line
+    is, not its colour alone.
     """
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:

@@ -15,7 +15,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.events import Control, EpochEnd, Event, Memory, Progress, StepDone
+from napari_unet.events import (
+    Control,
+    EpochEnd,
+    Event,
+    MemoryNeeded,
+    Progress,
+    StepDone,
+)
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.train.loss_plot import LossPlot
 from napari_unet.text import clock, headline, sentence
@@ -46,7 +53,7 @@ class TrainMonitor(QWidget):
         self._memory = ""
         self._pace: deque[StepDone] = deque(maxlen=MESSAGES)
         self.speed = QLabel()
-        self.speed.setToolTip("Optimiser steps a second, over the last few seconds.")
+        self.speed.setToolTip("Optimiser steps per second, over the last few seconds.")
         self.progress = ProgressRow(button=False)  # there is Stop
         self.plot = LossPlot(viewer)
         # As wide as the dock is: a plot asks for more than is there.
@@ -76,7 +83,7 @@ class TrainMonitor(QWidget):
 
     def take(self, event: Event) -> None:
         """Show an event."""
-        if isinstance(event, Memory):
+        if isinstance(event, MemoryNeeded):
             self._memory = str(event)
             self._say(self._memory)
         elif isinstance(event, StepDone):
@@ -171,7 +178,7 @@ class RunButtons(QWidget):
             why_not = STOPPING
         no_pause = why_not or (FITTING if fits else "")
         for button, greyed, text in (
-            (self.pause, no_pause, "Go on." if paused else PAUSE_HELP),
+            (self.pause, no_pause, "Resume." if paused else PAUSE_HELP),
             (self.stop, why_not, "End now; the best model so far is kept."),
         ):
             button.setEnabled(not greyed)

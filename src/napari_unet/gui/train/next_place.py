@@ -17,9 +17,9 @@ from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import long_axes, shape_of
 from napari_unet.gui.layers.images import labels_of
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.placement import go_to
 from napari_unet.gui.layers.right_views import RIGHT
-from napari_unet.gui.layers.target import Target
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.worker import Work
@@ -59,7 +59,7 @@ def next_work(
     def work(control: Control) -> Generator[Event, None, tuple[int, Box] | None]:
         yield Progress("loading the model", 0)
         from napari_unet.models.model import Model
-        from napari_unet.segmentation.uncertainty import least_sure
+        from napari_unet.segmentation.uncertainty import least_certain
 
         loaded = Model.load(model, device)
         best, most = None, 0.0
@@ -68,7 +68,7 @@ def next_work(
             for time, frame in enumerate(frames(one.image)):
                 if control.stopped:
                     return best
-                place = yield from least_sure(
+                place = yield from least_certain(
                     loaded,
                     frame.image,
                     rgb=one.image.rgb,
@@ -78,8 +78,8 @@ def next_work(
                     known=one.known[time] if timed else one.known,
                     control=control,
                 )
-                if place is not None and place.doubt > most:
-                    most = place.doubt
+                if place is not None and place.uncertainty > most:
+                    most = place.uncertainty
                     before = (slice(time, time + 1),) if timed else ()
                     best = (index, (*before, *place.box))
         return best
@@ -152,7 +152,7 @@ class NextButton(QPushButton):
         super().__init__(NEXT)
         self._viewer, self._table, self._model = viewer, table, model
         self._job: worker.Job | None = None
-        self._targets: list[Target] = []
+        self._targets: list[Pair] = []
         self._shown: list[tuple[Labels, Box]] = []
         self._partly = False
         self.clicked.connect(self.press)
@@ -205,7 +205,7 @@ class NextButton(QPushButton):
     def _pairs(self) -> list[PairRow]:
         return [row for row in self._table.pairs if not row.why_not()]
 
-    def _annotation(self, row: PairRow, target: Target) -> Annotation:
+    def _annotation(self, row: PairRow, target: Pair) -> Annotation:
         known = labels_of(target.labels, target.axes, target.image) != 0
         shown = [box for labels, box in self._shown if labels == target.labels]
         for box in (*row.right, *shown):

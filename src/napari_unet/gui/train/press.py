@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from napari_unet.gui.copy_as.press import TrainPress
 from napari_unet.gui.copy_as.train import in_steps, with_files
 from napari_unet.gui.layers.classes import as_shown
-from napari_unet.gui.layers.target import Target
+from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.train.form import TrainForm
-from napari_unet.gui.train.work import Settings
+from napari_unet.gui.train.work import TrainSettings
 
 if TYPE_CHECKING:
     from napari_unet.gui.worker import Work
     from napari_unet.reports.crops import Source
 
 
-class Presses:
+class LastPress:
     """The last press of Start, and how far its training came.
 
     Parameters
@@ -42,16 +42,16 @@ class Presses:
     def __init__(self, table: PairsTable, form: TrainForm) -> None:
         self._table, self._form = table, form
         self.last: TrainPress | None = None
-        self.targets: list[Target] = []
+        self.targets: list[Pair] = []
         self.steps = 0
         self.kept = False
 
-    def begin(self, settings: Settings, targets: list[Target]) -> None:
+    def begin(self, settings: TrainSettings, targets: list[Pair]) -> None:
         """Take note of a press."""
         self.last, self.targets = self._pressed(settings), targets
         self.steps, self.kept = 0, False
 
-    def settings(self, folder: Path | None = None) -> Settings:
+    def settings(self, folder: Path | None = None) -> TrainSettings:
         """Return what the form says, with classes as the layers show them."""
         settings = self._form.settings(folder)
         if settings.model is None or self._table.folders:
@@ -89,7 +89,7 @@ class Presses:
         config = in_steps(press.config, self.steps)
         return with_files(replace(press, config=config), self.targets)
 
-    def _pressed(self, settings: Settings) -> TrainPress:
+    def _pressed(self, settings: TrainSettings) -> TrainPress:
         return TrainPress(
             self._table.press(settings.meaning),
             settings.folder,

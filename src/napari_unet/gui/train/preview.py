@@ -12,8 +12,8 @@ from napari_unet.boxes import middle
 from napari_unet.data.images import frame_name
 from napari_unet.events import Control, Preview, View
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.layers.placement import as_layer, place_on, visible_box
-from napari_unet.gui.layers.target import Target
+from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.placement import placement, visible_box, with_layer_axes
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -26,16 +26,16 @@ MOST_PIXELS = 2**20
 class _Shown:
     """The labels layer of one image, and what of it is filled."""
 
-    def __init__(self, viewer: Viewer, target: Target) -> None:
+    def __init__(self, viewer: Viewer, target: Pair) -> None:
         self.labels = np.zeros(target.shape, np.int32)
         self.box: tuple[int | slice, ...] = ()
         layers = viewer.layers
         selected, active = list(layers.selection), layers.selection.active
         self.layer = viewer.add_labels(
-            as_layer(self.labels, target.layer, target.axes),
+            with_layer_axes(self.labels, target.layer, target.axes),
             name=f"{target.layer.name} preview",
             metadata={KEY: {"preview": True}},
-            **place_on(target.layer, target.axes),
+            **placement(target.layer, target.axes),
         )
         self.layer.editable = False  # it is filled anew after each validation
         # The user goes on with what was selected, the brush for example.
@@ -63,16 +63,16 @@ class LivePreview(QObject):
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._targets: list[Target] = []
+        self._targets: list[Pair] = []
         self._control: Control | None = None
         self._wanted = True
-        self._places: dict[str, tuple[Target, tuple[int, ...]]] = {}
+        self._places: dict[str, tuple[Pair, tuple[int, ...]]] = {}
         self._shown: dict[Image, _Shown] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self.ask)
 
-    def begin(self, control: Control, targets: list[Target], again: bool) -> None:
+    def begin(self, control: Control, targets: list[Pair], again: bool) -> None:
         """Follow the view while a training runs, or a model is fitted `again`."""
         self._control, self._targets, self._places = control, targets, {}
         if self._wanted and not again:
@@ -92,15 +92,15 @@ class LivePreview(QObject):
             return
         if wanted:
             self._timer.start()
-            self.look()
+            self.ask()
         else:
             self._timer.stop()
-            self._control.look(None)
+            self._control.preview(None)
 
-    def look(self) -> None:
+    def ask(self) -> None:
         """Ask for what is in sight now."""
         if self._control is not None:
-            self._control.look(self._view())
+            self._control.preview(self._view())
 
     def show(self, preview: Preview) -> None:
         """Show a preview on its image, if that is still there."""

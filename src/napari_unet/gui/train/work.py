@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainSettings:
     """What the form says: all that training needs beside images and labels."""
 
     config: TrainConfig

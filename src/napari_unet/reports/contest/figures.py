@@ -92,7 +92,7 @@ def _speeds(axes: Axes, speeds: Sequence[float]) -> None:
 
 
 def draw_curves(table: Mapping[str, Any], folder: Path, path: Path) -> None:
-    """Draw score and loss over the time of training, a line a run."""
+    """Draw score and loss over the time of training, a line per run."""
     from matplotlib.figure import Figure
 
     networks: Mapping[str, Any] = table["networks"]

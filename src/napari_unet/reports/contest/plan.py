@@ -17,7 +17,7 @@ from napari_unet.events import Event, Note, Progress
 from napari_unet.models.model import Model
 from napari_unet.text import counted
 from napari_unet.training.loop import train
-from napari_unet.training.recipe import fit
+from napari_unet.training.recipe import complete
 from napari_unet.training.run import DEFAULT_MINUTES
 
 JUDGING = 0.2  # part of the data that is held back to judge, where none is given
@@ -144,7 +144,7 @@ def check(
                 elif event.text not in told:
                     told.add(event.text)
                     yield event
-    fitted = fit(plan.options(networks[0], seed)[1], plan.samples)
+    fitted = complete(plan.options(networks[0], seed)[1], plan.samples)
     probe = Model.create(fitted, device="cpu")
     for judge in plan.judges:
         probe.check(judge.image.shape, judge.rgb, judge.channels, judge.name)

@@ -18,14 +18,14 @@ from napari_unet.gui.layers.placement import go_to
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.gui.layers.target import Target
+    from napari_unet.gui.layers.pair import Pair
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where a sample comes from: the layers of a pair, and the time point in them."""
 
-    target: Target
+    target: Pair
     frame: int
 
     def pixel(self, place: Sequence[int]) -> tuple[int, ...] | None:
@@ -121,17 +121,17 @@ def split(
     for done in range(len(labels) if film else 1):
         if control.stopped:
             break
-        yield Progress("mending", done, len(labels) if film else 1)
+        yield Progress("fixing", done, len(labels) if film else 1)
         part = np.s_[done] if film else np.s_[:]
-        mended = split_parts(known[part], taken)
-        changed = mended != known[part]
-        after[part][changed] = mended[changed]
-        taken.update(np.unique(mended[changed]).tolist())
+        fixed = split_parts(known[part], taken)
+        changed = fixed != known[part]
+        after[part][changed] = fixed[changed]
+        taken.update(np.unique(fixed[changed]).tolist())
     where = np.nonzero(after != labels)
     return Split(where, labels[where], after[where], len(taken) - len(old))
 
 
-def write(target: Target, found: Split) -> bool:
+def write(target: Pair, found: Split) -> bool:
     """Write split labels into their layer, as one edit that can be undone.
 
     Pixels that were painted meanwhile stay as they are.
@@ -170,11 +170,11 @@ def write(target: Target, found: Split) -> bool:
     return bool(after.size)
 
 
-def _letters(target: Target) -> list[str]:
+def _letters(target: Pair) -> list[str]:
     return [axis for axis in target.image.axes if axis != "C"]
 
 
-def _axes_now(target: Target) -> str | None:
+def _axes_now(target: Pair) -> str | None:
     """Return the axes of the labels layer; None: it holds something else now."""
     own = labels_axes(target.labels, target.axes, target.image)
     if own is None:

@@ -1,8 +1,8 @@
 """Whether the place where a model is least sure holds more errors than others.
 
-    python benchmarks/doubt.py $NAPARI_UNET_DATA/dsb2018 [--model nuclei]
+    python benchmarks/uncertainty.py $NAPARI_UNET_DATA/dsb2018 [--model nuclei]
 
-segments the `val` images, finds in each the square that `least_sure` would have
+segments the `val` images, finds in each the square that `least_certain` would have
 annotated next, and counts the objects that are wrong there (missed or false at an IoU
 of .5, both cut at the edges of the square). Prints that number, its mean over all
 squares of the size in the same images (in steps of half an edge), and the ratio.
@@ -23,7 +23,7 @@ from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.models.model import Model
 from napari_unet.scoring.metrics import counts, match
 from napari_unet.segmentation.segment import segment_sample
-from napari_unet.segmentation.uncertainty import least_sure
+from napari_unet.segmentation.uncertainty import least_certain
 
 SQUARES = 4
 
@@ -54,7 +54,9 @@ def main() -> None:
     model = Model.load(given.model)
     found, usual = [], []
     for sample in drain(load_samples(find_pairs(given.data, split="val"))):
-        place = drain(least_sure(model, sample.image, rgb=sample.rgb, name=sample.name))
+        place = drain(
+            least_certain(model, sample.image, rgb=sample.rgb, name=sample.name)
+        )
         if place is None:
             continue
         edges = [s.stop - s.start for s in place.box]

@@ -10,7 +10,7 @@ from napari_unet.data.images import ImageFile
 
 
 @dataclass(frozen=True)
-class Target:
+class Pair:
     """The layers of a pair as they were when training started."""
 
     layer: Image

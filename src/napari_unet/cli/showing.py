@@ -1,4 +1,4 @@
-"""``napari-unet look``: pictures of what a model does, and of what happens inside."""
+"""``napari-unet show``: pictures of what a model does, and of what happens inside."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from napari_unet.files.datasets import Dataset
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
 
-LOOK_AT = 3  # images of each kind
+IMAGES_OF_EACH = 3  # images of each kind
 
 
-def look(
+def show(
     data: tuple[Path, ...],
     /,
     *,
     model: str,
-    output: Path = Path("look.png"),
+    output: Path = Path("show.png"),
     seed: int = 0,
     inside: bool = False,
     config: PredictConfig,
@@ -51,17 +51,17 @@ def look(
     seed
         Which images are drawn.
     inside
-        Draw features instead: a row a level of the network, the contracting path on the
-        left, the expanding path on the right, and what each skip is worth.
+        Draw features instead: a row per level of the network, the contracting path on
+        the left, the expanding path on the right, and what each skip is worth.
     """
-    from napari_unet.networks.pixel_classifiers import BASELINES
-    from napari_unet.reports.figures import look as drawing
+    from napari_unet.networks.pixel_classifiers import CLASSIFIERS
+    from napari_unet.reports.figures import draw_rows as drawing
     from napari_unet.segmentation.segment import segment_sample
 
     check_writable(output.absolute().parent)
     loaded = load_model(model, device)
     network = loaded.config.network
-    if inside and network in BASELINES:
+    if inside and network in CLASSIFIERS:
         raise ValueError(
             f"{model}: a {network} classifies each pixel by itself and has no levels; "
             "leave out --inside"
@@ -113,7 +113,7 @@ def _choose(
     pairs = [(d, i) for d in datasets for i in range(len(d.pairs))]
     for kind in ("training", "validation", "image"):
         names = set(card.get(kind, {}).get("names", ()))
-        # A time-lapse is one pair, but a name a frame.
+        # A time-lapse is one pair, but a name per frame.
         series = {name.rpartition("_t")[0] for name in names}
         known = [
             (dataset, i)
@@ -122,7 +122,7 @@ def _choose(
         ]
         if kind == "image" and chosen:
             break
-        for number in rng.permutation(len(known))[:LOOK_AT]:
+        for number in rng.permutation(len(known))[:IMAGES_OF_EACH]:
             dataset, i = known[number]
             samples, _ = load([keep_pairs(dataset, [i])], selection, show)
             fitting = [s for s in samples if s.name in names] or samples
