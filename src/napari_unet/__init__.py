@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari_unet.reports.evaluation import evaluate as evaluate
     from napari_unet.segmentation.cache import MapCache as MapCache
     from napari_unet.segmentation.segment import segment as segment
-    from napari_unet.segmentation.series import segment_series as segment_series
     from napari_unet.segmentation.uncertainty import least_certain as least_certain
     from napari_unet.training.loop import train as train
 
@@ -66,7 +65,6 @@ _MODULES = {
     "files.sample_data": ("sample_data",),
     "data.samples": ("Sample", "split"),
     "segmentation.segment": ("segment",),
-    "segmentation.series": ("segment_series",),
     "training.loop": ("train",),
     "files.writers": ("write_labels",),
 }
