@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_unet.config import ModelConfig as ModelConfig
     from napari_unet.config import PredictConfig as PredictConfig
     from napari_unet.config import TrainConfig as TrainConfig
+    from napari_unet.data.images import Image as Image
+    from napari_unet.data.images import ImageSeries as ImageSeries
     from napari_unet.data.samples import Sample as Sample
     from napari_unet.data.samples import split as split
     from napari_unet.events import Control as Control
@@ -52,6 +54,7 @@ _MODULES = {
         "PredictConfig",
         "TrainConfig",
     ),
+    "data.images": ("Image", "ImageSeries"),
     "files.datasets": ("find_pairs", "load_samples"),
     "segmentation.uncertainty": ("least_certain",),
     "reports.evaluation": ("evaluate",),

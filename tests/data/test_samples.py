@@ -211,11 +211,11 @@ def test_contrast_on_a_high_pedestal_survives(dtype):
 
 
 def test_large_images_are_sampled_evenly(monkeypatch):
-    from napari_unet.data import samples
+    from napari_unet.data import images
 
     image = np.random.default_rng(0).normal(size=(1, 300, 300))
     whole = intensity_stats(Image(image), (1, 99))
-    monkeypatch.setattr(samples, "MOST_VALUES", 10_000)
+    monkeypatch.setattr(images, "MOST_VALUES", 10_000)
     part = intensity_stats(Image(image), (1, 99))
     assert part != whole
     assert part.low[0] == pytest.approx(whole.low[0], abs=0.2)

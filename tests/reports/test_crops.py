@@ -198,7 +198,7 @@ def test_the_command_line_draws_and_trains_nothing(capsys, tmp_path):
     for name in ("images", "labels"):
         (tmp_path / "data" / name).mkdir(parents=True)
     one = blobs()
-    tifffile.imwrite(tmp_path / "data/images/a.tif", one.image[0])
+    tifffile.imwrite(tmp_path / "data/images/a.tif", one.image.array[0])
     tifffile.imwrite(tmp_path / "data/labels/a.tif", one.labels)
     file = tmp_path / "new" / "crops.png"
     line = ["train", str(tmp_path / "data"), "--output", str(tmp_path / "model")]

@@ -41,7 +41,7 @@ def test_a_pair_becomes_a_sample_with_its_values():
     item = pair()
     (sample,), validation = drain(load([item]))
     assert validation is None
-    np.testing.assert_array_equal(sample.image, item.image.array)
+    np.testing.assert_array_equal(sample.image.array, item.image.array)
     np.testing.assert_array_equal(sample.labels, item.labels)
     assert sample.mask is None
     assert sample.name == "image 0"
@@ -53,7 +53,7 @@ def test_lazy_images_are_read():
     (sample,), _ = drain(load([Annotated(lazy, item.labels)]))
     assert type(sample.image.array) is np.ndarray
     assert sample.spacing == (0.5, 0.5)
-    np.testing.assert_array_equal(sample.image, item.image.array)
+    np.testing.assert_array_equal(sample.image.array, item.image.array)
 
 
 def test_frames_are_samples_of_one_series():

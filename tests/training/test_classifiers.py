@@ -42,7 +42,7 @@ SHAPE = {2: (48, 56), 3: (8, 22, 24)}
 def sample(seed=0, ndim=2, rgb=False, formulation="instances"):
     """Blobs; as classes, every second one is darker."""
     one = blobs(seed, SHAPE[ndim], 8, (3, 6))
-    labels, image = one.labels, one.image
+    labels, image = one.labels, one.image.array
     if formulation == "semantic":
         labels = np.where(labels > 0, 4 + labels % 2, 0)
         image = np.where(labels == 5, image / 2, image)
@@ -67,7 +67,7 @@ def made(name, ndim=2, rgb=False, formulation="instances", seed=0):
 def files(folder, count=3, **options):
     for i in range(count):
         one = sample(i, **options)
-        for part, array in (("images", one.image[0]), ("labels", one.labels)):
+        for part, array in (("images", one.image.array[0]), ("labels", one.labels)):
             (folder / part).mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(folder / part / f"b{i}.tif", array)
     return folder
