@@ -178,7 +178,7 @@ HOUR = 3600
 class Curve:
     """Points in their order; when they become many, neighbours are averaged.
 
-    So a long training takes no more memory; pyqtgraph would thin out only what it draws.
+    So a long training takes no more memory; pyqtgraph thins out only what it draws.
 
     Parameters
     ----------
