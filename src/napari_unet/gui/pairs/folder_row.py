@@ -82,9 +82,9 @@ class FolderRow(DataRow):
         work = functools.partial(_find, path)
         worker.start("finding", work, returned=self._found, errored=self._fail)
 
-    def item(self, ignored: int | None) -> Folder:
-        """Return what training takes; labels of the number `ignored` teach nothing."""
-        return Folder(self.path, self.use, ignored)
+    def item(self, ignore: int | None) -> Folder:
+        """Return what training takes; labels of the number `ignore` teach nothing."""
+        return Folder(self.path, self.use, ignore=ignore)
 
     def _found(self, dataset: Dataset) -> None:
         which = " for training" if dataset.has_split else ""
