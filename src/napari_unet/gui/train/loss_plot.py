@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.loss_chart import Curve
+from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.train.loss_chart import Chart, Curve
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ class LossPlot(QWidget):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        from napari_unet.gui.train.loss_chart import Chart
-
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
@@ -67,10 +66,7 @@ class LossPlot(QWidget):
         for widget in (self._legend, self._chart, self._values):
             widget.setToolTip(HELP)
             layout.addWidget(widget)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REDRAW_MS)
-        self._timer.timeout.connect(self._draw)
+        self._timer = debouncer(self, REDRAW_MS, self._draw)
         viewer.events.theme.connect(self._paint)
         self.clear()
         self._paint()
