@@ -15,8 +15,8 @@ from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.loss_chart import Curve, loss_ticks, time_ticks
-from napari_unet.gui.train.loss_plot import LossPlot, legible
+from napari_unet.gui.train.loss_chart import loss_ticks, time_ticks
+from napari_unet.gui.train.loss_plot import Curve, LossPlot, legible
 
 
 def step(seconds, loss):
@@ -259,12 +259,16 @@ def test_it_is_narrow_enough_for_a_dock_and_has_its_help(plot):
     assert plot._chart.toolTip() and plot._values.toolTip()
 
 
-def test_the_module_does_not_load_torch():
-    code = "import sys, napari_unet.gui.train.loss_plot; print('torch' in sys.modules)"
+def test_the_module_does_not_load_pyqtgraph():
+    code = (
+        "import sys, napari_unet.gui.train.loss_plot; "
+        "print('pyqtgraph' in sys.modules, "
+        "'torch' in sys.modules)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
-    assert found.stdout.split() == ["False"]
+    assert found.stdout.split() == ["False", "False"]
 
 
 # --- points and ticks ---------------------------------------------------------------

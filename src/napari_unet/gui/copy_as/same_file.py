@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Event, Progress
 from napari_unet.files.readers import read_image, read_labels
 
 
 def same_file(
-    path: Path | None, image: ImageFile
+    path: Path | None, image: ImageSeries
 ) -> Generator[Event, None, Path | None]:
     """Return the path if reading it gives this image; long work."""
     yield Progress("reading", 0)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event
 from napari_unet.gui.copy_as.command import segment_command
 from napari_unet.gui.copy_as.press import SegmentPress
@@ -36,7 +36,7 @@ WRITERS = {
 
 
 def with_file(
-    press: SegmentPress, path: Path | None, image: ImageFile, control: Control
+    press: SegmentPress, path: Path | None, image: ImageSeries, control: Control
 ) -> Generator[Event, None, SegmentPress]:
     """Return a press with the path of its image, where that file holds it; long work.
 
@@ -45,7 +45,7 @@ def with_file(
     press : SegmentPress
     path : Path, optional
         What the layer was read from.
-    image : ImageFile
+    image : ImageSeries
         What the layer shows.
     control : Control
     """

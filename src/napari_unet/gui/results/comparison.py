@@ -58,7 +58,7 @@ def compare(
         Of the result: its axes, its box, and the spacing that gives areas their unit.
     control : Control
     """
-    timed, box = "T" in outcome.about["axes"], outcome.series.box
+    timed, box = "T" in outcome.about["axes"], outcome.result.box
     where = box or (slice(None),) * labels.ndim
     events = list_errors(truth[where], labels[where], timed=timed, control=control)
     found = yield from events
