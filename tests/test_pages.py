@@ -53,6 +53,16 @@ def test_links_lead_to_files_and_headings(page):
         assert not heading or heading in set(anchors(target)), link
 
 
+def test_the_picture_of_the_house_has_all_rooms():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = re.findall(
+        r"(\w+)/", re.search(r"^```text\n(.*?)^```", text, re.M | re.S)[1]
+    )
+    package = ROOT / "src/napari_unet"
+    faces = [*package.glob("*/__init__.py"), *package.glob("gui/*/__init__.py")]
+    assert sorted(drawn) == sorted(face.parent.name for face in faces)
+
+
 def test_the_readme_is_one_page():
     assert len(README.read_text("utf-8").splitlines()) <= 150
 
