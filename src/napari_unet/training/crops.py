@@ -11,7 +11,8 @@ import torch
 from scipy import ndimage
 
 from napari_unet.config import AugmentConfig
-from napari_unet.data.samples import Sample, Stats, intensity_stats
+from napari_unet.data.images import Stats, intensity_stats
+from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import views
 from napari_unet.events import Progress
 from napari_unet.formulations.base import Formulation
@@ -63,7 +64,7 @@ def encode(
 ) -> Encoded:
     """Make the targets and the intensity statistics of one sample."""
     target, weight = formulation.encode(sample.labels, sample.mask, sample.spacing)
-    stats = intensity_stats(sample.image, sample.rgb, percentiles)
+    stats = intensity_stats(sample.image, percentiles)
     labels = sample.labels if sample.mask is None else sample.labels * sample.mask
     values, compact = np.unique(labels, return_inverse=True)
     compact = compact.reshape(sample.shape) + int(values[0] > 0)
@@ -240,7 +241,7 @@ def _crop(
     index = tuple(
         _mirrored(a, n, m) for a, n, m in zip(start, shape, size, strict=True)
     )
-    image = _take(encoded.sample.image, index)
+    image = _take(encoded.sample.image.array, index)
     prepared = model.prepare(image, encoded.sample.rgb, encoded.stats)
     return prepared, _take(encoded.target, index), _take(encoded.weight, index)
 

@@ -279,7 +279,7 @@ def test_each_image_shows_its_own_comparison(dock):
     form = press(dock)
     told = form.figures.text()
     assert told.startswith("AP50 1.000")
-    dock.viewer.add_image(blobs(2, (128, 160), 12).image[0], name="two")
+    dock.viewer.add_image(blobs(2, (128, 160), 12).image.array[0], name="two")
     dock.segment()
     assert not form.table.isVisibleTo(form) and form.truth is None
     dock.form.picker.set_layer(first)
@@ -359,7 +359,7 @@ def test_channels_inside_and_a_view(dock):
     dock.segment("view")
     (layer,) = dock.labels()
     result = dock.runs.results[-1]
-    box = result.outcome.series.box
+    box = result.outcome.result.box
     assert box[0] == slice(1, 2) and layer.data.shape == (2, 1, 128, 160)
     full = np.zeros((2, 128, 160), int)
     full[1] = blobs(2, (128, 160), 30).labels

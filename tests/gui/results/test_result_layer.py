@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from napari_unet.config import PredictConfig
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Stats
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.segmentation.series import Series
+from napari_unet.segmentation.segment import Result
 
 PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 
@@ -23,7 +23,7 @@ PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 def outcome(labels, score, *, spacing=None, ndim=2, axes="YX", frame=None, box=None):
     """What segmenting gave, with one score an object."""
     ids, area = np.unique(labels[labels > 0], return_counts=True)
-    series = Series(
+    series = Result(
         labels,
         ids,
         np.array(score, float),

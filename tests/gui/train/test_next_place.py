@@ -39,7 +39,9 @@ def within(box, seen):
 def test_it_goes_to_what_the_model_is_least_sure_of(dock, trained, notices):
     sample = blobs(0, (256, 256), 60)
     add_pair(
-        dock.viewer, sample.image[0], np.where(sample.labels < 20, sample.labels, 0)
+        dock.viewer,
+        sample.image.array[0],
+        np.where(sample.labels < 20, sample.labels, 0),
     )
     button = dock.widget.foot.next_button
     assert not button.isEnabled() and "no model yet" in button.toolTip()

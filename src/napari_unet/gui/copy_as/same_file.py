@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.readers import read_image, read_labels
 from napari_unet.gui.worker import Work
 
 
-def same_file(path: Path | None, image: ImageFile) -> Work[Path | None]:
+def same_file(path: Path | None, image: ImageSeries) -> Work[Path | None]:
     """Return the work that finds out whether reading a file gives this image."""
 
     def work(control: Control) -> Generator[Event, None, Path | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.config import TrainConfig
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event
 from napari_unet.gui.copy_as.command import train_command
 from napari_unet.gui.copy_as.press import ItemPress, TrainPress
@@ -47,7 +47,7 @@ WRITERS = {
 class _Pair:
     """What may be the same as in two files."""
 
-    image: ImageFile
+    image: ImageSeries
     path: Path | None
     labels: np.ndarray
     labels_path: Path | None
@@ -97,7 +97,7 @@ def in_steps(config: TrainConfig, steps: int) -> TrainConfig:
     return config.replace(minutes=None, steps=steps)
 
 
-def _whole(target: Pair) -> ImageFile:
+def _whole(target: Pair) -> ImageSeries:
     """Return the image of a pair with all its channels, as its file has it.
 
     Raises

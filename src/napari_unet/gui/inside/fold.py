@@ -24,7 +24,7 @@ from napari_unet.text import sentence
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.data.images import ImageFile
+    from napari_unet.data.images import ImageSeries
     from napari_unet.gui.copy_as.press import SegmentPress
 
 LOOKING = "looking inside"  # the kind of its jobs
@@ -45,7 +45,7 @@ class Target(Protocol):
         """The layer."""
 
     @property
-    def image(self) -> ImageFile:
+    def image(self) -> ImageSeries:
         """What it shows."""
 
     @property

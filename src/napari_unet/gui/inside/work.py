@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile, frames
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.inside.graph import Graph, Key, LoadedModel
@@ -16,7 +16,7 @@ from napari_unet.gui.inside.part import Part, Steps, frame_of, part_of, zoom_of
 from napari_unet.gui.worker import Work
 
 if TYPE_CHECKING:
-    from napari_unet.data.samples import Stats
+    from napari_unet.data.images import Stats
     from napari_unet.models.model import Model
     from napari_unet.reports.inside import Features
 
@@ -36,7 +36,7 @@ class Wish:
     without : skips that are off
     """
 
-    image: ImageFile
+    image: ImageSeries
     press: SegmentPress
     graph: Graph
     key: object
@@ -130,7 +130,7 @@ def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, St
     if key != known.key:
         known.key = known.place = None
         known.stats.clear()
-        middle = len(frames(wish.image)) // 2
+        middle = len(wish.image) // 2
         picture, _ = frame_of(wish.image, middle)
         config, known.stats[middle] = yield from settled(model, picture, config)
         known.size, known.key = config.object_size, key

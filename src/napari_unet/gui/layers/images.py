@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.gui.layers.axes import (
     KEY,
     axes_of,
@@ -46,7 +46,7 @@ def image_of(
     axes: str,
     channel: int | None = None,
     extra: Sequence[Image] = (),
-) -> ImageFile:
+) -> ImageSeries:
     """Return the image of a layer at full resolution, lazily.
 
     Parameters
@@ -61,7 +61,7 @@ def image_of(
 
     Returns
     -------
-    ImageFile
+    ImageSeries
         Its array is a view, or a dask array where the values must be changed, joined,
         or read first.
 
@@ -91,7 +91,7 @@ def image_of(
         array = concatenate([_lazy(array), *more], axis=at)
     rgb = layer.rgb and channel is None and not extra
     names, spacing = () if rgb else names, spacing_of(layer, axes)
-    return ImageFile(array, letters, spacing, rgb, names, layer.name)
+    return ImageSeries(array, letters, spacing, rgb, names, layer.name)
 
 
 def is_channel_of(layer: Image, image: Image, axes: str) -> bool:
@@ -99,7 +99,7 @@ def is_channel_of(layer: Image, image: Image, axes: str) -> bool:
     return layer is not image and _axes_as_channel(layer, image, axes) is not None
 
 
-def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.ndarray:
+def labels_of(layer: Labels, axes: str, image: ImageSeries | None = None) -> np.ndarray:
     """Return a copy of the labels drawn on an image, at full resolution.
 
     Parameters
@@ -108,7 +108,7 @@ def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.nd
         With the axes of the image; those of the channels and of length 1 may miss.
     axes : str
         The axes of the image's layer.
-    image : ImageFile, optional
+    image : ImageSeries, optional
         The image, whose shape the labels must have.
 
     Returns
@@ -125,7 +125,7 @@ def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.nd
 
 
 def labels_reader(
-    layer: Labels, axes: str, image: ImageFile | None = None
+    layer: Labels, axes: str, image: ImageSeries | None = None
 ) -> Callable[[], np.ndarray]:
     """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
 
@@ -149,7 +149,9 @@ def labels_reader(
     return read
 
 
-def labels_axes(layer: Labels, axes: str, image: ImageFile | None = None) -> str | None:
+def labels_axes(
+    layer: Labels, axes: str, image: ImageSeries | None = None
+) -> str | None:
     """Return the axes of the labels drawn on an image; None: they do not fit.
 
     Parameters
@@ -239,6 +241,6 @@ def _in_order(array: np.ndarray, axes: str, name: str) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(order))
 
 
-def _spatial(image: ImageFile) -> tuple[int, ...]:
+def _spatial(image: ImageSeries) -> tuple[int, ...]:
     sizes = zip(image.axes, image.array.shape, strict=True)
     return tuple(int(n) for a, n in sizes if a != "C")

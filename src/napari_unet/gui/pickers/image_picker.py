@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
 from napari_unet.gui.layers.pairing import is_preview
@@ -143,7 +143,7 @@ class ImagePicker(QWidget):
             return str(error)
         return ""
 
-    def image(self) -> ImageFile:
+    def image(self) -> ImageSeries:
         """Return the image, lazily.
 
         Raises

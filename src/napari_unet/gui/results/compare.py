@@ -117,7 +117,7 @@ class CompareForm(QWidget):
             return NO_RESULT
         if not result.outcome.instances:
             return CLASSES
-        if not result.outcome.series.complete:
+        if not result.outcome.result.complete:
             return STOPPED
         if not self._truths():
             return NO_TRUTH

@@ -60,7 +60,7 @@ def compare_work(
     """
 
     def work(control: Control) -> Generator[Event, None, ComparisonTable | None]:
-        timed, box = "T" in outcome.about["axes"], outcome.series.box
+        timed, box = "T" in outcome.about["axes"], outcome.result.box
         where = box or (slice(None),) * labels.ndim
         events = list_errors(truth[where], labels[where], timed=timed, control=control)
         found = yield from events

@@ -269,7 +269,7 @@ class SegmentWidget(DockContent):
             if outcome.instances and not result.edited and not self._slider.isActive():
                 with QSignalBlocker(form.score):
                     form.score.setValue(result.score)
-            notes = "\n".join(outcome.series.notes)
+            notes = "\n".join(outcome.result.notes)
             form.show_outcome(outcome.summary(result.score), notes)
             features = outcome.features(result.score)
             form.table.show_features(features, result.name)

@@ -11,7 +11,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet.boxes import Box
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Block, Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress
@@ -35,7 +35,7 @@ class SegmentTarget:
     """An image layer to segment, as it was when the button was pressed."""
 
     layer: Image
-    image: ImageFile
+    image: ImageSeries
     press: SegmentPress
 
 
@@ -180,18 +180,18 @@ class SegmentJobs(QObject):
             self._text = outcome
             return
         self._blocks = []
-        if not (self._got_blocks or outcome.series.complete):
+        if not (self._got_blocks or outcome.result.complete):
             return
         target, result = self._target, self._result
         assert target is not None
         if result is None or result.edited or not result.there:
             if target.layer not in self._viewer.layers:
                 return
-            self._begin(outcome.series.labels.shape)
+            self._begin(outcome.result.labels.shape)
         assert self._result is not None
         score = outcome.least if self.score is None else self.score
         self._result.finish(outcome, target.press, score)
-        if outcome.series.complete and self._cache.lost == self._lost:
+        if outcome.result.complete and self._cache.lost == self._lost:
             self.again = self._result
 
     def _on_errored(self, error: Exception) -> None:

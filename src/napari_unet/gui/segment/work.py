@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_unet.atomic import make_folder
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.worker import Work
@@ -30,7 +30,7 @@ class SegmentSettings:
 
 
 def image_work(
-    image: ImageFile,
+    image: ImageSeries,
     settings: SegmentSettings,
     box: Box | None = None,
     channel: int | None = None,
@@ -48,26 +48,26 @@ def image_work(
         control.focus(focus)
         yield Progress("loading the model", 0)
         from napari_unet.models.model import Model
-        from napari_unet.segmentation.series import segment_series
+        from napari_unet.segmentation.segment import segment
 
         model = Model.load(settings.model, settings.device)
-        series = yield from segment_series(
+        result = yield from segment(
             model, image, settings.config, box=box, control=control, cache=cache
         )
         about = outputs.run_metadata(model, settings.model, settings.config, channel)
-        about |= outputs.result_metadata(model, series)
-        about["complete"] = series.complete
+        about |= outputs.result_metadata(model, result)
+        about["complete"] = result.complete
         about["axes"] = image.axes.replace("C", "")
         about["box"] = box and [[s.start, s.stop] for s in box]
         instances = model.formulation.instances
         linked = settings.config.link > 0 and _planes(image, box) > 1
         ndim = 3 if linked else model.config.ndim
-        return Outcome(series, about, instances, ndim, image.spacing)
+        return Outcome(result, about, instances, ndim, image.spacing)
 
     return work
 
 
-def _planes(image: ImageFile, box: Box | None) -> int:
+def _planes(image: ImageSeries, box: Box | None) -> int:
     """Return how many planes of a stack are segmented."""
     if "Z" not in image.axes:
         return 1

@@ -178,6 +178,8 @@ HOUR = 3600
 class Curve:
     """Points in their order; when they become many, neighbours are averaged.
 
+    So a long training takes no more memory; pyqtgraph thins out only what it draws.
+
     Parameters
     ----------
     most : int
@@ -230,6 +232,8 @@ def time_ticks(first: float, last: float) -> list[tuple[float, str]]:
 
 def loss_ticks(low: float, high: float) -> list[float]:
     """Return a few round values between two positive ones, for a logarithmic axis.
+
+    Pyqtgraph's own would be none between 0.2 and 0.21, and 18 between 3 and 400.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QPushButton
 
 from napari_unet.boxes import Box
-from napari_unet.data.images import ImageFile, frames
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import long_axes, shape_of
@@ -43,7 +43,7 @@ class Annotation:
         The axes of the image without its channels.
     """
 
-    image: ImageFile
+    image: ImageSeries
     known: np.ndarray
 
 
@@ -65,16 +65,12 @@ def next_work(
         best, most = None, 0.0
         for index, one in enumerate(images):
             timed = "T" in one.image.axes
-            for time, frame in enumerate(frames(one.image)):
+            for time, frame in enumerate(one.image.frames()):
                 if control.stopped:
                     return best
                 place = yield from least_certain(
                     loaded,
-                    frame.image,
-                    rgb=one.image.rgb,
-                    spacing=one.image.spacing,
-                    channels=one.image.channels,
-                    name=frame.name,
+                    frame,
                     known=one.known[time] if timed else one.known,
                     control=control,
                 )
