@@ -1,4 +1,4 @@
-# Linux and macOS; Windows has no make: README gives the two commands without it.
+# Linux and macOS; Windows has no make: docs/getting-started.md has the commands without it.
 # Both `demo` and `test` do all the set-up they need, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
