@@ -33,7 +33,7 @@ test: lint screen  ## ruff, mypy and all tests
 	wait $$docks; docks=$$?; cat .docks.log; exit $$((core | rest | docks))
 
 docs: .venv/.installed-docs  ## make the site, docs/_build/html/index.html
-	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+	$(BIN)/sphinx-build -q -E -W --keep-going docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 screenshots: .venv/.installed-test screen  ## make the pictures of docs/images
