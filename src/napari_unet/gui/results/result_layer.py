@@ -220,7 +220,6 @@ class ResultLayer(QObject):
         self.layer.refresh(extent=False)
 
     def _on_edit(self, event: Any = None) -> None:
-        del event
         if not self._writing and not self.edited:
             self.edited = True
             self.changed.emit()
