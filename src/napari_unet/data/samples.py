@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from napari_unet.labels import LabelledObjects
 
 # Percentiles of more values than this are taken from an even subsample: they move
 # by less than noise, and sorting a gigapixel would cost minutes.
@@ -71,6 +74,18 @@ class Sample:
                 f"{name}: the mask has shape {tuple(self.mask.shape)} but the image "
                 f"has {spatial}; use a mask of the image's shape"
             )
+
+    @cached_property
+    def objects(self) -> LabelledObjects:
+        """What the labels hold, looked for once."""
+        return LabelledObjects(self.labels)
+
+    @cached_property
+    def annotated_objects(self) -> LabelledObjects:
+        """The same, of those pixels where the annotation counts."""
+        if self.mask is None:
+            return self.objects
+        return LabelledObjects(self.labels, self.mask)
 
     def ignoring(self, label: int) -> Sample:
         """Return the sample with a label value that counts as not annotated."""
@@ -307,7 +322,7 @@ def data_hash(samples: Sequence[Sample]) -> list[dict[str, Any]]:
                 "name": sample.name,
                 "sha256": digest.hexdigest()[:16],
                 "shape": list(sample.shape),
-                "objects": int(np.count_nonzero(np.unique(sample.labels))),
+                "objects": len(sample.objects.ids),
             }
         )
     return described
