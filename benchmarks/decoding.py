@@ -8,8 +8,7 @@ import torch
 from scipy import ndimage
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import intensity_stats
+from napari_unet.data.images import Image, intensity_stats
 from napari_unet.events import drain
 from napari_unet.models.model import Model
 from napari_unet.segmentation.prediction import predict_maps
@@ -92,8 +91,8 @@ def report(shape, count, radius, width, runs):
     decoding = seconds(lambda: made.decode(maps, made.thresholds), runs)
     rng = np.random.default_rng(0)
     image = (20 + 80 * (labels > 0) + rng.normal(0, 5, shape))[None].astype(np.float32)
-    stats, config = intensity_stats(image), PredictConfig()
-    picture = Picture(image)
+    stats, config = intensity_stats(Image(image)), PredictConfig()
+    picture = Image(image)
     network = seconds(lambda: drain(predict_maps(model, picture, stats, config)), 1)
     size = " x ".join(map(str, shape))
     print(

@@ -95,13 +95,14 @@ def write_data(data: Dataset, folder: Path) -> None:
         (folder / part).mkdir(parents=True)
     for pair in data.pairs:  # one at a time, to stay small
         sample = drain(load_samples(replace(data, pairs=(pair,))))[0]
-        if len(sample.image) != 1 or sample.image.ndim != 3:
+        shape = sample.image.array.shape
+        if shape[0] != 1 or len(shape) != 3:
             raise ValueError(
-                f"{sample.name}: has shape {sample.image.shape}; peers are compared on "
+                f"{sample.name}: has shape {shape}; peers are compared on "
                 "images of one channel, so choose such with --where"
             )
         name = f"{sample.name}.tif"
-        tifffile.imwrite(folder / "images" / name, sample.image[0])
+        tifffile.imwrite(folder / "images" / name, sample.image.array[0])
         tifffile.imwrite(folder / "labels" / name, sample.labels.astype("uint16"))
     done.touch()
 

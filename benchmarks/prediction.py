@@ -9,8 +9,7 @@ import tifffile
 import torch
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import intensity_stats
+from napari_unet.data.images import Image, intensity_stats
 from napari_unet.device import pick_dtype
 from napari_unet.events import drain
 from napari_unet.files.sample_data import folder
@@ -47,9 +46,9 @@ def main():
     else:
         model = Model.create(ModelConfig())
     image = image_of(SIZE)
-    picture = Picture(image)
+    picture = Image(image)
     config = PredictConfig(tile=args.tile)
-    stats = intensity_stats(image)
+    stats = intensity_stats(Image(image))
     plan = plan_tiles(model, picture.shape, config)
     read = [s.stop - s.start for s in plan[0].read]
     channels = model.config.channels

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_unet import Sample, drain, segment
-from napari_unet.data.samples import intensity_stats, normalise
+from napari_unet.data.images import intensity_stats, normalise
 from napari_unet.data.sizes import resample, typical_size
 from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.models.model import Model
@@ -39,11 +39,13 @@ def magnified(sample: Sample, zoom: float) -> Sample:
     if zoom == 1:
         return sample
     near = resample(sample, zoom)
-    if sample.image.dtype.kind == "u":  # cameras give integers
-        top = np.iinfo(sample.image.dtype).max
+    if sample.image.array.dtype.kind == "u":  # cameras give integers
+        top = np.iinfo(sample.image.array.dtype).max
         near = replace(
             near,
-            image=np.clip(np.round(near.image), 0, top).astype(sample.image.dtype),
+            image=np.clip(np.round(near.image), 0, top).astype(
+                sample.image.array.dtype
+            ),
         )
     return near
 
@@ -51,7 +53,7 @@ def magnified(sample: Sample, zoom: float) -> Sample:
 def stretched(sample: Sample) -> np.ndarray:
     """Return the grey image (Y, X) from 0 to 1."""
     stats = intensity_stats(sample.image)
-    return np.clip(normalise(sample.image, stats)[0], 0, 1)
+    return np.clip(normalise(sample.image.array, stats)[0], 0, 1)
 
 
 def inverted(sample: Sample) -> Sample:
@@ -74,7 +76,7 @@ def ap50(model: Model, samples: list[Sample]) -> tuple[float, int, np.ndarray]:
     """Return pooled AP50, the number of objects, and the errors of size in octaves."""
     found, errors = [], []
     for sample in samples:
-        result = drain(segment(model, sample.image, rgb=sample.rgb, name=sample.name))
+        result = drain(segment(model, sample.image))
         found.append(metrics.match(sample.labels, result.labels))
         true = typical_size([sample])
         if true and result.object_size:
@@ -117,7 +119,7 @@ def main() -> None:
     show("RGB merge", ap50(model, [merged(s, rng) for s in samples]), base[0])
     show("generated large nuclei", ap50(model, large_fields(SEED)), None)
     fields = empty_fields(np.random.default_rng(SEED))
-    count = sum(len(drain(segment(model, s.image, name=s.name)).ids) for s in fields)
+    count = sum(len(drain(segment(model, s.image)).ids) for s in fields)
     pixels = sum(s.labels.size for s in fields) / 4e6
     print(
         f"empty fields: {count} objects in {len(fields)}, {count / pixels:.2f} a 4 Mpx"

@@ -35,7 +35,7 @@ def planes(stack: Sample) -> list[Sample]:
     spacing = stack.spacing[1:] if stack.spacing else None
     return [
         Sample(
-            stack.image[:, z],
+            stack.image.array[:, z],
             stack.labels[z],
             spacing,
             name=f"{stack.name}_z{z}",

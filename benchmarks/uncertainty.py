@@ -54,9 +54,7 @@ def main() -> None:
     model = Model.load(given.model)
     found, usual = [], []
     for sample in drain(load_samples(find_pairs(given.data, split="val"))):
-        place = drain(
-            least_certain(model, sample.image, rgb=sample.rgb, name=sample.name)
-        )
+        place = drain(least_certain(model, sample.image))
         if place is None:
             continue
         edges = [s.stop - s.start for s in place.box]

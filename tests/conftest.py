@@ -32,3 +32,18 @@ def real_data():
     if not folder or not Path(folder).is_dir():
         pytest.skip("NAPARI_UNET_DATA names no folder of real images")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of a small model that knows the discs of conftest.blobs."""
+    from napari_unet.config import ModelConfig, TrainConfig
+    from napari_unet.events import drain
+    from napari_unet.training.loop import train
+    from support.made import blobs
+
+    folder = tmp_path_factory.mktemp("models") / "discs"
+    samples = [blobs(seed, (128, 128), 30) for seed in range(4)]
+    config = TrainConfig(steps=120, patch=64, batch=4, rate=5e-3, warmup=10)
+    drain(train(samples, None, folder, config, model=ModelConfig(depth=2, width=8)))
+    return folder

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_unet.config import ModelConfig as ModelConfig
     from napari_unet.config import PredictConfig as PredictConfig
     from napari_unet.config import TrainConfig as TrainConfig
+    from napari_unet.data.images import Image as Image
+    from napari_unet.data.images import ImageSeries as ImageSeries
     from napari_unet.data.samples import Sample as Sample
     from napari_unet.data.samples import split as split
     from napari_unet.events import Control as Control
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from napari_unet.reports.evaluation import evaluate as evaluate
     from napari_unet.segmentation.cache import MapCache as MapCache
     from napari_unet.segmentation.segment import segment as segment
-    from napari_unet.segmentation.series import segment_series as segment_series
     from napari_unet.segmentation.uncertainty import least_certain as least_certain
     from napari_unet.training.loop import train as train
 
@@ -53,6 +54,7 @@ _MODULES = {
         "PredictConfig",
         "TrainConfig",
     ),
+    "data.images": ("Image", "ImageSeries"),
     "files.datasets": ("find_pairs", "load_samples"),
     "segmentation.uncertainty": ("least_certain",),
     "reports.evaluation": ("evaluate",),
@@ -66,7 +68,6 @@ _MODULES = {
     "files.sample_data": ("sample_data",),
     "data.samples": ("Sample", "split"),
     "segmentation.segment": ("segment",),
-    "segmentation.series": ("segment_series",),
     "training.loop": ("train",),
     "files.writers": ("write_labels",),
 }

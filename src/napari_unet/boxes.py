@@ -50,6 +50,43 @@ def within(inner: Box, outer: Box) -> Box:
     )
 
 
+def context(
+    box: Box, margin: int | Sequence[int], divisor: Sequence[int], shape: Sequence[int]
+) -> Box:
+    """Return a box with what the network needs around it, cut to the image.
+
+    It begins on multiples of the divisor, so that poolings fall on the same pixels as
+    in the whole image, and ends on them where the image does not end before.
+
+    Examples
+    --------
+    >>> context((slice(20, 30),), 6, (4,), (35,))
+    (slice(12, 35, None),)
+    """
+    margins = (margin,) * len(box) if isinstance(margin, int) else margin
+    return tuple(
+        slice(max(0, (b.start - m) // d * d), min(n, -(-(b.stop + m) // d) * d))
+        for b, m, d, n in zip(box, margins, divisor, shape, strict=True)
+    )
+
+
+def moved(box: Box, outer: Box) -> Box:
+    """Return a box in coordinates of `outer` as one of the whole image."""
+    return tuple(
+        slice(b.start + o.start, b.stop + o.start)
+        for b, o in zip(box, outer, strict=True)
+    )
+
+
+def common(a: Box, b: Box) -> Box | None:
+    """Return what two boxes share; None for nothing."""
+    both = tuple(
+        slice(max(p.start, q.start), min(p.stop, q.stop))
+        for p, q in zip(a, b, strict=True)
+    )
+    return both if all(s.start < s.stop for s in both) else None
+
+
 def overlap(a: Box, b: Box) -> bool:
     """Return whether two boxes share a pixel."""
     return all(s.start < t.stop and t.start < s.stop for s, t in zip(a, b, strict=True))
@@ -81,3 +118,35 @@ def middle(box: Sequence[slice], most: int) -> tuple[slice, ...]:
         s.start + (s.stop - s.start - n) // 2 for s, n in zip(box, sizes, strict=True)
     ]
     return tuple(slice(a, a + n) for a, n in zip(starts, sizes, strict=True))
+
+
+def bounds(mask: np.ndarray) -> Box | None:
+    """Return the smallest box that holds all that is True; None: nothing is.
+
+    Examples
+    --------
+    >>> bounds(np.array([[False, True, False], [False, True, True]]))
+    (slice(0, 2, None), slice(1, 3, None))
+    """
+    if not mask.any():
+        return None
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        found = np.flatnonzero(mask.any(others))
+        box.append(slice(int(found[0]), int(found[-1]) + 1))
+    return tuple(box)
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box that holds some boxes.
+
+    Examples
+    --------
+    >>> around([(slice(0, 4),), (slice(7, 9),)])
+    (slice(0, 9, None),)
+    """
+    return tuple(
+        slice(min(s.start for s in spans), max(s.stop for s in spans))
+        for spans in zip(*boxes, strict=True)
+    )

@@ -263,7 +263,14 @@ def test_the_machine_is_described():
     lines = machine.describe_machine()
     assert lines[0].startswith("device: ")
     text = "\n".join(lines)
-    for words in ("cores: ", "torch ", "numpy ", "napari-unet-live ", "Python "):
+    for words in (
+        "memory: ",
+        "cores: ",
+        "torch ",
+        "numpy ",
+        "napari-unet-live ",
+        "Python ",
+    ):
         assert words in text
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_unet.data.samples import Sample, Stats, intensity_stats, normalise, split
+from napari_unet.data.images import Image, Stats, intensity_stats, normalise
+from napari_unet.data.samples import Sample, split
 from support.made import blobs
 
 
@@ -20,7 +21,7 @@ def uniques(count, shape=(8, 9), **kwargs):
 
 def pixels(samples):
     """All pixel values, sorted."""
-    return np.sort(np.concatenate([s.image.ravel() for s in samples] or [[]]))
+    return np.sort(np.concatenate([s.image.array.ravel() for s in samples] or [[]]))
 
 
 def assert_honest(samples, train, validation):
@@ -29,7 +30,7 @@ def assert_honest(samples, train, validation):
     assert len(np.intersect1d(a, b)) == 0
     assert np.isin(np.concatenate([a, b]), pixels(samples)).all()
     for s in [*train, *validation]:
-        np.testing.assert_array_equal(s.labels, s.image[0] % 7 == 0)
+        np.testing.assert_array_equal(s.labels, s.image.array[0] % 7 == 0)
 
 
 # Sample
@@ -161,12 +162,12 @@ def test_a_part_that_is_none_is_refused(fraction):
 
 def test_percentiles_are_taken_channel_by_channel():
     image = np.stack([np.arange(101), 10 * np.arange(101)]).reshape(2, 1, 101)
-    assert intensity_stats(image, percentiles=(10, 90)) == Stats((10, 100), (90, 900))
+    assert intensity_stats(Image(image), (10, 90)) == Stats((10, 100), (90, 900))
 
 
 def test_percentiles_of_rgb_are_joint():
     image = np.arange(303).reshape(3, 1, 101)
-    stats = intensity_stats(image, rgb=True, percentiles=(0, 100))
+    stats = intensity_stats(Image(image, rgb=True), (0, 100))
     assert stats == Stats((0,), (302,))
     prepared = normalise(image, stats)
     assert prepared[0].max() < prepared[2].min()  # colours keep their relation
@@ -181,7 +182,7 @@ def test_normalised_values_are_not_clipped():
 
 def test_a_constant_channel_becomes_0():
     image = np.stack([np.full((4, 4), 7), np.arange(16).reshape(4, 4)])
-    prepared = normalise(image, intensity_stats(image))
+    prepared = normalise(image, intensity_stats(Image(image)))
     assert not prepared[0].any()
     assert prepared[1].any()
 
@@ -189,14 +190,14 @@ def test_a_constant_channel_becomes_0():
 def test_few_bright_pixels_on_one_value_are_not_constant():
     image = np.zeros((1, 100, 100), np.uint8)
     image[0, 4:7, 4:7] = 200  # less than 0.2 % of all
-    stats = intensity_stats(image)
+    stats = intensity_stats(Image(image))
     assert stats == Stats((0,), (200,))
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i2", "u2", "i4", "u4", "i8", "f2", "f8"])
 def test_all_real_types_are_taken(dtype):
     image = np.arange(100).reshape(1, 10, 10).astype(dtype)
-    prepared = normalise(image, intensity_stats(image, percentiles=(0, 100)))
+    prepared = normalise(image, intensity_stats(Image(image), (0, 100)))
     assert prepared.dtype == np.float32
     assert (prepared.min(), prepared.max()) == (0, 1)
 
@@ -204,18 +205,18 @@ def test_all_real_types_are_taken(dtype):
 @pytest.mark.parametrize("dtype", ["i4", "u4", "i8", "f8"])
 def test_contrast_on_a_high_pedestal_survives(dtype):
     image = (2_000_000_000 + np.arange(100)).reshape(1, 10, 10).astype(dtype)
-    prepared = normalise(image, intensity_stats(image, percentiles=(0, 100)))
+    prepared = normalise(image, intensity_stats(Image(image), (0, 100)))
     expected = np.linspace(0, 1, 100, dtype=np.float32)
     np.testing.assert_allclose(prepared.ravel(), expected, atol=1e-6)
 
 
 def test_large_images_are_sampled_evenly(monkeypatch):
-    from napari_unet.data import samples
+    from napari_unet.data import images
 
     image = np.random.default_rng(0).normal(size=(1, 300, 300))
-    whole = intensity_stats(image, percentiles=(1, 99))
-    monkeypatch.setattr(samples, "MOST_VALUES", 10_000)
-    part = intensity_stats(image, percentiles=(1, 99))
+    whole = intensity_stats(Image(image), (1, 99))
+    monkeypatch.setattr(images, "MOST_VALUES", 10_000)
+    part = intensity_stats(Image(image), (1, 99))
     assert part != whole
     assert part.low[0] == pytest.approx(whole.low[0], abs=0.2)
     assert part.high[0] == pytest.approx(whole.high[0], abs=0.2)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import ImageFile, Picture
-from napari_unet.data.samples import Sample, Stats
+from napari_unet.data.images import Image, ImageSeries, Stats
+from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import KNOWN_SIZE, SMALLER, resample, typical_size, zoom_of
 from napari_unet.events import drain
 from napari_unet.formulations import formulation_of
 from napari_unet.formulations.targets import OCTAVES
 from napari_unet.models.model import Model
 from napari_unet.segmentation.object_size import estimate_size
-from napari_unet.segmentation.series import segment_series
+from napari_unet.segmentation.segment import segment
 from napari_unet.training.crops import encode_all, encode_views, image_weights
 from napari_unet.training.recipe import complete
 from support.made import ball, blobs, echo, notes, segmented
@@ -49,7 +49,7 @@ def test_only_annotated_pixels_are_measured():
 def test_resampled_samples_hold_the_same_objects(zoom, shape):
     sample = blobs(2, shape, 6, (5, 9), spacing=(2.0,) * len(shape))
     near = resample(sample, zoom)
-    assert near.image.shape[1:] == near.labels.shape
+    assert near.image.shape == near.labels.shape
     if zoom > 1:  # smaller ones may vanish
         assert set(np.unique(near.labels)) == set(np.unique(sample.labels))
     size, other = typical_size([sample]), typical_size([near])
@@ -105,7 +105,7 @@ def test_the_map_of_sizes_tells_sizes_of_whole_objects():
 def test_specks_and_what_fills_the_image_are_no_magnification(diameter, edge):
     image, _ = discs(diameter, (edge, edge), 3 if diameter > 9 else 40)
     stats = Stats((0.0,), (1.0,))
-    events = estimate_size(ruler(), Picture(image), stats, PredictConfig())
+    events = estimate_size(ruler(), Image(image), stats, PredictConfig())
     assert drain(events) is None
 
 
@@ -123,9 +123,7 @@ def test_sizes_from_7_to_250_px_are_estimated(diameter):
     edge = max(300, 4 * diameter)
     image, _ = discs(diameter, (edge, edge + 50))
     model = ruler()
-    events = estimate_size(
-        model, Picture(image), Stats((0.0,), (1.0,)), PredictConfig()
-    )
+    events = estimate_size(model, Image(image), Stats((0.0,), (1.0,)), PredictConfig())
     assert drain(events) == pytest.approx(diameter, rel=0.15)
 
 
@@ -152,10 +150,10 @@ def test_an_empty_image_is_taken_as_it_is():
 
 def test_a_view_takes_the_size_of_the_whole():
     image, _ = discs(60, (500, 600), 12)
-    file = ImageFile(image, "CYX", name="discs")
-    whole = drain(segment_series(ruler(), file))
+    file = ImageSeries(image, "CYX", name="discs")
+    whole = drain(segment(ruler(), file))
     box = (slice(100, 300), slice(150, 420))
-    part = drain(segment_series(ruler(), file, box=box))
+    part = drain(segment(ruler(), file, box=box))
     assert part.object_size == whole.object_size
     np.testing.assert_array_equal(part.labels[box] > 0, whole.labels[box] > 0)
 

@@ -168,7 +168,7 @@ def test_one_channel_of_several(tmp_path):
     assert whole.channels == tuple(names["Name"])
     for channel in ("RFP", 2, "2"):
         (sample,), _ = load(tmp_path, channel)
-        np.testing.assert_array_equal(sample.image, image[2:3])
+        np.testing.assert_array_equal(sample.image.array, image[2:3])
     with pytest.raises(ValueError, match=r"a: has no channel 'YFP'.* 1 \(GFP\)"):
         load(tmp_path, "YFP")
 
@@ -203,7 +203,7 @@ def test_real_data_science_bowl():
     found = find_pairs(data("dsb2018"), split="val", where={"modality": "stained"})
     assert len(found.pairs) == 11
     samples = drain(load_samples(found))
-    assert all(s.rgb and s.image.shape[0] == 3 for s in samples)
+    assert all(s.rgb and s.image.array.shape[0] == 3 for s in samples)
     for pair, sample in zip(found.pairs, data_hash(samples), strict=True):
         assert int(pair.row["nuclei"]) == sample["objects"]
 

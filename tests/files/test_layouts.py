@@ -61,7 +61,7 @@ def test_folders_of_images_and_labels(tmp_path, labels, suffix):
     samples, notes = load(tmp_path)
     assert [s.name for s in samples] == ["a", "b", "c"] and notes == []
     for sample in samples:
-        np.testing.assert_array_equal(sample.image[0], IMAGE)
+        np.testing.assert_array_equal(sample.image.array[0], IMAGE)
         np.testing.assert_array_equal(sample.labels, LABELS)
 
 

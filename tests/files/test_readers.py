@@ -9,7 +9,6 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unet.data.images import frames
 from napari_unet.files.readers import read_image, read_labels, read_spacing, stem
 
 RNG = np.random.default_rng(0)
@@ -143,10 +142,10 @@ def test_ome_axes_and_channel_names(tmp_path):
     image = read_image(path)
     assert image.axes == "TCZYX" and image.channels == ("GFP", "RFP", "DAPI")
     np.testing.assert_array_equal(image.array, array.swapaxes(1, 2))
-    cut = frames(image)
+    cut = list(image.frames())
     assert [f.name for f in cut] == ["a_t0", "a_t1", "a_t2", "a_t3"]
     assert {f.series for f in cut} == {"a"}
-    np.testing.assert_array_equal(cut[2].image, image.array[2])
+    np.testing.assert_array_equal(cut[2].array, image.array[2])
 
 
 def test_size_along_one_axis_missing_is_said(tmp_path):
@@ -300,6 +299,6 @@ def test_real_stack_has_its_spacing():
 
 
 def test_real_time_lapse_has_ten_frames():
-    cut = frames(read_image(data("timelapse/images.ome.tif")))
+    cut = list(read_image(data("timelapse/images.ome.tif")).frames())
     assert len(cut) == 10
-    assert all(f.image.shape == (1, 234, 234) and f.series == "images" for f in cut)
+    assert all(f.array.shape == (1, 234, 234) and f.series == "images" for f in cut)

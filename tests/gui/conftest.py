@@ -58,18 +58,3 @@ def _no_job_outlives_its_test():
 
     yield
     assert worker.jobs().stop(20), "a job did not end"
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The folder of a small model that knows the discs of conftest.blobs."""
-    from napari_unet.config import ModelConfig, TrainConfig
-    from napari_unet.events import drain
-    from napari_unet.training.loop import train
-    from support.made import blobs
-
-    folder = tmp_path_factory.mktemp("models") / "discs"
-    samples = [blobs(seed, (128, 128), 30) for seed in range(4)]
-    config = TrainConfig(steps=120, patch=64, batch=4, rate=5e-3, warmup=10)
-    drain(train(samples, None, folder, config, model=ModelConfig(depth=2, width=8)))
-    return folder

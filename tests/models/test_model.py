@@ -414,7 +414,7 @@ def test_less_precision_gives_nearly_the_same(precision):
 
 
 def test_luminance_weighs_colours():
-    from napari_unet.data.samples import Stats
+    from napari_unet.data.images import Stats
 
     model = made()
     image_ = np.zeros((3, 4, 4), np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Stats
 from napari_unet.models.thumbnail import OUTLINE, outlines, thumbnail
 
 

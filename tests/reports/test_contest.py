@@ -57,7 +57,10 @@ def data(tmp_path_factory):
     rows = ["id,split"]
     for i in range(6):
         sample = blobs(i, (64, 64), 12)
-        for name, array in (("images", sample.image[0]), ("labels", sample.labels)):
+        for name, array in (
+            ("images", sample.image.array[0]),
+            ("labels", sample.labels),
+        ):
             (root / name).mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(root / name / f"b{i}.tif", array.astype(np.uint16))
         rows.append(f"b{i},{'val' if i > 3 else 'train'}")

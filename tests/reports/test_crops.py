@@ -8,7 +8,8 @@ from PIL import Image
 
 from napari_unet.cli import main
 from napari_unet.config import AugmentConfig, ModelConfig, TrainConfig
-from napari_unet.data.samples import Sample, intensity_stats, normalise
+from napari_unet.data.images import intensity_stats, normalise
+from napari_unet.data.samples import Sample
 from napari_unet.events import drain
 from napari_unet.models.model import Model
 from napari_unet.reports.crops import Crops, source
@@ -97,7 +98,7 @@ def test_equal_steps_give_equal_crops(case):
 def test_without_augmentation_crops_are_parts_of_the_normalised_images(case):
     given, _, config = CASES[case]
     found = looked(case, config.replace(augment=UNVARIED, validation=0))
-    whole = [normalise(s.image, intensity_stats(s.image))[0] for s in given]
+    whole = [normalise(s.image.array, intensity_stats(s.image))[0] for s in given]
     for crop in found.image:
         places = [
             image[
@@ -197,7 +198,7 @@ def test_the_command_line_draws_and_trains_nothing(capsys, tmp_path):
     for name in ("images", "labels"):
         (tmp_path / "data" / name).mkdir(parents=True)
     one = blobs()
-    tifffile.imwrite(tmp_path / "data/images/a.tif", one.image[0])
+    tifffile.imwrite(tmp_path / "data/images/a.tif", one.image.array[0])
     tifffile.imwrite(tmp_path / "data/labels/a.tif", one.labels)
     file = tmp_path / "new" / "crops.png"
     line = ["train", str(tmp_path / "data"), "--output", str(tmp_path / "model")]

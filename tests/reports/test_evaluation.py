@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image as pillow
 
 from napari_unet.config import ModelConfig
+from napari_unet.data.images import Image
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Note, drain
 from napari_unet.files.writers import write_labels
@@ -82,14 +83,16 @@ def test_errors_are_counted_over_all_images_and_by_group(samples, tmp_path):
 @pytest.mark.parametrize("name", ["{}.png", "{}_cp_masks.png", "{}_seg.png"])
 def test_predictions_may_be_called_as_others_call_them(samples, tmp_path, name):
     for sample in samples:
-        Image.fromarray(sample.labels).save(tmp_path / name.format(sample.name))
+        pillow.fromarray(sample.labels).save(tmp_path / name.format(sample.name))
     found = drain(evaluate(samples, predictions=tmp_path)).to_dict()
     assert found["pooled"]["msa"] == 1
 
 
 def test_labels_win_over_the_image_beside_them(samples, tmp_path):
     folder = write_predictions(tmp_path, samples)
-    Image.fromarray(samples[0].image[0].astype(np.uint8)).save(folder / "disc0.png")
+    pillow.fromarray(samples[0].image.array[0].astype(np.uint8)).save(
+        folder / "disc0.png"
+    )
     found = drain(evaluate(samples, predictions=folder)).to_dict()
     assert found["pooled"]["msa"] == 1
 
@@ -193,7 +196,7 @@ def test_stop_reports_on_what_is_done(samples):
 
 
 def size_of(content):
-    with Image.open(io.BytesIO(content)) as picture:
+    with pillow.open(io.BytesIO(content)) as picture:
         return picture.size
 
 
@@ -209,20 +212,21 @@ def test_overlay_draws_both_outlines(stack):
     sample = discs(0)
     image, labels = sample.image, sample.labels
     if stack:
-        image, labels = np.stack([image] * 3, axis=1), np.stack([labels] * 3)
+        image = Image(np.stack([image.array] * 3, axis=1))
+        labels = np.stack([labels] * 3)
     shifted = np.roll(labels, 5, axis=-1)
-    picture = np.array(Image.open(io.BytesIO(figures.overlay(image, labels, shifted))))
+    picture = np.array(pillow.open(io.BytesIO(figures.overlay(image, labels, shifted))))
     assert picture.shape[:2] == (800, 800)
     solid, dashed = near(picture, figures.ORANGE), near(picture, figures.BLUE)
     assert solid > 500
     assert 200 < dashed < 0.9 * solid, "dashes leave gaps"
-    alone = np.array(Image.open(io.BytesIO(figures.overlay(image, labels))))
+    alone = np.array(pillow.open(io.BytesIO(figures.overlay(image, labels))))
     assert near(alone, figures.BLUE) == 0
 
 
 def test_overlay_of_colours_without_objects():
     image = np.random.default_rng(0).integers(0, 255, (3, 20, 30), np.uint8)
-    content = figures.overlay(image, np.zeros((20, 30), int), rgb=True)
+    content = figures.overlay(Image(image, rgb=True), np.zeros((20, 30), int))
     assert size_of(content)[0] == 800
 
 
@@ -294,7 +298,7 @@ def test_the_gallery_draws_each_kind_in_its_colour(tmp_path):
     events = []
     drain(gallery.gallery([sample], report, tmp_path / "a.png"), events.append)
     assert [(e.done, e.total) for e in events] == [(0, 1)]
-    picture = np.array(Image.open(tmp_path / "a.png"))
+    picture = np.array(pillow.open(tmp_path / "a.png"))
     shown = picture[60:750, :750]  # neither title nor legend
     for kind in (Kind.MATCHED, Kind.MISSED, Kind.FALSE, Kind.SPLIT):
         assert near(shown, COLOURS[kind]) > 100, kind
@@ -303,13 +307,13 @@ def test_the_gallery_draws_each_kind_in_its_colour(tmp_path):
     write_labels(tmp_path / "disc0_labels.tif", merged)
     report = drain(evaluate([sample], predictions=tmp_path))
     drain(gallery.gallery([sample], report, tmp_path / "b.png"))
-    shown = np.array(Image.open(tmp_path / "b.png"))[60:750, :750]
+    shown = np.array(pillow.open(tmp_path / "b.png"))[60:750, :750]
     assert near(shown, COLOURS[Kind.MERGED]) > 500
 
 
 @pytest.mark.parametrize("kind", ["stack", "masked", "colours", "nothing", "binary"])
 def test_the_gallery_of_images_of_every_kind(tmp_path, kind):
-    image, labels, options = discs(0).image, discs(0).labels, {"name": "one"}
+    image, labels, options = discs(0).image.array, discs(0).labels, {"name": "one"}
     if kind == "stack":
         image, labels = np.stack([image] * 3, axis=1), np.stack([labels] * 3)
     elif kind == "masked":

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image as pillow
 
 from napari_unet.cli import main
 from napari_unet.config import ModelConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.files import sample_data
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
@@ -27,7 +26,7 @@ def made(name="unet", ndim=2, **options):
 
 def picture(*shape, seed=0):
     image = np.random.default_rng(seed).normal(0.5, 0.3, (1, *shape))
-    return Picture(image.astype(np.float32))
+    return Image(image.astype(np.float32))
 
 
 def everywhere(shape):
@@ -102,7 +101,7 @@ def test_coarse_features_lie_on_the_middle_of_their_pixels():
     image[0, 40:48, 64:72] = 1
     box = (slice(5, 90), slice(7, 96))
     keys = [(level, 0) for level in range(4)]
-    found, _, _ = look_inside(model, Picture(image), STATS, box, keys)
+    found, _, _ = look_inside(model, Image(image), STATS, box, keys)
     for features in found.values():
         spot = np.unravel_index(features.maps[0].argmax(), features.maps[0].shape)
         place = [
@@ -128,7 +127,7 @@ def test_too_large_a_part_is_one_sentence():
 def test_levels_are_drawn(tmp_path, name, ndim):
     model, path = made(name, ndim), tmp_path / "inside.png"
     draw(model, picture(*(20, 60, 52)[-ndim:]), STATS, path)
-    with Image.open(path) as drawn:
+    with pillow.open(path) as drawn:
         assert drawn.size[0] > 1000 and np.asarray(drawn).std() > 10
 
 

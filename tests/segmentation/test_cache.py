@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import ImageFile
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import ImageSeries, Stats
 from napari_unet.events import Control, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.segment import segment
-from napari_unet.segmentation.series import segment_series
 from napari_unet.segmentation.tiles import rounded, unrounded
 from support.made import blobs, echo, maps_of, segmented, shaken
 from support.sizes import discs, ruler
@@ -45,8 +43,8 @@ MAKERS = {
         np.stack([noisy(echo()), noisy(echo()) * np.float32(0.9)], 1),
         {},
     ),
-    "a network": lambda: (real(), blobs(2).image, {}),
-    "classes": lambda: (real(formulation="semantic"), blobs(2).image, {}),
+    "a network": lambda: (real(), blobs(2).image.array, {}),
+    "classes": lambda: (real(formulation="semantic"), blobs(2).image.array, {}),
     "an estimated size": lambda: (
         ruler(),
         discs(50)[0] * np.float32(0.8),
@@ -110,17 +108,17 @@ def test_whatever_else_changes_asks_the_network(what):
 def test_a_series_and_a_view_of_it_are_kept(monkeypatch):
     model = echo()
     frames = np.stack([noisy(model), noisy(model)[:, ::-1].copy()])
-    image = ImageFile(frames, "TCYX", name="film")
+    image = ImageSeries(frames, "TCYX", name="film")
     box = (slice(1, 2), slice(10, 60), slice(5, 50))
     cache = MapCache()
     higher = PredictConfig(threshold=0.7)
-    whole = drain(segment_series(model, image, higher))
-    part = drain(segment_series(model, image, higher, box=box))
-    drain(segment_series(model, image, cache=cache))
-    drain(segment_series(model, image, cache=cache, box=box))
+    whole = drain(segment(model, image, higher))
+    part = drain(segment(model, image, higher, box=box))
+    drain(segment(model, image, cache=cache))
+    drain(segment(model, image, cache=cache, box=box))
     forbid(monkeypatch, model)
-    same(drain(segment_series(model, image, higher, cache=cache)), whole)
-    same(drain(segment_series(model, image, higher, cache=cache, box=box)), part)
+    same(drain(segment(model, image, higher, cache=cache)), whole)
+    same(drain(segment(model, image, higher, cache=cache, box=box)), part)
 
 
 def test_what_was_stopped_is_not_kept():

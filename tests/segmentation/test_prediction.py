@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import intensity_stats
+from napari_unet.data.images import Image, intensity_stats
 from napari_unet.events import Control, Note, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS
@@ -151,7 +150,7 @@ def test_one_tile_where_it_fits(precision):
 def test_lazy_arrays_are_read_tile_by_tile():
     made, array = model(), image(1, 200, 260)
     lazy, config = Lazy(array), FLOAT32.replace(tile=64)
-    events = predict_maps(made, Picture(lazy), intensity_stats(array), config)
+    events = predict_maps(made, Image(lazy), intensity_stats(Image(array)), config)
     np.testing.assert_array_equal(drain(events), tiled_maps(made, array, config))
     assert lazy.most <= 64 * 64
 
@@ -211,7 +210,7 @@ def test_a_tile_too_small_for_the_halo_is_refused():
 def test_events_count_the_tiles():
     made, array, seen = model(), image(1, 90, 130), []
     config = FLOAT32.replace(tile=64)
-    events = predict_maps(made, Picture(array), intensity_stats(array), config)
+    events = predict_maps(made, Image(array), intensity_stats(Image(array)), config)
     drain(events, seen.append)
     count = len(plan_tiles(made, (90, 130), config))
     assert seen == [TileDone(n + 1, count) for n in range(count)]
@@ -220,7 +219,9 @@ def test_events_count_the_tiles():
 def test_stop_leaves_what_is_done():
     made, array, control = model(), image(1, 90, 130), Control()
     config = FLOAT32.replace(tile=64)
-    events = predict_maps(made, Picture(array), intensity_stats(array), config, control)
+    events = predict_maps(
+        made, Image(array), intensity_stats(Image(array)), config, control
+    )
     maps = drain(events, lambda _: control.stop())
     (first, second, *_) = plan_tiles(made, (90, 130), config)
     assert maps[(slice(None), *first.write)].any()
@@ -266,7 +267,7 @@ def test_out_of_memory_goes_on_with_less(monkeypatch, options, shape, most, erro
     made, array, seen = model(**options), image(1, *shape), []
     expected = whole_maps(made, array)
     starved(monkeypatch, made, most, error)
-    events = predict_maps(made, Picture(array), intensity_stats(array), FLOAT32)
+    events = predict_maps(made, Image(array), intensity_stats(Image(array)), FLOAT32)
     found = drain(events, seen.append)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     (note,) = [e for e in seen if isinstance(e, Note)]
@@ -283,9 +284,10 @@ def test_memory_that_ran_out_once_is_not_tried_again(monkeypatch):
     memory = TileLimit()
     for _ in range(2):
         sizes.clear()
-        way = Prediction(made, Picture(array), intensity_stats(array), FLOAT32, memory)
-        for tile in way.plan:
-            list(way.run(tile))
+        way = Prediction(
+            made, Image(array), intensity_stats(Image(array)), FLOAT32, memory
+        )
+        list(way.run(Control()))
     assert max(sizes) <= 100 * 100
 
 

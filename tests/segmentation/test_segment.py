@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.events import Block, Control, Progress, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.segmentation.segment import segment
@@ -40,7 +40,7 @@ def test_labels_are_right_and_numbered_in_raster_order(crowd):
     assert result.ids.tolist() == list(range(1, count + 1))
     np.testing.assert_array_equal(result.area, np.bincount(result.labels.ravel())[1:])
     np.testing.assert_allclose(result.score, 1)
-    assert result.stats == Stats((0, 0, 0), (1, 1, 1))
+    assert result.stats == (Stats((0, 0, 0), (1, 1, 1)),)
     assert result.seconds > 0
 
 
@@ -72,7 +72,7 @@ def test_labels_in_3d_depend_on_neither_tiles_nor_blocks():
 
 def test_a_real_network_differs_only_near_a_threshold():
     model = shaken(Model.create(ModelConfig(depth=2, width=4), 1, "cpu"))
-    image = blobs(2, (150, 170), 50).image
+    image = blobs(2, (150, 170), 50).image.array
     config = PredictConfig(precision="float32")
     expected, _ = segmented(model, image, config)
     found, _ = segmented(model, image, config.replace(tile=64, block=64))
@@ -405,7 +405,7 @@ def test_options_without_effect_are_told():
     )
     image = np.random.default_rng(0).random((1, 40, 40))
     config = PredictConfig(score=0.5, smallest=3, link=0.2, threshold=0.4)
-    result = drain(segment(model, image, config, name="a"))
+    result = drain(segment(model, Image(image, name="a"), config))
     first, second = result.notes
     assert first == (
         "a: a semantic model tells no objects apart, so there is no effect of score, "
@@ -475,7 +475,7 @@ def test_intensity_fixes_what_becomes_0_and_1(crowd):
     config = PredictConfig(intensity=((10, 10, 10), (30, 30, 30)))
     found, _ = segmented(model, image * 20 + 10, config)
     np.testing.assert_array_equal(found.labels, expected.labels)
-    assert found.stats == Stats((10, 10, 10), (30, 30, 30))
+    assert found.stats == (Stats((10, 10, 10), (30, 30, 30)),)
     with pytest.raises(
         ValueError, match="1 low and 1 high intensities .* 3 are needed"
     ):

@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from napari_unet.config import ModelConfig, PredictConfig
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Block, Control, TileDone, drain
 from napari_unet.models.model import Model
 from napari_unet.segmentation.segment import segment
-from napari_unet.segmentation.series import segment_series
 from support.made import blobs, echo, maps_of, numbered, shaken
 
 
 def run(model, image, config=None, **options):
     events = []
-    return drain(segment_series(model, image, config, **options), events.append), events
+    return drain(segment(model, image, config, **options), events.append), events
 
 
 def film(frames=3):
@@ -22,16 +21,16 @@ def film(frames=3):
     model = echo()
     labels = [blobs(seed, (90, 110), 25).labels for seed in range(frames)]
     array = np.stack([maps_of(model, frame) for frame in labels])
-    return model, ImageFile(array, "TCYX", name="film"), labels
+    return model, ImageSeries(array, "TCYX", name="film"), labels
 
 
 def test_one_frame_is_what_segment_gives(crowd):
     model, maps, _ = crowd
     whole = drain(segment(model, maps))
-    series, _ = run(model, ImageFile(maps, "CYX", name="crowd"))
+    series, _ = run(model, ImageSeries(maps, "CYX", name="crowd"))
     np.testing.assert_array_equal(series.labels, whole.labels)
     np.testing.assert_array_equal(series.score, whole.score)
-    assert series.complete and series.stats == (whole.stats,)
+    assert series.complete and series.stats == whole.stats
 
 
 def test_frames_are_numbered_on_and_each_is_segmented_alone():
@@ -75,7 +74,7 @@ def test_blocks_lie_in_the_whole_image():
 )
 def test_a_view_shows_what_the_whole_image_has_there(crowd, box):
     model, maps, _ = crowd
-    image = ImageFile(maps, "CYX", name="crowd")
+    image = ImageSeries(maps, "CYX", name="crowd")
     whole, _ = run(model, image)
     view, events = run(model, image, box=box)
     np.testing.assert_array_equal(
@@ -111,7 +110,7 @@ def test_a_view_of_a_stack_on_a_2d_model_is_one_plane():
     labels = blobs(1, (90, 110), 25).labels
     stack = np.stack([maps_of(model, labels)] * 4, axis=1)
     box = (slice(2, 3), slice(0, 50), slice(0, 110))
-    view, _ = run(model, ImageFile(stack, "CZYX"), box=box)
+    view, _ = run(model, ImageSeries(stack, "CZYX"), box=box)
     assert view.labels[2].any()
     assert not view.labels[[0, 1, 3]].any()
 
@@ -125,7 +124,7 @@ def leaning(frames=1):
             labels[:, z, y + z : y + z + 22, x + z : x + z + 20] = number
     maps = [[maps_of(model, plane) for plane in frame] for frame in labels]
     array = np.moveaxis(np.array(maps), 2, 1)
-    return model, ImageFile(array, "TCZYX", name="leaning"), labels
+    return model, ImageSeries(array, "TCZYX", name="leaning"), labels
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ def leaning(frames=1):
 )
 def test_a_view_of_planes_is_joined_as_the_whole_is(view):
     model, image, labels = leaning()
-    image = ImageFile(image.array[0], "CZYX", name="leaning")
+    image = ImageSeries(image.array[0], "CZYX", name="leaning")
     whole, _ = run(model, image)
     np.testing.assert_array_equal(whole.labels, labels[0])
     part, events = run(model, image, box=view)
@@ -169,7 +168,7 @@ def test_classes_of_a_view_count_only_what_lies_in_it():
     model = Model.create(config, device="cpu")
     image = np.random.default_rng(0).normal(size=(1, 60, 70)).astype(np.float32)
     box = (slice(10, 30), slice(5, 50))
-    view, _ = run(model, ImageFile(image, "CYX"), box=box)
+    view, _ = run(model, ImageSeries(image, "CYX"), box=box)
     for i, area in zip(view.ids, view.area, strict=True):
         assert area == np.count_nonzero(view.labels[box] == i)
 
@@ -186,7 +185,7 @@ def test_stopping_keeps_the_frames_that_are_done():
             if event.box[0].start == 1:
                 control.stop()
 
-    events = segment_series(model, image, control=control)
+    events = segment(model, image, control=control)
     series = drain(events, stop_after_the_first)
     assert not series.complete
     np.testing.assert_array_equal(series.labels[0], whole.labels[0])
@@ -202,15 +201,15 @@ def test_a_box_of_the_wrong_number_of_axes_is_refused():
 def test_lazy_arrays_are_read_by_tiles(crowd):
     dask = pytest.importorskip("dask.array")
     model, maps, _ = crowd
-    whole, _ = run(model, ImageFile(maps, "CYX"))
-    lazy, _ = run(model, ImageFile(dask.from_array(maps, chunks=(1, 64, 64)), "CYX"))
+    whole, _ = run(model, ImageSeries(maps, "CYX"))
+    lazy, _ = run(model, ImageSeries(dask.from_array(maps, chunks=(1, 64, 64)), "CYX"))
     np.testing.assert_array_equal(lazy.labels, whole.labels)
 
 
 def test_a_view_through_a_real_network_is_the_whole_image_there():
     config = ModelConfig(formulation="semantic", classes=(1, 2), depth=3, width=4)
     model = shaken(Model.create(config, seed=1, device="cpu"))
-    image = ImageFile(blobs(2, (230, 250), 60).image, "CYX", name="blobs")
+    image = ImageSeries(blobs(2, (230, 250), 60).image.array, "CYX", name="blobs")
     options = PredictConfig(precision="float32")
     box = (slice(101, 150), slice(93, 140))
     whole, _ = run(model, image, options)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from napari_unet.config import AugmentConfig, ModelConfig
+from napari_unet.data.images import Image, ImageSeries
 from napari_unet.data.samples import Sample
 from napari_unet.events import Block, Note, drain
 from napari_unet.models.model import Model
@@ -61,6 +64,11 @@ def blobs(seed=0, shape=(96, 96), count=20, radius=(4, 9), spacing=None, **kwarg
     )
 
 
+def with_array(sample, array, **changes):
+    """The sample with other pixels."""
+    return replace(sample, image=replace(sample.image, array=array), **changes)
+
+
 def numbered(labels):
     """Labels as 0..n in the order of their first pixels: equal if the objects are."""
     values, first, index = np.unique(labels, return_index=True, return_inverse=True)
@@ -110,10 +118,22 @@ def shaken(model, seed=0):
     return model
 
 
-def segmented(model, image, config=None, **options):
+def segmented(
+    model,
+    image,
+    config=None,
+    *,
+    rgb=False,
+    spacing=None,
+    channels=(),
+    name="",
+    **kwargs,
+):
     """The result and the events."""
     events = []
-    result = drain(segment(model, image, config, **options), events.append)
+    if not isinstance(image, Image | ImageSeries):
+        image = Image(image, rgb, spacing, channels, name or "image")
+    result = drain(segment(model, image, config, **kwargs), events.append)
     return result, events
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import intensity_stats
+from napari_unet.data.images import Image, intensity_stats
 from napari_unet.events import drain
 from napari_unet.segmentation.prediction import (
     predict_maps,
@@ -16,7 +15,7 @@ FLOAT32 = PredictConfig(precision="float32")
 
 def whole_maps(made, array, rgb=False):
     """The maps of the padded image in one pass."""
-    stats = intensity_stats(array, rgb)
+    stats = intensity_stats(Image(array, rgb))
     padded = padded_shape(array.shape[1:], made.divisor)
     after = [(0, p - n) for p, n in zip(padded, array.shape[1:], strict=True)]
     array_padded = np.pad(array, [(0, 0), *after], mode="edge")
@@ -26,6 +25,6 @@ def whole_maps(made, array, rgb=False):
 
 def tiled_maps(made, array, config=FLOAT32, rgb=False, control=None):
     events = predict_maps(
-        made, Picture(array, rgb), intensity_stats(array, rgb), config, control
+        made, Image(array, rgb), intensity_stats(Image(array, rgb)), config, control
     )
     return drain(events)

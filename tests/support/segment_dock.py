@@ -11,19 +11,19 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
-import napari_unet.segmentation.series
-from napari_unet.data.samples import Stats
+import napari_unet.segmentation.segment
+from napari_unet.data.images import Stats
 from napari_unet.events import Block, TileDone
 from napari_unet.gui.pickers import model_picker as models_module
 from napari_unet.gui.preferences import Preferences
 from napari_unet.gui.segment.dock import SegmentWidget
-from napari_unet.segmentation.series import Series
+from napari_unet.segmentation.segment import Result
 from support.made import blobs
 
 
 def picture(seed=9):
     """An image of discs that the model of the fixture `trained` knows."""
-    return blobs(seed, (128, 160), 30).image[0]
+    return blobs(seed, (128, 160), 30).image.array[0]
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ class Slow:
             yield Block(where, labels[where].copy(), self.blocks, 2)
         ids = np.arange(1, self.blocks + 1)
         area = np.array([(labels == i).sum() for i in ids], np.int64)
-        return Series(
+        return Result(
             labels,
             ids,
             np.linspace(0.4, 0.9, len(ids)),
@@ -136,7 +136,7 @@ class Slow:
 def slow(monkeypatch):
     """The core, as slow as a test wants it to be."""
     made = Slow()
-    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", made)
+    monkeypatch.setattr(napari_unet.segmentation.segment, "segment", made)
     return made
 
 

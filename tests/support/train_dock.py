@@ -97,7 +97,7 @@ class Dock:
 def add_pair(viewer, image=None, labels=None, name="cells", seed=0, count=30):
     """Add an image of discs and what was painted on it."""
     sample = blobs(seed, (96, 128), count)
-    image = sample.image[0] if image is None else image
+    image = sample.image.array[0] if image is None else image
     labels = sample.labels if labels is None else labels
     viewer.add_image(image, name=name, rgb=False)
     return viewer.add_labels(np.array(labels), name=f"{name} labels")

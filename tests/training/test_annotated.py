@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import EpochEnd, Note, drain
 from napari_unet.files.sample_data import folder
 from napari_unet.models.model import Model
@@ -22,15 +22,15 @@ SMALL = ModelConfig(depth=1, width=2)
 def pair(seed=0, shape=(48, 64), count=12, name=None, **kwargs):
     """A grey image of discs with its labels."""
     sample = blobs(seed, shape, count)
-    image = ImageFile(sample.image, "CYX", name=name or f"image {seed}")
+    image = ImageSeries(sample.image.array, "CYX", name=name or f"image {seed}")
     return Annotated(image, sample.labels, **kwargs)
 
 
 def film(frames=4, **kwargs):
     samples = [blobs(i, (48, 64), 8) for i in range(frames)]
-    image = np.stack([s.image for s in samples])
+    image = np.stack([s.image.array for s in samples])
     labels = np.stack([s.labels for s in samples])
-    return Annotated(ImageFile(image, "TCYX", name="film"), labels, **kwargs)
+    return Annotated(ImageSeries(image, "TCYX", name="film"), labels, **kwargs)
 
 
 def names(samples):
@@ -41,7 +41,7 @@ def test_a_pair_becomes_a_sample_with_its_values():
     item = pair()
     (sample,), validation = drain(load([item]))
     assert validation is None
-    np.testing.assert_array_equal(sample.image, item.image.array)
+    np.testing.assert_array_equal(sample.image.array, item.image.array)
     np.testing.assert_array_equal(sample.labels, item.labels)
     assert sample.mask is None
     assert sample.name == "image 0"
@@ -49,11 +49,11 @@ def test_a_pair_becomes_a_sample_with_its_values():
 
 def test_lazy_images_are_read():
     item = pair()
-    lazy = ImageFile(da.from_array(item.image.array), "CYX", (0.5, 0.5), name="lazy")
+    lazy = ImageSeries(da.from_array(item.image.array), "CYX", (0.5, 0.5), name="lazy")
     (sample,), _ = drain(load([Annotated(lazy, item.labels)]))
-    assert type(sample.image) is np.ndarray
+    assert type(sample.image.array) is np.ndarray
     assert sample.spacing == (0.5, 0.5)
-    np.testing.assert_array_equal(sample.image, item.image.array)
+    np.testing.assert_array_equal(sample.image.array, item.image.array)
 
 
 def test_frames_are_samples_of_one_series():

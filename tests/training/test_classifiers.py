@@ -42,7 +42,7 @@ SHAPE = {2: (48, 56), 3: (8, 22, 24)}
 def sample(seed=0, ndim=2, rgb=False, formulation="instances"):
     """Blobs; as classes, every second one is darker."""
     one = blobs(seed, SHAPE[ndim], 8, (3, 6))
-    labels, image = one.labels, one.image
+    labels, image = one.labels, one.image.array
     if formulation == "semantic":
         labels = np.where(labels > 0, 4 + labels % 2, 0)
         image = np.where(labels == 5, image / 2, image)
@@ -67,7 +67,7 @@ def made(name, ndim=2, rgb=False, formulation="instances", seed=0):
 def files(folder, count=3, **options):
     for i in range(count):
         one = sample(i, **options)
-        for part, array in (("images", one.image[0]), ("labels", one.labels)):
+        for part, array in (("images", one.image.array[0]), ("labels", one.labels)):
             (folder / part).mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(folder / part / f"b{i}.tif", array)
     return folder
@@ -95,7 +95,7 @@ def test_every_member_learns_saves_and_loads(tmp_path, name, ndim, rgb, formulat
         made(name, ndim, rgb, formulation),
         sample(5, ndim, rgb, formulation),
     )
-    result, _ = segmented(model, unseen.image, rgb=rgb)
+    result, _ = segmented(model, unseen.image)
     if formulation == "semantic":
         assert set(np.unique(result.labels)) == {0, 4, 5}
         constant = (unseen.labels == 0).mean()
@@ -106,7 +106,7 @@ def test_every_member_learns_saves_and_loads(tmp_path, name, ndim, rgb, formulat
         assert len(result.ids) > 1
     loaded = Model.load(model.save(tmp_path / "m"), "cpu")
     assert loaded.to_bytes() == model.to_bytes()
-    again, _ = segmented(loaded, unseen.image, rgb=rgb)
+    again, _ = segmented(loaded, unseen.image)
     np.testing.assert_array_equal(again.labels, result.labels)
     prepared = np.random.default_rng(0).normal(size=(1, 3 if rgb else 1, *SHAPE[ndim]))
     prepared = prepared.astype(np.float32)
@@ -263,7 +263,7 @@ def test_the_file_holds_plain_arrays_and_is_small(tmp_path, name):
 def test_segmenting_needs_no_scikit_learn(tmp_path):
     for name in CLASSIFIERS:
         made(name).save(tmp_path / name)
-    np.save(tmp_path / "image.npy", sample(5).image)
+    np.save(tmp_path / "image.npy", sample(5).image.array)
     code = f"""
 import sys, pathlib
 import numpy as np

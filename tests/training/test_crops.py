@@ -45,7 +45,7 @@ def drawn(samples, patch, batch=8, seed=0, augment=UNVARIED):
 def test_crops_are_parts_of_the_prepared_image_with_their_own_targets(shape, patch):
     model, encoded, crops = drawn([sample(shape)], patch)
     (only,) = encoded
-    whole = model.prepare(only.sample.image, False, only.stats)
+    whole = model.prepare(only.sample.image.array, False, only.stats)
     for image, target, weight in zip(
         crops.image, crops.target, crops.weight, strict=True
     ):
@@ -66,7 +66,7 @@ def test_crops_are_parts_of_the_prepared_image_with_their_own_targets(shape, pat
 
 def test_small_images_are_completed_by_mirroring():
     model, encoded, crops = drawn([sample((10, 12))], (16, 16))
-    whole = model.prepare(encoded[0].sample.image, False, encoded[0].stats)[0]
+    whole = model.prepare(encoded[0].sample.image.array, False, encoded[0].stats)[0]
     mirrored = np.pad(whole, ((0, 6), (0, 4)), mode="symmetric")
     for image in crops.image:
         np.testing.assert_allclose(image[0].numpy(), mirrored, atol=1e-6)
@@ -93,7 +93,7 @@ def test_crops_stay_with_what_is_annotated():
 
 def test_statistics_are_those_of_the_whole_image():
     dark = sample((64, 64))
-    dark.image[:, :, 32:] *= 10
+    dark.image.array[:, :, 32:] *= 10
     _, _, crops = drawn([dark], (16, 16), batch=30)
     means = crops.image.mean((1, 2, 3))
     assert means.max() > 3 * means.min()

@@ -20,6 +20,7 @@ from napari_unet.training import loop as training
 from napari_unet.training import run
 from napari_unet.training.checkpoint import has_state
 from napari_unet.training.loop import train
+from support.made import with_array
 from support.trainings import (
     SMALL,
     assert_equal_weights,
@@ -436,9 +437,8 @@ def test_an_empty_image_among_others_is_legal(tmp_path, data):
 
 def test_images_of_different_sizes_and_dtypes_train_together(tmp_path, data):
     tiny = discs(7, size=24, count=6)
-    wide = replace(
-        discs(8, size=80), image=(discs(8, size=80).image * 100).astype(np.uint16)
-    )
+    wide = discs(8, size=80)
+    wide = with_array(wide, (wide.image.array * 100).astype(np.uint16))
     samples = [data[0], tiny, wide]
     model = drain(
         train(samples, [data[1]], tmp_path / "m", options(patch=None), model=SMALL)
@@ -447,9 +447,8 @@ def test_images_of_different_sizes_and_dtypes_train_together(tmp_path, data):
 
 
 def test_rgb_and_grey_train_together(tmp_path, data):
-    rgb = replace(
-        data[0], image=np.repeat(data[0].image, 3, 0), rgb=True, name="colour"
-    )
+    array = np.repeat(data[0].image.array, 3, 0)
+    rgb = with_array(data[0], array, rgb=True, name="colour")
     model = drain(train([rgb, *data[1:]], None, tmp_path / "m", options(), model=SMALL))
     assert model.config.input == "rgb"
 
@@ -563,7 +562,8 @@ def test_an_ignored_label_teaches_nothing(tmp_path, data):
     np.testing.assert_array_equal(twice.mask, ~np.isin(marked[0].labels, (255, 2)))
     assert data[0].ignoring(99) is data[0]
     changed = [
-        replace(s, image=np.where(s.mask, s.image, s.image.max())) for s in ignored
+        with_array(s, np.where(s.mask, s.image.array, s.image.array.max()))
+        for s in ignored
     ]
     formulation = formulation_of(SMALL)
     for sample in changed:
@@ -595,9 +595,9 @@ def two_sizes():
     """Images of small discs, and the same three times as large."""
     small = [discs(i, 96, 20) for i in range(4)]
     large = [
-        replace(
+        with_array(
             s,
-            image=np.kron(s.image, np.ones((1, 3, 3), np.float32)),
+            np.kron(s.image.array, np.ones((1, 3, 3), np.float32)),
             labels=np.kron(s.labels, np.ones((3, 3), np.int32)),
             name=f"large {s.name}",
         )

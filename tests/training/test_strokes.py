@@ -31,7 +31,7 @@ def test_parts_get_what_lies_in_them(ndim, seed):
     if seed % 2:
         whole = replace(whole, mask=rng.random(whole.shape) < 0.8)
     parts = [p for side in split([whole], 0.3, seed) for p in side]
-    assert sum(p.image.size for p in parts) == whole.image.size
+    assert sum(p.image.array.size for p in parts) == whole.image.array.size
     updates = [update(rng, whole.shape, masked=bool(i % 2)) for i in range(4)]
     expected = painted(whole, updates)
     assert (expected.labels != whole.labels).any()
@@ -40,7 +40,9 @@ def test_parts_get_what_lies_in_them(ndim, seed):
             slice(a, a + n) for a, n in zip(part.start, part.shape, strict=True)
         )
         found = painted(part, updates)
-        np.testing.assert_array_equal(found.image, whole.image[(slice(None), *box)])
+        np.testing.assert_array_equal(
+            found.image.array, whole.image.array[(slice(None), *box)]
+        )
         np.testing.assert_array_equal(found.labels, expected.labels[box])
         mask = np.ones(part.shape, bool) if found.mask is None else found.mask
         np.testing.assert_array_equal(mask, expected.mask[box])

@@ -70,10 +70,8 @@ def load(
 def _named_apart(loaded: Sequence[Sample], taken: set[str], path: Path) -> list[Sample]:
     """Put the folder before names that another data set has taken."""
     return [
-        replace(
-            sample,
-            name=f"{path}/{sample.name}",
-            series=sample.series and f"{path}/{sample.series}",
+        sample.renamed(
+            f"{path}/{sample.name}", sample.series and f"{path}/{sample.series}"
         )
         if sample.name in taken
         else sample

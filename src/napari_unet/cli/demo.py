@@ -68,7 +68,7 @@ def demo(
     print_result(model, output / "model")
     for sample, labels in zip(unseen, report.labels, strict=True):
         write_labels(output / f"{sample.name}_labels.tif", labels, sample.spacing)
-        picture = overlay(sample.image, labels, sample.labels, rgb=sample.rgb)
+        picture = overlay(sample.image, labels, sample.labels)
         save(picture, output / f"{sample.name}_overlay.png")
         truth = f"truth {sample.labels.max():,}"
         print(f"{sample.name}: {counted(int(labels.max()), 'object')}, {truth}")

@@ -219,7 +219,7 @@ def doctor(
         samples, _ = load(find(data, selection), selection, show)
     kinds = sorted(
         {
-            f"{s.ndim}D {s.image.dtype}, {counted(len(s.image), 'channel')}"
+            f"{s.ndim}D {s.image.array.dtype}, {counted(len(s.image.array), 'channel')}"
             for s in samples
         }
     )

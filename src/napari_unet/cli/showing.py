@@ -56,7 +56,7 @@ def show(
     """
     from napari_unet.networks.pixel_classifiers import CLASSIFIERS
     from napari_unet.reports.figures import draw_rows as drawing
-    from napari_unet.segmentation.segment import segment_sample
+    from napari_unet.segmentation.segment import segment
 
     check_writable(output.absolute().parent)
     loaded = load_model(model, device)
@@ -77,7 +77,7 @@ def show(
             return
         for kind, sample in chosen:
             show(Progress("segmenting", len(rows)))
-            events = segment_sample(loaded, sample, config)
+            events = segment(loaded, sample.image, config)
             name = sample.name if len(sample.name) <= 24 else f"{sample.name[:21]}..."
             rows.append((f"{kind}: {name}", sample, drain(events, show).labels))
         drawing(rows, output, instances=loaded.formulation.instances)
@@ -87,16 +87,13 @@ def show(
 def _draw_inside(
     model: Model, sample: Sample, config: PredictConfig, output: Path, show: Show
 ) -> None:
-    from napari_unet.data.images import Picture
     from napari_unet.reports.inside import as_seen
     from napari_unet.reports.inside_figure import draw
 
-    image, spacing = sample.image, sample.spacing
-    if sample.ndim > model.config.ndim:  # its middle plane
-        image = image[:, len(image[0]) // 2]
-        spacing = spacing and spacing[1:]
-    picture = Picture(image, sample.rgb, spacing, sample.channels, sample.name)
-    seen, stats = drain(as_seen(model, picture, config), show)
+    image = sample.image
+    if sample.ndim > model.config.ndim:
+        image = image.plane(image.shape[0] // 2)
+    seen, stats = drain(as_seen(model, image, config), show)
     draw(model, seen, stats, output)
     print(f"{sample.name}\nwritten: {output}")
 

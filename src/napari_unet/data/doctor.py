@@ -104,7 +104,7 @@ def raise_errors(findings: Sequence[Finding]) -> None:
 
 
 def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
-    image = sample.image
+    image = sample.image.array
     if image.dtype.kind == "f":
         finite = np.isfinite(image)
         bad = image.size - int(np.count_nonzero(finite))

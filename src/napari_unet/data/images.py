@@ -1,18 +1,45 @@
-"""What an image and a label image are, with what is known of them."""
+"""What an image is, what a label image is, and the intensities of an image."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from napari_unet.boxes import Box
 
-@dataclass(frozen=True)
-class Picture:
-    """An image to segment, with what is known of it.
+# Percentiles of more values than this are taken from an even subsample: they move
+# by less than noise, and sorting a gigapixel would cost minutes.
+MOST_VALUES = 4_000_000
 
-    array : (C, [Z,] Y, X), anything with shape, dtype and slicing
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Image:
+    """One image of one time point, with what is known of it.
+
+    Parameters
+    ----------
+    array : (C, [Z,] Y, X), any real dtype
+        Anything with shape, dtype and slicing. The channel axis is always there and
+        first.
+    rgb : bool
+        Whether the three channels are colours, which differs from three stains.
+    spacing : tuple of float, optional
+        µm per pixel along each spatial axis.
+    channels : tuple of str
+        Names of the channels, where known.
+    name : str
+        What messages call it.
+    series : str
+        Frames of one time series share this name and keep their order.
+
+    Raises
+    ------
+    ValueError
+        If the array is no image, or the others do not fit it. Shapes are checked here
+        and nowhere else.
     """
 
     array: Any
@@ -20,41 +47,79 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     channels: tuple[str, ...] = ()
     name: str = "image"
+    series: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that what is known fits the array."""
+        array, name = self.array, self.name or "image"
+        shape = tuple(array.shape)
+        if np.dtype(array.dtype).kind not in "buif":
+            raise ValueError(
+                f"{name}: an image must hold real numbers, got {array.dtype}; convert "
+                "it"
+            )
+        if len(shape) not in (3, 4) or 0 in shape:
+            raise ValueError(
+                f"{name}: an image must be (C, Y, X) or (C, Z, Y, X) and not empty, "
+                f"got shape {shape}"
+            )
+        if self.rgb and shape[0] != 3:
+            raise ValueError(
+                f"{name}: an RGB image has 3 channels, got {shape[0]}; "
+                "drop the alpha channel or do not call it RGB"
+            )
+        spacing = self.spacing
+        if spacing is not None and (
+            len(spacing) != self.ndim or not all(0 < s < np.inf for s in spacing)
+        ):
+            raise ValueError(
+                f"{name}: spacing {tuple(spacing)} does not fit {self.ndim} spatial "
+                "axes; give one positive number per axis, in µm"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Spatial shape."""
         return tuple(self.array.shape[1:])
 
-    def plane(self, z: int) -> Picture:
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes, 2 or 3."""
+        return len(self.array.shape) - 1
+
+    def part(self, box: Box) -> Image:
+        """Return a box of the spatial axes."""
+        return replace(self, array=self.array[(slice(None), *box)])
+
+    def plane(self, z: int) -> Image:
         """Return one plane of a stack, read into memory."""
         spacing = self.spacing and self.spacing[1:]
         return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
 
 
-@dataclass(frozen=True)
-class ImageFile:
-    """The image of one file.
+@dataclass(frozen=True, eq=False)
+class ImageSeries:
+    """An image as a file or a layer holds it, with or without a time axis.
 
     Parameters
     ----------
-    array : array, any real dtype in native byte order, bool as uint8
-        With the axes of `axes`.
+    array : array with the axes of `axes`, any real dtype
+        Anything with shape, dtype and slicing.
     axes : str
         ``[T]C[Z]YX``: channels are always there, the others where longer than 1.
     spacing : tuple of float, optional
-        µm per pixel, one number for each of ``[Z]YX``.
+        µm per pixel along each of ``[Z]YX``.
     rgb : bool
         Whether the three channels are colours.
     channels : tuple of str
         Names of the channels, empty where not known.
     name : str
-        File name without ``.tif``, ``.ome.tif``, ``.png`` ...
+        Of a file its name without ``.tif``, ``.ome.tif``, ``.png`` ...
     notes : tuple of str
         What was assumed or left out, a sentence each.
     """
 
-    array: np.ndarray
+    array: Any
     axes: str
     spacing: tuple[float, ...] | None = None
     rgb: bool = False
@@ -62,7 +127,7 @@ class ImageFile:
     name: str = ""
     notes: tuple[str, ...] = ()
 
-    def select(self, channel: str | int) -> ImageFile:
+    def select(self, channel: str | int) -> ImageSeries:
         """Return the image with one channel only, chosen by name or number from 0.
 
         Raises
@@ -92,10 +157,32 @@ class ImageFile:
             channels=tuple(names[index : index + 1]),
         )
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape without channels, ([T,] [Z,] Y, X)."""
+        sizes = zip(self.axes, self.array.shape, strict=True)
+        return tuple(n for a, n in sizes if a != "C")
 
-@dataclass(frozen=True)
-class LabelFile:
-    """The label image of one file.
+    def __len__(self) -> int:
+        """Return the number of time points."""
+        return int(self.array.shape[0]) if "T" in self.axes else 1
+
+    def frame(self, index: int) -> Image:
+        """Return one time point; a view of the array where slicing gives one."""
+        known = (self.rgb, self.spacing, self.channels)
+        if "T" not in self.axes:
+            return Image(self.array, *known, self.name)
+        name = frame_name(self.name, index, len(self))
+        return Image(self.array[index], *known, name, self.name)
+
+    def frames(self) -> Iterator[Image]:
+        """Yield the time points; several have the name of all as `series`."""
+        return (self.frame(index) for index in range(len(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelImage:
+    """Labels as a file holds them.
 
     Parameters
     ----------
@@ -104,7 +191,7 @@ class LabelFile:
     axes : str
         ``[T][Z]YX``, without axes of length 1.
     spacing : tuple of float, optional
-        µm per pixel, one number for each of ``[Z]YX``.
+        µm per pixel along each of ``[Z]YX``.
     name : str
         File name without suffixes.
     notes : tuple of str
@@ -118,35 +205,94 @@ class LabelFile:
     notes: tuple[str, ...] = ()
 
 
-class Frame(NamedTuple):
-    """One time point of a file: image (C, [Z,] Y, X), its name, the series' name."""
-
-    image: np.ndarray
-    name: str
-    series: str
-
-
-def frames(image: ImageFile) -> list[Frame]:
-    """Cut the time axis into one entry an index; one entry where there is none.
-
-    Parameters
-    ----------
-    image : ImageFile
-
-    Returns
-    -------
-    list of Frame
-        Views of the image; `series` is the file's name where there are several.
-    """
-    if "T" not in image.axes:
-        return [Frame(image.array, image.name, "")]
-    count = len(image.array)
-    return [
-        Frame(array, frame_name(image.name, index, count), image.name)
-        for index, array in enumerate(image.array)
-    ]
+def as_series(image: Image | ImageSeries | Any) -> ImageSeries:
+    """Return an image of any kind as a series; a bare array is (C, [Z,] Y, X)."""
+    if isinstance(image, ImageSeries):
+        return image
+    if not isinstance(image, Image):
+        image = Image(image)
+    axes = "CZYX" if image.ndim == 3 else "CYX"
+    known = (image.spacing, image.rgb, image.channels, image.name)
+    return ImageSeries(image.array, axes, *known)
 
 
 def frame_name(name: str, index: int, count: int) -> str:
     """Return what one of `count` time points of an image is called."""
     return f"{name}_t{index:0{len(str(count - 1))}}"
+
+
+@dataclass(frozen=True)
+class Stats:
+    """The intensity values of one image that its normalisation maps to 0 and 1.
+
+    low, high : one number per channel (one in all for RGB, taken jointly).
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def intensity_stats(
+    image: Image, percentiles: tuple[float, float] = (1.0, 99.8)
+) -> Stats:
+    """Return percentiles of an image: what its normalisation needs, once per image.
+
+    Parameters
+    ----------
+    image : Image
+        The colours of RGB are taken jointly, other channels one by one.
+    percentiles : (float, float)
+        Which percentiles become 0 and 1.
+
+    Returns
+    -------
+    Stats
+    """
+    count = image.array.shape[0]
+    groups = [slice(None)] if image.rgb else [slice(c, c + 1) for c in range(count)]
+    low, high = [], []
+    for group in groups:
+        values = _subsample(image.array, group)
+        a, b = np.percentile(values, percentiles)
+        if a >= b:  # few bright pixels on a background of one value
+            a, b = values.min(), values.max()
+        low.append(float(a))
+        high.append(float(b))
+    return Stats(tuple(low), tuple(high))
+
+
+def _subsample(image: Any, channels: slice) -> np.ndarray:
+    spatial = image.shape[1:]
+    step = 1
+    while np.prod([-(-s // step) for s in spatial], dtype=float) > MOST_VALUES:
+        step += 1
+    index = (channels, *(slice(None, None, step) for _ in spatial))
+    values = np.asarray(image[index]).ravel()
+    return values.view(np.uint8) if values.dtype == bool else values
+
+
+def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
+    """Map `stats.low` to 0 and `stats.high` to 1, unclipped.
+
+    Parameters
+    ----------
+    image : (C, [Z,] Y, X) array
+    stats : Stats
+        Of the whole image that `image` is a part of.
+
+    Returns
+    -------
+    (C, [Z,] Y, X) float32 array
+    """
+    shape = (-1,) + (1,) * (image.ndim - 1)
+    low = np.asarray(stats.low).reshape(shape)
+    span = np.asarray(stats.high).reshape(shape) - low
+    # A constant image has no contrast to stretch: it becomes 0 everywhere.
+    span = np.where(span > 0, span, np.inf).astype(np.float32)
+    # Large integers and float64 would lose their contrast if not shifted first.
+    exact = np.result_type(image.dtype, np.float32) == np.float32
+    shifted = (
+        image.astype(np.float32) - low.astype(np.float32) if exact else image - low
+    )
+    normalised: np.ndarray = shifted.astype(np.float32, copy=False) / span
+    return normalised

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from napari_unet.config import ModelConfig
-from napari_unet.data.images import Picture
+from napari_unet.data.images import Image
 
 # A resampling blurs; for less than this it is not worth it.
 LEAST_CHANGE = 0.02
@@ -24,14 +24,12 @@ def as_float(part: np.ndarray) -> np.ndarray:
     return part.astype(np.float32)
 
 
-def resampled(
-    picture: Picture, config: ModelConfig, object_size: float | None
-) -> Picture:
+def resampled(picture: Image, config: ModelConfig, object_size: float | None) -> Image:
     """Resample an image so that its objects have the size that the model knows.
 
     Parameters
     ----------
-    picture : Picture
+    picture : Image
     config : ModelConfig
         Of the model.
     object_size : float or None
@@ -39,7 +37,7 @@ def resampled(
 
     Returns
     -------
-    Picture
+    Image
         `picture` itself where its objects have that size already.
 
     Raises

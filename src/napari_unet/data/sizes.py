@@ -82,12 +82,12 @@ def resample(sample: Sample, zoom: float) -> Sample:
     spacing = sample.spacing and tuple(
         s * n / m for s, n, m in zip(sample.spacing, sample.shape, shape, strict=True)
     )
+    array = resize(np.asarray(sample.image.array).astype(np.float32), shape)
     return replace(
         sample,
-        image=resize(np.asarray(sample.image).astype(np.float32), shape),
+        image=replace(sample.image, array=array, spacing=spacing),
         labels=sample.labels[index],
         mask=None if sample.mask is None else sample.mask[index],
-        spacing=spacing,
     )
 
 

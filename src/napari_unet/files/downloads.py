@@ -156,7 +156,10 @@ def _place(name: str, digest: str) -> Path:
 def _fetch(
     archive: Archive, file: Path, control: Control
 ) -> Generator[Event, None, None]:
-    """Download a file and check that it is the one."""
+    """Download a file and check that it is the one.
+
+    Pooch would call back where this yields, so from a thread, and counts whole chunks.
+    """
     import requests
 
     total = int(1e6 * archive.megabytes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile, LabelFile, frames
+from napari_unet.data.images import ImageSeries, LabelImage
 from napari_unet.data.samples import Sample
 from napari_unet.files.layouts import Pair, image_files
 from napari_unet.files.readers import read_image, read_labels
@@ -67,30 +67,19 @@ def load_pair(pair: Pair, channel: str | int | None = None) -> Loaded:
     return loaded
 
 
-def _samples(image: ImageFile, labels: LabelFile) -> list[Sample]:
-    cut = frames(image)
+def _samples(image: ImageSeries, labels: LabelImage) -> list[Sample]:
     array, axes = labels.array, labels.axes
     if len(axes) == 3 and ("T" in image.axes) != ("Z" in image.axes):
         # Pages without a name were taken as Z; the image may know that they are T.
         axes = axes.replace("Z", "T") if "T" in image.axes else axes.replace("T", "Z")
     planes = array if "T" in axes else array[np.newaxis]
-    if len(planes) != len(cut):
+    if len(planes) != len(image):
         raise ValueError(
             f"{image.name}: the labels have {len(planes)} time points but the image "
-            f"has {len(cut)}; use labels drawn on this very image"
+            f"has {len(image)}; use labels drawn on this very image"
         )
-    return [
-        Sample(
-            frame.image,
-            plane,
-            spacing=image.spacing,
-            rgb=image.rgb,
-            name=frame.name,
-            series=frame.series,
-            channels=image.channels,
-        )
-        for frame, plane in zip(cut, planes, strict=True)
-    ]
+    frames = zip(image.frames(), planes, strict=True)
+    return [Sample(frame, plane) for frame, plane in frames]
 
 
 def _mask(file: Path, alone: bool) -> np.ndarray:
@@ -107,8 +96,8 @@ def _mask(file: Path, alone: bool) -> np.ndarray:
 
 
 def _merge_masks(
-    folder: Path, image: ImageFile | None, loaded: Loaded
-) -> LabelFile | None:
+    folder: Path, image: ImageSeries | None, loaded: Loaded
+) -> LabelImage | None:
     """Merge the masks of a folder, one per object; the first one keeps an overlap."""
     files, _ = image_files(folder)
     merged: np.ndarray | None = None
@@ -144,4 +133,4 @@ def _merge_masks(
     if merged is None:
         return None
     axes = "YX" if merged.ndim == 2 else "ZYX"
-    return LabelFile(merged, axes, name=folder.name)
+    return LabelImage(merged, axes, name=folder.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.atomic import reason
-from napari_unet.data.images import ImageFile, LabelFile
+from napari_unet.data.images import ImageSeries, LabelImage
 from napari_unet.files.axes import Raw, ordered
 from napari_unet.files.bioformats import PLUGINS, check_installed, read_bioio
 from napari_unet.files.png_jpeg import read_picture
@@ -47,7 +47,7 @@ def stem(path: str | os.PathLike[str]) -> str:
     return re.sub(r"\.ome$", "", Path(path).stem, flags=re.IGNORECASE)
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(path: str | os.PathLike[str]) -> ImageSeries:
     """Read a PNG, JPEG, BMP or TIFF image; with the extra ``bioio`` ND2, LIF and CZI.
 
     RGBA becomes RGB; colour tables of PNG and BMP become RGB (grey where they are
@@ -60,7 +60,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
 
     Returns
     -------
-    ImageFile
+    ImageSeries
 
     Raises
     ------
@@ -72,12 +72,12 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     axis = raw.axes.index("C")
     names = raw.channels if len(raw.channels) == raw.array.shape[axis] else ()
     spacing, notes = _spacing(raw)
-    return ImageFile(
+    return ImageSeries(
         raw.array, raw.axes, spacing, raw.rgb, names, stem(path), raw.notes + notes
     )
 
 
-def read_labels(path: str | os.PathLike[str]) -> LabelFile:
+def read_labels(path: str | os.PathLike[str]) -> LabelImage:
     """Read a label image: a one-channel PNG, BMP or TIFF.
 
     The numbers of an image with a colour table are its labels. A colour image is taken
@@ -89,7 +89,7 @@ def read_labels(path: str | os.PathLike[str]) -> LabelFile:
 
     Returns
     -------
-    LabelFile
+    LabelImage
 
     Raises
     ------
@@ -112,7 +112,7 @@ def read_labels(path: str | os.PathLike[str]) -> LabelFile:
             )
     spacing, notes = _spacing(raw)
     axes = raw.axes.replace("C", "")
-    return LabelFile(array, axes, spacing, stem(path), raw.notes + notes)
+    return LabelImage(array, axes, spacing, stem(path), raw.notes + notes)
 
 
 def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:

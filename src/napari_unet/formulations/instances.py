@@ -18,7 +18,6 @@ from napari_unet.formulations.base import (
     class_weights,
     mean_of,
 )
-from napari_unet.formulations.flood import padded_places, piecewise
 from napari_unet.formulations.losses import LOSSES, dice, weighted_mean
 from napari_unet.formulations.regrow import global_ids, open_frame, regrow
 from napari_unet.formulations.targets import (
@@ -40,6 +39,7 @@ BORDER_DICE = 1.0
 # Sizes that are far off are rare in crops, and hard: without weight, all are told to be
 # nearly the known one.
 SIZE_WEIGHT = 5.0
+PIECE = 2**14  # pixels whose windows stay in a core's cache
 
 
 class Instances(Formulation):
@@ -217,9 +217,14 @@ def ridge(border: np.ndarray, width: int, where: np.ndarray) -> np.ndarray:
         return itself
     padded = np.pad(border, width - 1, mode="edge")
     flat, strides = padded.ravel(), [s // padded.itemsize for s in padded.strides]
-    place = padded_places(where, border.shape, width - 1)
-    mean = piecewise(lambda p: _window_mean(flat, p, strides, width), place)
-    return width * mean
+
+    def mean(piece: np.ndarray) -> np.ndarray:
+        places = np.unravel_index(piece, border.shape)
+        moved = np.ravel_multi_index([p + width - 1 for p in places], padded.shape)
+        return _window_mean(flat, moved, strides, width)
+
+    pieces = np.split(where, range(PIECE, len(where), PIECE))
+    return width * np.concatenate([mean(piece) for piece in pieces])
 
 
 def _window_mean(

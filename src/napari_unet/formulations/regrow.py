@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.formulations.flood import OfPixels, Shape, flood
+from napari_unet.formulations.flood import OfPixels, Shape, flood, near
 
 
 def regrow(
@@ -113,17 +113,6 @@ def _first_places(markers: np.ndarray, count: int) -> np.ndarray:
     return first[1:]
 
 
-def _near(shape: Shape, where: np.ndarray) -> np.ndarray:
-    """Return an image that is True at these flat indices and all around them."""
-    near = np.zeros(shape, bool)
-    near.ravel()[where] = True
-    for axis in range(len(shape)):
-        here, there = (np.moveaxis(a, axis, 0) for a in (near, near.copy()))
-        here[1:] |= there[:-1]
-        here[:-1] |= there[1:]
-    return near
-
-
 def _flood_part(
     shape: Shape,
     where: np.ndarray,
@@ -140,10 +129,10 @@ def _flood_part(
     outside = np.int32(count + 1)
     grown = flood(shape, where, np.where(edge, outside, markers), elevation)
     taken = grown == outside
-    near = np.flatnonzero(_near(shape, where[taken]).ravel()[where])
+    around = np.flatnonzero(near(shape, where[taken]).ravel()[where])
     beside = np.zeros(count + 2, bool)
-    beside[grown[near]] = True
+    beside[grown[around]] = True
     unsure = beside[grown]
     known = np.where(taken, markers, grown)
-    grown[near] = flood(shape, where[near], known[near], elevation)
+    grown[around] = flood(shape, where[around], known[around], elevation)
     return grown, unsure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_unet.atomic import atomic, make_folder
 from napari_unet.config import ModelConfig
-from napari_unet.data.samples import Stats, normalise
+from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.device import pick_device, pick_dtype
 from napari_unet.formulations import formulation_of
 from napari_unet.models.store import (
@@ -103,31 +103,26 @@ class Model:
         """What sizes are padded to multiples of, per axis."""
         return self.network.divisor
 
-    def check(
-        self,
-        shape: Sequence[int],
-        rgb: bool = False,
-        channels: Sequence[str] = (),
-        name: str = "image",
-    ) -> None:
-        """Raise a ValueError unless an image of this shape (C, ...) fits the model."""
-        if self.config.ndim == 3 and len(shape) == 3:
+    def check(self, image: Image) -> None:
+        """Raise a ValueError unless an image fits the model."""
+        name, channels = image.name, image.channels
+        if self.config.ndim == 3 and image.ndim == 2:
             raise ValueError(
-                f"{name}: the image is 2D {tuple(shape[1:])} but the model is 3D; "
+                f"{name}: the image is 2D {image.shape} but the model is 3D; "
                 "use a stack, or a 2D model"
             )
-        wanted, count = self.config.input, shape[0]
+        wanted, count = self.config.input, image.array.shape[0]
         if isinstance(wanted, tuple):
-            fits = not rgb and count == len(wanted)
+            fits = not image.rgb and count == len(wanted)
             expects = f"{len(wanted)} channels ({', '.join(wanted)})"
             remedy = "give an image with these channels, or choose another model"
         else:
-            fits = rgb or count == 1
+            fits = image.rgb or count == 1
             expects = "one channel" if wanted == "grey" else "one channel or RGB"
             remedy = "choose one channel (command line: --channel)"
         if not fits:
             names = ", ".join(channels or map(str, range(count)))
-            has = "RGB colours" if rgb else f"{count} channels ({names})"
+            has = "RGB colours" if image.rgb else f"{count} channels ({names})"
             raise ValueError(
                 f"{name}: the model wants {expects}, the image has {has}; {remedy}"
             )

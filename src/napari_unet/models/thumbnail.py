@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from napari_unet.data.samples import Stats, normalise
+from napari_unet.data.images import Stats, normalise
 
 EDGE = 128
 """Edge of the part of an image that is shown, in px."""

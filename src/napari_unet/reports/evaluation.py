@@ -225,10 +225,10 @@ def _segment(
     config: PredictConfig | None,
     control: Control,
 ) -> Generator[Event, None, np.ndarray | None]:
-    from napari_unet.segmentation.segment import segment_sample
+    from napari_unet.segmentation.segment import segment
 
     began = time.perf_counter()
-    result = yield from segment_sample(model, sample, config, control)
+    result = yield from segment(model, sample.image, config, control=control)
     if not result.complete:
         return None
     report.seconds = (report.seconds or 0.0) + time.perf_counter() - began

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.atomic import atomic
-from napari_unet.data.samples import Sample, intensity_stats, normalise
+from napari_unet.data.images import Image, intensity_stats, normalise
+from napari_unet.data.samples import Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,23 +24,16 @@ LEAST_EDGE = 800  # px; smaller images are enlarged
 MOST_EDGE = 4000
 
 
-def overlay(
-    image: np.ndarray,
-    labels: np.ndarray,
-    truth: np.ndarray | None = None,
-    *,
-    rgb: bool = False,
-) -> bytes:
+def overlay(image: Image, labels: np.ndarray, truth: np.ndarray | None = None) -> bytes:
     """Draw the outlines of objects on their image; of a stack, its middle plane.
 
     Parameters
     ----------
-    image : (C, [Z,] Y, X) array
+    image : Image
     labels : ([Z,] Y, X) integer array
         Drawn in orange, solid.
     truth : ([Z,] Y, X) integer array, optional
         Drawn in blue, dashed.
-    rgb : bool
 
     Returns
     -------
@@ -48,7 +42,7 @@ def overlay(
     """
     from matplotlib.figure import Figure
 
-    picture = stretched(image, rgb)
+    picture = stretched(image)
     height, width = picture.shape[:2]
     scale = max(LEAST_EDGE / max(height, width), 1.0)
     scale = min(scale, MOST_EDGE / max(height, width))
@@ -141,7 +135,7 @@ def draw_rows(
     grid = figure.subplots(len(rows), 3, squeeze=False)
     for axes, (title, sample, labels) in zip(grid, rows, strict=True):
         pictures = (
-            stretched(sample.image, sample.rgb),
+            stretched(sample.image),
             _coloured(middle(sample.labels)),
             _coloured(middle(labels)),
         )
@@ -174,23 +168,22 @@ def png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def stretched(image: np.ndarray, rgb: bool) -> np.ndarray:
+def stretched(image: Image) -> np.ndarray:
     """Return an image for a picture, of a stack the middle plane.
 
     Parameters
     ----------
-    image : (C, [Z,] Y, X) array
-    rgb : bool
+    image : Image
 
     Returns
     -------
     (Y, X) or (Y, X, 3) float array
         From 0 to 1.
     """
-    if image.ndim == 4:
-        image = image[:, image.shape[1] // 2]
-    between = np.clip(normalise(image, intensity_stats(image, rgb)), 0, 1)
-    return np.moveaxis(between, 0, -1) if rgb else between.mean(axis=0)
+    if image.ndim == 3:
+        image = image.plane(image.shape[0] // 2)
+    between = np.clip(normalise(image.array, intensity_stats(image)), 0, 1)
+    return np.moveaxis(between, 0, -1) if image.rgb else between.mean(axis=0)
 
 
 def middle(labels: np.ndarray) -> np.ndarray:

@@ -193,7 +193,7 @@ def _panel(axes: Axes, what: str, sample: Sample, report: Report, index: int) ->
     errors = classify(report.matchings[index])
     kinds = middle(error_image(errors, truth, labels, mask))
     box = window(kinds > Kind.MATCHED)
-    picture = stretched(sample.image, sample.rgb)[box]
+    picture = stretched(sample.image)[box]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     true, predicted = middle(truth)[box], middle(labels)[box]
     if mask is not None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from napari_unet.boxes import Box, grow, within
+from napari_unet.boxes import Box, context, within
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.resampling import resampled
-from napari_unet.data.samples import Stats
 from napari_unet.events import Event
 from napari_unet.models.model import Model
 from napari_unet.networks.attention import AttentionGate
@@ -78,7 +77,7 @@ def map_names(model: Model) -> list[str]:
 
 
 def settled(
-    model: Model, picture: Picture, config: PredictConfig
+    model: Model, picture: Image, config: PredictConfig
 ) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
     """Return the options, the size of the objects with them, and the intensities.
 
@@ -87,8 +86,7 @@ def settled(
     ValueError
         If the image does not fit the model, or has no intensities since it holds NaN.
     """
-    shape = picture.array.shape
-    model.check(shape, picture.rgb, picture.channels, picture.name)
+    model.check(picture)
     stats = stats_of(picture, model, config)
     if not np.isfinite([stats.low, stats.high]).all():
         yield from check_finite(picture)
@@ -98,8 +96,8 @@ def settled(
 
 
 def as_seen(
-    model: Model, picture: Picture, config: PredictConfig
-) -> Generator[Event, None, tuple[Picture, Stats]]:
+    model: Model, picture: Image, config: PredictConfig
+) -> Generator[Event, None, tuple[Image, Stats]]:
     """Return an image as the network sees it, and what becomes 0 and 1 in it.
 
     Resampled to the size of objects that a model of any size knows.
@@ -115,7 +113,7 @@ def as_seen(
 
 def look_inside(
     model: Model,
-    picture: Picture,
+    picture: Image,
     stats: Stats,
     box: Box,
     wanted: Collection[Key],
@@ -126,7 +124,7 @@ def look_inside(
     Parameters
     ----------
     model : Model
-    picture : Picture
+    picture : Image
         As :func:`as_seen` returns it.
     stats : Stats
         Intensities that become 0 and 1.
@@ -156,8 +154,8 @@ def look_inside(
             f"{picture.name}: the part holds {pixels:,} px; look at {MOST_PIXELS:,} or "
             "fewer"
         )
-    read = _aligned(grow(box, max(model.halo), picture.shape), model.divisor)
-    raw = np.asarray(picture.array[(slice(None), *read)])
+    read = context(box, max(model.halo), model.divisor, picture.shape)
+    raw = np.asarray(picture.part(read).array)
     prepared = model.prepare(raw, picture.rgb, stats)[None]
     network = model.network.eval()
     caught: dict[str, torch.Tensor] = {}
@@ -182,13 +180,6 @@ def look_inside(
         for level, (name, maps) in enumerate(sorted(caught.items()))
     }
     return features, gates, maps[(slice(None), *inner)]
-
-
-def _aligned(box: Box, divisor: Sequence[int]) -> Box:
-    """Begin the box where the poolings of the whole image do."""
-    return tuple(
-        slice(s.start // d * d, s.stop) for s, d in zip(box, divisor, strict=True)
-    )
 
 
 def _catch(name: str, caught: dict[str, torch.Tensor]) -> Callable[..., None]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.boxes import Box, middle
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.models.model import Model
 from napari_unet.reports.figures import png, save, stretched
 from napari_unet.reports.inside import (
@@ -29,13 +28,13 @@ SHOWN = 5  # maps of a place, those that vary most
 MOST_EDGE = 384  # px of the network that are looked at
 
 
-def draw(model: Model, picture: Picture, stats: Stats, path: str | Path) -> None:
+def draw(model: Model, picture: Image, stats: Stats, path: str | Path) -> None:
     """Draw the features of the middle of an image; of a stack, their middle plane.
 
     Parameters
     ----------
     model : Model
-    picture : Picture
+    picture : Image
         As :func:`napari_unet.reports.inside.as_seen` returns it.
     stats : Stats
         Intensities that become 0 and 1.
@@ -87,7 +86,7 @@ def _middle(shape: tuple[int, ...]) -> Box:
 
 
 def _worth(
-    model: Model, picture: Picture, stats: Stats, box: Box, maps: np.ndarray
+    model: Model, picture: Image, stats: Stats, box: Box, maps: np.ndarray
 ) -> dict[tuple[int, int], float]:
     """Return how far the first map changes on the average without each skip."""
     found = {}
@@ -98,11 +97,10 @@ def _worth(
 
 
 def _head(
-    row: np.ndarray, model: Model, picture: Picture, box: Box, maps: np.ndarray
+    row: np.ndarray, model: Model, picture: Image, box: Box, maps: np.ndarray
 ) -> None:
     """Show the image on the left, and what the network says of it on the right."""
-    part = np.asarray(picture.array[(slice(None), *box)])
-    row[0].imshow(stretched(part, picture.rgb), cmap="gray", vmin=0, vmax=1)
+    row[0].imshow(stretched(picture.part(box)), cmap="gray", vmin=0, vmax=1)
     _title(row[0], "image")
     right = row[SHOWN + 1 :]
     for axes, name, values in zip(right, map_names(model), maps, strict=False):

@@ -8,6 +8,8 @@ import shutil
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import psutil
+
 from napari_unet.text import version
 
 GIB = 2**30
@@ -29,9 +31,7 @@ def describe_machine() -> list[str]:
         lines = ["device: mps (Apple GPU)"]
     else:
         lines = ["device: cpu", *_why_no_gpu(torch.version.cuda)]
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        lines.append(f"memory: {memory / GIB:.1f} GiB")
+    lines.append(f"memory: {psutil.virtual_memory().total / GIB:.1f} GiB")
     lines.append(f"cores: {_cores()}, torch uses {torch.get_num_threads()}")
     lines.append(f"system: {platform.platform()}, Python {platform.python_version()}")
     names = ("napari-unet-live", "torch", "numpy", "napari")

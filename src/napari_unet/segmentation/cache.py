@@ -12,8 +12,7 @@ from napari_unet.boxes import blocks
 
 if TYPE_CHECKING:
     from napari_unet.config import PredictConfig
-    from napari_unet.data.images import Picture
-    from napari_unet.data.samples import Stats
+    from napari_unet.data.images import Image, Stats
     from napari_unet.models.model import Model
 
 MOST_PIXELS = 64 * 2**20
@@ -29,7 +28,7 @@ class MapCache:
     """What the network said of the images segmented last.
 
     Give the same one to every call of :func:`napari_unet.segment` or
-    :func:`napari_unet.segment_series`: what was segmented before with other values of
+    :func:`napari_unet.segment`: what was segmented before with other values of
     `threshold`, `smallest`, `score` or `link` is decoded again, without the network,
     and to the same result. Images and models are told by their content.
 
@@ -57,7 +56,7 @@ class MapCache:
         return sum(maps[0].size for maps in self._maps.values())
 
     def key(
-        self, model: str, picture: Picture, stats: Stats, config: PredictConfig
+        self, model: str, picture: Image, stats: Stats, config: PredictConfig
     ) -> str:
         """Return what tells the maps of this image from all others; "": too large.
 

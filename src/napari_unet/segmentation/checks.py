@@ -9,8 +9,7 @@ import numpy as np
 
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import Stats, intensity_stats
+from napari_unet.data.images import Image, Stats, intensity_stats
 from napari_unet.events import Note, Progress
 from napari_unet.models.model import Model
 
@@ -19,18 +18,17 @@ CHECKED_EDGE = 2048
 OTHER_SPACING = 1.3
 
 
-def check_out(out: Any, picture: Picture) -> None:
+def check_out(out: Any, shape: tuple[int, ...], name: str) -> None:
     """Raise a ValueError unless labels of the image can be written into `out`."""
-    if tuple(out.shape) != picture.shape:
+    if tuple(out.shape) != shape:
         raise ValueError(
-            f"{picture.name}: out has shape {tuple(out.shape)} but the image has "
-            f"{picture.shape}; give an array of the image's shape"
+            f"{name}: out has shape {tuple(out.shape)} but the image has {shape}; "
+            "give an array of the image's shape"
         )
     dtype = np.dtype(out.dtype)
     if dtype.kind not in "iu" or dtype.itemsize < 4:
         raise ValueError(
-            f"{picture.name}: out holds {dtype}, too few values to number objects; "
-            "give int32"
+            f"{name}: out holds {dtype}, too few values to number objects; give int32"
         )
 
 
@@ -44,9 +42,7 @@ def check_level(model: Model, config: PredictConfig) -> None:
         )
 
 
-def without_effect(
-    model: Model, picture: Picture, config: PredictConfig
-) -> Iterator[Note]:
+def without_effect(model: Model, image: Image, config: PredictConfig) -> Iterator[Note]:
     """Tell of options that are given but mean nothing for the model."""
     if model.formulation.instances:
         return
@@ -55,21 +51,19 @@ def without_effect(
         given.append("link")
     if given:
         yield Note(
-            f"{picture.name}: a semantic model tells no objects apart, so there is no "
+            f"{image.name}: a semantic model tells no objects apart, so there is no "
             f"effect of {', '.join(given)}"
         )
     if config.threshold is not None and len(model.config.classes) > 1:
         yield Note(
-            f"{picture.name}: threshold has no effect on several classes: the most "
+            f"{image.name}: threshold has no effect on several classes: the most "
             "probable one is taken"
         )
 
 
-def other_spacing(
-    model: Model, picture: Picture, config: PredictConfig
-) -> Iterator[Note]:
+def other_spacing(model: Model, image: Image, config: PredictConfig) -> Iterator[Note]:
     """Warn where pixels have another size than those that the model learnt from."""
-    known, here = model.config.spacing, picture.spacing
+    known, here = model.config.spacing, image.spacing
     if not known or not here or model.config.any_size or config.object_size:
         return
     here = here[-len(known) :]
@@ -78,40 +72,40 @@ def other_spacing(
         return
     told = (" x ".join(f"{s:.3g}" for s in spacing) for spacing in (here, known))
     yield Note(
-        f"{picture.name}: a pixel is {next(told)} µm but the model learnt from "
+        f"{image.name}: a pixel is {next(told)} µm but the model learnt from "
         f"{next(told)} µm, so less may be found; resample the image to that"
     )
 
 
-def check_finite(picture: Picture) -> Iterator[Progress]:
+def check_finite(image: Image) -> Iterator[Progress]:
     """Raise a ValueError if a float image holds NaN or infinite values."""
-    if np.dtype(picture.array.dtype).kind != "f":
+    if np.dtype(image.array.dtype).kind != "f":
         return
     wrong = 0
-    boxes = blocks(picture.shape, CHECKED_EDGE)
+    boxes = blocks(image.shape, CHECKED_EDGE)
     for done, box in enumerate(boxes, start=1):
-        part = np.asarray(picture.array[(slice(None), *box)])
+        part = np.asarray(image.array[(slice(None), *box)])
         wrong += part.size - int(np.isfinite(part).sum())
         yield Progress("checking", done, len(boxes))
     if wrong:
         raise ValueError(
-            f"{picture.name}: {wrong:,} values are NaN or infinite; replace them, for "
+            f"{image.name}: {wrong:,} values are NaN or infinite; replace them, for "
             "example with numpy.nan_to_num"
         )
 
 
-def stats_of(picture: Picture, model: Model, config: PredictConfig) -> Stats:
+def stats_of(image: Image, model: Model, config: PredictConfig) -> Stats:
     """Return the intensities that become 0 and 1: the config's, or the image's own."""
     if config.intensity is None:
-        return intensity_stats(picture.array, picture.rgb, model.config.percentiles)
+        return intensity_stats(image, model.config.percentiles)
     return Stats(*config.intensity)
 
 
-def check_stats(stats: Stats, picture: Picture) -> None:
-    """Raise a ValueError unless there is a low and a high intensity a channel."""
-    wanted = 1 if picture.rgb else picture.array.shape[0]
+def check_stats(stats: Stats, image: Image) -> None:
+    """Raise a ValueError unless there are a low and a high intensity per channel."""
+    wanted = 1 if image.rgb else image.array.shape[0]
     if len(stats.low) != wanted or len(stats.high) != wanted:
         raise ValueError(
-            f"{picture.name}: {len(stats.low)} low and {len(stats.high)} high "
+            f"{image.name}: {len(stats.low)} low and {len(stats.high)} high "
             f"intensities are given but {wanted} are needed, one per channel (RGB: one)"
         )

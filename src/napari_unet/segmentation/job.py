@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,8 @@ import numpy as np
 
 from napari_unet.boxes import Box, blocks, distance, grow, overlap
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.resampling import on_grid, resampled
-from napari_unet.data.samples import Stats
 from napari_unet.events import Block, Control, Event, Note, Progress, TileDone
 from napari_unet.formulations.base import Objects
 from napari_unet.models.model import Model
@@ -34,7 +34,7 @@ class SegmentationJob:
     """The state of one run of segment()."""
 
     model: Model
-    picture: Picture
+    picture: Image
     config: PredictConfig
     control: Control
     stats: Stats
@@ -111,7 +111,7 @@ class SegmentationJob:
             plane = todo.pop(z)
             yield from self._run_picture(self.picture.plane(plane), plane)
 
-    def _run_picture(self, picture: Picture, z: int | None) -> Iterator[Event]:
+    def _run_picture(self, picture: Image, z: int | None) -> Iterator[Event]:
         """Tiles in the order of the focus; blocks as soon as their context is there."""
         scaled = resampled(picture, self.model.config, self.config.object_size)
         key = "" if self.cache is None else self._key(scaled)
@@ -136,7 +136,7 @@ class SegmentationJob:
             maps = on_grid(maps, picture.shape, unrounded)
         yield from self._decode(maps, waiting, (), picture.spacing, z)
 
-    def _key(self, scaled: Picture) -> str:
+    def _key(self, scaled: Image) -> str:
         assert self.cache is not None
         self.known = self.known or identity(self.model)
         return self.cache.key(self.known, scaled, self.stats, self.config)
@@ -152,26 +152,25 @@ class SegmentationJob:
     def _predict(
         self,
         prediction: Prediction,
-        picture: Picture | None,
+        picture: Image | None,
         waiting: list[Context],
         z: int | None,
     ) -> Iterator[Event]:
         """Fill the maps; blocks of `picture`, if given, are decoded meanwhile."""
-        todo = list(prediction.plan)
-        count = len(todo) * self.planes
+        count = len(prediction.plan) * self.planes
         axes = slice(-len(prediction.picture.shape), None)
-        while todo:
-            yield from self.control.wait_while_paused()
-            if self.control.stopped:
-                return
-            tile = todo.pop(self._nearest([t.write for t in todo], axes))
-            for note in prediction.run(tile):
-                yield self._note(note.text)
+        order = functools.partial(self._nearest, axes=axes)
+        for event in prediction.run(self.control, order):
+            if isinstance(event, Note):
+                self.notes.append(event.text)
+            if not isinstance(event, TileDone):
+                yield event
+                continue
             self.tiles_done += 1
             yield TileDone(self.tiles_done, count)
             if picture is not None:
                 yield from self._decode(
-                    prediction.maps, waiting, todo, picture.spacing, z
+                    prediction.maps, waiting, prediction.todo, picture.spacing, z
                 )
 
     def _nearest(self, boxes: Sequence[Box], axes: slice) -> int:

@@ -17,9 +17,8 @@ import numpy as np
 
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.resampling import zoomed
-from napari_unet.data.samples import Stats
 from napari_unet.events import Event, Progress
 from napari_unet.formulations.targets import OCTAVES
 from napari_unet.models.model import Model
@@ -80,7 +79,7 @@ class _SizeProbe:
 
 def with_size(
     model: Model,
-    picture: Picture,
+    picture: Image,
     stats: Stats,
     config: PredictConfig,
     cache: MapCache | None = None,
@@ -104,7 +103,7 @@ def with_size(
 
 
 def estimate_size(
-    model: Model, picture: Picture, stats: Stats, config: PredictConfig
+    model: Model, picture: Image, stats: Stats, config: PredictConfig
 ) -> Generator[Event, None, float | None]:
     """Estimate the diameter of the objects in an image, in px.
 
@@ -112,7 +111,7 @@ def estimate_size(
     ----------
     model : Model
         Of any size.
-    picture : Picture
+    picture : Image
         (C, Y, X), or (C, Z, Y, X), of which the middle plane is looked at.
     stats : Stats
         Intensities that become 0 and 1.
@@ -127,9 +126,9 @@ def estimate_size(
     """
     known = model.config.object_size
     assert known is not None
+    if picture.ndim == 3:
+        picture = picture.plane(picture.shape[0] // 2)
     array = picture.array
-    if len(picture.shape) == 3:
-        array = array[:, picture.shape[0] // 2]
     probe = functools.partial(_probe, model, array, picture.rgb, stats, config)
     zooms = [
         z

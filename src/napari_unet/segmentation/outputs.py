@@ -19,7 +19,7 @@ from napari_unet.text import version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
-    from napari_unet.segmentation.series import Series
+    from napari_unet.segmentation.segment import Result
 
 
 @dataclass(frozen=True)
@@ -148,19 +148,19 @@ def segment_file(
     ValueError
         If the file cannot be read, does not fit the model, or cannot be written.
     """
-    from napari_unet.segmentation.series import segment_series
+    from napari_unet.segmentation.segment import segment
 
     image = read_image(path)
     if channel is not None:
         image = image.select(channel)
     for note in image.notes:
         yield Note(f"{image.name}: {note}")
-    series = yield from segment_series(model, image, config, control=control)
-    if not series.complete and control is not None and control.stopped:
+    result = yield from segment(model, image, config, control=control)
+    if not result.complete and control is not None and control.stopped:
         return None
     file = output / f"{image.name}_labels.tif"
-    write_labels(file, series.labels, image.spacing, axes=image.axes.replace("C", ""))
-    told = result_metadata(model, series)
+    write_labels(file, result.labels, image.spacing, axes=image.axes.replace("C", ""))
+    told = result_metadata(model, result)
     content = {
         "image": {
             "path": str(path),
@@ -171,10 +171,10 @@ def segment_file(
         },
         **about,
         **told,
-        "notes": list(dict.fromkeys([*image.notes, *series.notes])),
+        "notes": list(dict.fromkeys([*image.notes, *result.notes])),
     }
     write_json(file.with_suffix(".json"), content)
-    return Written(file, told, series.seconds)
+    return Written(file, told, result.seconds)
 
 
 def run_metadata(
@@ -201,23 +201,23 @@ def run_metadata(
     }
 
 
-def result_metadata(model: Model, series: Series) -> dict[str, Any]:
+def result_metadata(model: Model, result: Result) -> dict[str, Any]:
     """Return what is told of one result; JSON-able."""
     return {
         "normalisation": [
-            {"low": list(s.low), "high": list(s.high)} for s in series.stats
+            {"low": list(s.low), "high": list(s.high)} for s in result.stats
         ],
-        **counts(model, series),
-        "object_size": series.object_size and round(series.object_size, 2),
-        "seconds": round(series.seconds, 3),
-        "notes": list(series.notes),
+        **counts(model, result),
+        "object_size": result.object_size and round(result.object_size, 2),
+        "seconds": round(result.seconds, 3),
+        "notes": list(result.notes),
     }
 
 
-def counts(model: Model, series: Series) -> dict[str, Any]:
+def counts(model: Model, result: Result) -> dict[str, Any]:
     """Return what was found: the number of objects, or the part of each class."""
     if model.formulation.instances:
-        return {"objects": len(series.ids)}
-    labels = series.labels if series.box is None else series.labels[series.box]
+        return {"objects": len(result.ids)}
+    labels = result.labels if result.box is None else result.labels[result.box]
     parts = {c: float((labels == c).mean()) for c in sorted(model.config.classes)}
     return {"classes": {str(c): round(part, 5) for c, part in parts.items()}}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from napari_unet.boxes import Box, within
+from napari_unet.boxes import Box, context, within
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.device import available_memory, free_memory, is_out_of_memory
 from napari_unet.events import Control, Event, Note, TileDone
 from napari_unet.models.model import Model
@@ -43,10 +42,11 @@ class Prediction:
     maps : (channels, [Z,] Y, X) filled tile by tile: float32 from 0 to 1, or
         uint8 from 0 to 255
     plan : the tiles, in raster order
+    todo : those of them that are still to do
     """
 
     model: Model
-    picture: Picture
+    picture: Image
     stats: Stats
     config: PredictConfig
     memory: TileLimit = field(default_factory=TileLimit)
@@ -61,8 +61,21 @@ class Prediction:
             wanted, dtype, f"{self.picture.name}: the network's output"
         )
         self.plan = plan_tiles(self.model, shape, self.config)
+        self.todo = list(self.plan)
 
-    def run(self, tile: Tile) -> Iterator[Note]:
+    def run(
+        self, control: Control, order: Callable[[Sequence[Box]], int] = lambda _: 0
+    ) -> Iterator[Event]:
+        """Fill in the tiles; `order` returns which box comes next. Ends at a stop."""
+        while self.todo:
+            yield from control.wait_while_paused()
+            if control.stopped:
+                return
+            tile = self.todo.pop(order([t.write for t in self.todo]))
+            yield from self._fill(tile)
+            yield TileDone(len(self.plan) - len(self.todo), len(self.plan))
+
+    def _fill(self, tile: Tile) -> Iterator[Note]:
         """Fill in one tile; where memory runs out, one half after the other."""
         pixels = math.prod(s.stop - s.start for s in tile.read)
         if pixels <= self.memory.pixels:
@@ -83,7 +96,7 @@ class Prediction:
             self.memory.pixels = pixels - 1
             self.memory.failed = self.memory.failed or _size(tile.read)
         for half in _halve(self.model, tile, self.picture.shape):
-            yield from self.run(half)
+            yield from self._fill(half)
 
     def _try(self, tile: Tile) -> np.ndarray | None:
         """Return the maps of a tile's read, or None where memory runs out."""
@@ -100,7 +113,7 @@ class Prediction:
 
 def predict_maps(
     model: Model,
-    picture: Picture,
+    picture: Image,
     stats: Stats,
     config: PredictConfig | None = None,
     control: Control | None = None,
@@ -112,7 +125,7 @@ def predict_maps(
     Parameters
     ----------
     model : Model
-    picture : Picture
+    picture : Image
     stats : Stats
         Intensities that become 0 and 1.
     config : PredictConfig, optional
@@ -124,14 +137,8 @@ def predict_maps(
     -------
     (channels, [Z,] Y, X) float32 array, 0 to 1
     """
-    control = control or Control()
     prediction = Prediction(model, picture, stats, config or PredictConfig())
-    for done, tile in enumerate(prediction.plan, start=1):
-        yield from control.wait_while_paused()
-        if control.stopped:
-            break
-        yield from prediction.run(tile)
-        yield TileDone(done, len(prediction.plan))
+    yield from prediction.run(control or Control())
     return prediction.maps
 
 
@@ -179,18 +186,10 @@ def _halve(model: Model, tile: Tile, shape: Sequence[int]) -> list[Tile]:
         slice(middle, tile.write[axis].stop),
     ):
         write = (*tile.write[:axis], part, *tile.write[axis + 1 :])
-        read = _read_for(write, model, shape)
+        padded = padded_shape(shape, model.divisor)
+        read = context(write, model.halo, model.divisor, padded)
         parts.append(Tile(read, write, within(write, read)))
     return parts
-
-
-def _read_for(write: Box, model: Model, shape: Sequence[int]) -> Box:
-    """Return the aligned read of the padded image that a write needs."""
-    padded = padded_shape(shape, model.divisor)
-    return tuple(
-        slice(max(0, (w.start - h) // d * d), min(p, -(-(w.stop + h) // d) * d))
-        for w, h, d, p in zip(write, model.halo, model.divisor, padded, strict=True)
-    )
 
 
 def _read(array: Any, box: Box) -> np.ndarray:

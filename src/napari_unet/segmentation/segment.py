@@ -1,19 +1,21 @@
-"""Segmentation: an image through the network by tiles, to labels by blocks."""
+"""Segmentation: an image, a time series or a part of it, to labels."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from napari_unet.boxes import Box, common, context, moved, within
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import Sample, Stats, check_image
-from napari_unet.events import Control, Event
+from napari_unet.data.images import Image, ImageSeries, Stats, as_series
+from napari_unet.events import Block, Control, Event, Note, TileDone
 from napari_unet.models.model import Model
+from napari_unet.segmentation.blocks import Context
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.checks import (
     check_finite,
@@ -32,10 +34,13 @@ from napari_unet.segmentation.object_size import with_size
 class Result:
     """What segmenting gave.
 
-    labels : ([Z,] Y, X) int32; objects are numbered 1..n in raster order
-    ids, score, area : one entry per object (or class); area in px (3D: voxels)
-    stats : the intensities that became 0 and 1
+    labels : ([T,] [Z,] Y, X) int32; objects are numbered 1..n, in raster order within
+        a frame; a number occurs in one frame only
+    ids, score, area, frame : one entry per object (or class and frame); area in px
+        (3D: voxels)
+    stats : the intensities that became 0 and 1, one entry per frame that was segmented
     complete : False where the work was stopped; finished blocks are in `labels`
+    box : the part that was segmented; None: everything
     object_size : diameter of the objects in px, as given or estimated; None: neither
     """
 
@@ -43,22 +48,21 @@ class Result:
     ids: np.ndarray
     score: np.ndarray
     area: np.ndarray
-    stats: Stats
+    frame: np.ndarray
+    stats: tuple[Stats, ...]
     seconds: float
     complete: bool = True
     notes: tuple[str, ...] = ()
+    box: Box | None = None
     object_size: float | None = None
 
 
 def segment(
     model: Model,
-    image: Any,
+    image: Image | ImageSeries | Any,
     config: PredictConfig | None = None,
     *,
-    rgb: bool = False,
-    spacing: tuple[float, ...] | None = None,
-    channels: tuple[str, ...] = (),
-    name: str = "image",
+    box: Box | None = None,
     out: Any = None,
     stats: Stats | None = None,
     control: Control | None = None,
@@ -69,23 +73,21 @@ def segment(
     Parameters
     ----------
     model : Model
-    image : (C, [Z,] Y, X) array-like with shape, dtype and slicing
-        A stack on a 2D model is segmented plane by plane, and objects that overlap
-        in neighbouring planes are joined.
+    image : Image, ImageSeries, or (C, [Z,] Y, X) array-like
+        Pixels may be anything with shape, dtype and slicing. A time series is
+        segmented frame by frame. A stack on a 2D model is segmented plane by plane,
+        and objects that overlap in neighbouring planes are joined.
     config : PredictConfig, optional
-    rgb : bool
-        Whether three channels are colours.
-    spacing : tuple of float, optional
-        µm per pixel along each axis.
-    channels : tuple of str, optional
-        Names of the channels, for messages.
-    name : str
-        What messages call the image.
+    box : tuple of slice, optional
+        Segment only this part of the ([T,] [Z,] Y, X) image. Intensities are still
+        those of the whole frame, and context is read around the box, so the labels are
+        those of the whole image but for objects larger than the context.
     out : array-like, optional
-        Where labels are written: of the image's spatial shape, integers of 32 bits or
-        more.
+        Where labels are written: of the image's shape without channels, integers of 32
+        bits or more.
     stats : Stats, optional
-        Intensities that become 0 and 1, for example of a whole time series.
+        Intensities that become 0 and 1 in all frames, for example those of a whole
+        experiment.
     control : Control, optional
         `stop` ends after the tile at hand and keeps finished blocks; `focus` changes
         the order.
@@ -109,47 +111,207 @@ def segment(
     214
     """
     began = time.monotonic()
-    picture = Picture(image, rgb, spacing, channels, name)
-    config = config or PredictConfig()
-    check_image(image, rgb, spacing, name)
-    model.check(image.shape, rgb, channels, name)
-    if out is None:
-        out = np.zeros(picture.shape, np.int32)
-    check_out(out, picture)
-    check_level(model, config)
-    notes = list(without_effect(model, picture, config))
-    yield from check_finite(picture)
-    stats = stats or stats_of(picture, model, config)
-    check_stats(stats, picture)
-    config = yield from with_size(model, picture, stats, config, cache)
-    notes += other_spacing(model, picture, config)
-    yield from notes
-    job = SegmentationJob(
-        model, picture, config, control or Control(), stats, out, cache
-    )
-    yield from job.run()
-    ids, score, area = yield from job.finish()
-    seconds = time.monotonic() - began
-    told = tuple(n.text for n in notes) + tuple(job.notes)
-    return Result(
-        out, ids, score, area, stats, seconds, job.complete, told, config.object_size
-    )
+    series, config = as_series(image), config or PredictConfig()
+    run = _Run(model, series, config, box, out, stats, control or Control(), cache)
+    yield from run.frames()
+    return run.result(time.monotonic() - began)
 
 
-def segment_sample(
-    model: Model,
-    sample: Sample,
-    config: PredictConfig | None = None,
-    control: Control | None = None,
-) -> Generator[Event, None, Result]:
-    """Segment the image of a sample; its labels play no part. See :func:`segment`."""
-    return segment(
-        model,
-        sample.image,
-        config,
-        rgb=sample.rgb,
-        spacing=sample.spacing,
-        channels=sample.channels,
-        name=sample.name,
-        control=control,
-    )
+@dataclass
+class _Part:
+    """The labels of one frame, or of a part of it."""
+
+    labels: Any
+    ids: np.ndarray
+    score: np.ndarray
+    area: np.ndarray
+    complete: bool
+
+
+@dataclass
+class _Run:
+    """The state of one run of segment()."""
+
+    model: Model
+    image: ImageSeries
+    config: PredictConfig
+    box: Box | None
+    labels: Any
+    stats: Stats | None
+    control: Control
+    cache: MapCache | None
+    done: list[tuple[int, Stats, _Part]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    last: int = 0  # the highest number so far
+
+    def __post_init__(self) -> None:
+        """Check the box and the array for the labels."""
+        shape, name = self.image.shape, self.image.name
+        if self.box is not None and len(self.box) != len(shape):
+            raise ValueError(
+                f"{name}: the box has {len(self.box)} axes but the image has "
+                f"{len(shape)} without channels; give one slice per axis"
+            )
+        if self.labels is None:
+            self.labels = np.zeros(shape, np.int32)
+        check_out(self.labels, shape, name)
+        check_level(self.model, self.config)
+        self.timed = "T" in self.image.axes
+        every = range(len(self.image))
+        self.todo = every[self.box[0]] if self.box and self.timed else every
+
+    def frames(self) -> Iterator[Event]:
+        """Segment what is to do, frame by frame."""
+        for done, index in enumerate(self.todo):
+            if self.control.stopped:
+                return
+            for event in self._frame(index):
+                yield self._placed(event, index, done)
+
+    def _frame(self, index: int) -> Iterator[Event]:
+        """Segment one frame, or its part of the box."""
+        image = self.image.frame(index)
+        self.model.check(image)
+        if not self.done and (self.timed or self.box is not None):
+            yield from self._find_size()
+        if self.box is None:
+            yield from check_finite(image)
+        stats = self.stats or stats_of(image, self.model, self.config)
+        check_stats(stats, image)
+        out = self.labels[index] if self.timed else self.labels
+        if self.box is None:
+            part = yield from self._segment(image, stats, out)
+        else:
+            part = yield from self._segment_part(image, stats, out)
+        if self.timed:
+            self.labels[index] = out  # where slicing copies
+        self.done.append((index, stats, self._numbered_on(part)))
+
+    def _numbered_on(self, part: _Part) -> _Part:
+        """Let a number mean one object in all frames."""
+        if not self.model.formulation.instances:
+            return part
+        if self.last:
+            part.labels[part.labels > 0] += self.last
+            part.ids = part.ids + self.last
+        self.last = int(part.ids.max(initial=self.last))
+        return part
+
+    def _find_size(self) -> Iterator[Event]:
+        """Estimate the objects' size once, so that a view looks as in the whole."""
+        if not self.model.config.any_size or self.config.object_size is not None:
+            return
+        image = self.image.frame(len(self.image) // 2)
+        stats = self.stats or stats_of(image, self.model, self.config)
+        self.config = yield from with_size(
+            self.model, image, stats, self.config, self.cache
+        )
+
+    def _segment(
+        self, image: Image, stats: Stats, out: Any
+    ) -> Generator[Event, None, _Part]:
+        """Segment one image into `out`."""
+        model, config = self.model, self.config
+        yield from without_effect(model, image, config)
+        if self.box is not None:
+            yield from check_finite(image)
+        config = yield from with_size(model, image, stats, config, self.cache)
+        self.config = config
+        yield from other_spacing(model, image, config)
+        job = SegmentationJob(
+            model, image, config, self.control, stats, out, self.cache
+        )
+        yield from job.run()
+        ids, score, area = yield from job.finish()
+        return _Part(out, ids, score, area, job.complete)
+
+    def _segment_part(
+        self, image: Image, stats: Stats, out: np.ndarray
+    ) -> Generator[Event, None, _Part]:
+        """Segment a box of an image with what it needs around it."""
+        assert self.box is not None
+        box = self.box[1:] if self.timed else self.box
+        axes = slice(len(box) - self.model.config.ndim, None)  # planes need no others
+        around = context(
+            box[axes], self._margin(), self.model.divisor, image.shape[axes]
+        )
+        read = (*box[: axes.start], *around)
+        part = image.part(read)
+        inner = within(box, read)
+        labels = np.zeros(part.shape, np.int32)
+        events = self._segment(part, stats, labels)
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                found: _Part = end.value
+                break
+            if not isinstance(event, Block):
+                yield event
+                continue
+            seen = common(event.box, inner)
+            if seen is not None:
+                shown = event.labels[within(seen, event.box)]
+                yield replace(event, box=moved(seen, read), labels=shown)
+        out[box] = labels[inner]
+        return self._inside(found, out, box)
+
+    def _inside(self, part: _Part, out: np.ndarray, box: Box) -> _Part:
+        """Leave the objects out that lie beside the box, and number the others."""
+        if not self.model.formulation.instances:
+            area = [np.count_nonzero(out[box] == i) for i in part.ids]
+            return replace(part, labels=out, area=np.array(area, np.int64))
+        inside = np.unique(out[box])
+        inside = inside[inside > 0]
+        lookup = np.zeros(int(part.ids.max(initial=0)) + 1, np.int32)
+        lookup[inside] = np.arange(1, len(inside) + 1)
+        out[box] = lookup[out[box]]
+        return replace(
+            part,
+            labels=out,
+            ids=np.arange(1, len(inside) + 1),
+            score=part.score[inside - 1],
+            area=part.area[inside - 1],
+        )
+
+    def _margin(self) -> int:
+        """Return what is read around a box, in px: the halo and the largest object."""
+        known = self.model.config.object_size
+        size = self.config.object_size or known
+        zoom = max(1.0, size / known) if size and known else 1.0
+        margin = Context.of((), size, self.model.formulation.instances).margin
+        return math.ceil(max(self.model.halo) * zoom) + 2 * margin
+
+    def _placed(self, event: Event, index: int, done: int) -> Event:
+        """Return an event of one frame as one of the whole image."""
+        if isinstance(event, Note):
+            self.notes.append(event.text)
+        if isinstance(event, TileDone):
+            count = len(self.todo)
+            return TileDone(done * event.total + event.done, count * event.total)
+        if isinstance(event, Block) and self.timed:
+            where = (slice(index, index + 1), *event.box)
+            return replace(event, box=where, labels=event.labels[None])
+        return event
+
+    def result(self, seconds: float) -> Result:
+        """Return the labels of all frames."""
+        parts = [part for _, _, part in self.done]
+        frame = [np.full(len(part.ids), index) for index, _, part in self.done]
+        return Result(
+            labels=self.labels,
+            ids=_joined([part.ids for part in parts], np.int64),
+            score=_joined([part.score for part in parts], np.float64),
+            area=_joined([part.area for part in parts], np.int64),
+            frame=_joined(frame, np.int64),
+            stats=tuple(stats for _, stats, _ in self.done),
+            seconds=seconds,
+            complete=len(parts) == len(self.todo) and all(p.complete for p in parts),
+            notes=tuple(dict.fromkeys(self.notes)),
+            box=self.box,
+            object_size=self.config.object_size,
+        )
+
+
+def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
+    return np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)

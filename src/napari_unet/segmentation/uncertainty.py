@@ -10,10 +10,9 @@ import numpy as np
 
 from napari_unet.boxes import Box, blocks, nearest
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Picture
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.resampling import resampled
-from napari_unet.data.samples import Stats, check_image
-from napari_unet.events import Control, Event, TileDone
+from napari_unet.events import Control, Event
 from napari_unet.models.model import Model
 from napari_unet.segmentation.checks import check_finite, stats_of
 from napari_unet.segmentation.object_size import with_size
@@ -42,13 +41,9 @@ class Place:
 
 def least_certain(
     model: Model,
-    image: Any,
+    image: Image | Any,
     config: PredictConfig | None = None,
     *,
-    rgb: bool = False,
-    spacing: tuple[float, ...] | None = None,
-    channels: tuple[str, ...] = (),
-    name: str = "image",
     known: np.ndarray | None = None,
     control: Control | None = None,
 ) -> Generator[Event, None, Place | None]:
@@ -63,11 +58,9 @@ def least_certain(
     Parameters
     ----------
     model : Model
-    image : (C, [Z,] Y, X) array-like with shape, dtype and slicing
+    image : Image, or (C, [Z,] Y, X) array-like with shape, dtype and slicing
         A stack on a 2D model is looked at plane by plane.
     config : PredictConfig, optional
-    rgb, spacing, channels, name
-        As of :func:`napari_unet.segment`.
     known : ([Z,] Y, X) bool array, optional
         What is annotated already.
     control : Control, optional
@@ -89,13 +82,12 @@ def least_certain(
     .. [1] T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for
        Information Extraction", IDA 2001 (what is nearly another class teaches most).
     """
-    picture = Picture(image, rgb, spacing, channels, name)
+    picture = image if isinstance(image, Image) else Image(image)
     config = config or PredictConfig()
-    check_image(image, rgb, spacing, name)
-    model.check(image.shape, rgb, channels, name)
+    model.check(picture)
     if known is not None and known.shape != picture.shape:
         raise ValueError(
-            f"{name}: known has shape {known.shape} but the image has "
+            f"{picture.name}: known has shape {known.shape} but the image has "
             f"{picture.shape}; give an array of the image's shape"
         )
     yield from check_finite(picture)
@@ -118,7 +110,7 @@ def least_certain(
     return best
 
 
-def _planes(picture: Picture, ndim: int) -> Iterator[tuple[int | None, Picture]]:
+def _planes(picture: Image, ndim: int) -> Iterator[tuple[int | None, Image]]:
     """Return what the network sees at once, and where in a stack: None for all."""
     if ndim == len(picture.shape):
         yield None, picture
@@ -137,19 +129,14 @@ class _Scan:
     control: Control
 
     def at(
-        self, picture: Picture, known: np.ndarray | None
+        self, picture: Image, known: np.ndarray | None
     ) -> Generator[Event, None, Place | None]:
         """Return the place of one picture."""
         scaled = resampled(picture, self.model.config, self.config.object_size)
         prediction = Prediction(
             self.model, scaled, self.stats, self.config, TileLimit(), bytes_=True
         )
-        for done, tile in enumerate(prediction.plan, start=1):
-            yield from self.control.wait_while_paused()
-            if self.control.stopped:
-                break
-            yield from prediction.run(tile)
-            yield TileDone(done, len(prediction.plan))
+        yield from prediction.run(self.control)
         uncertainty = self._uncertainty(prediction.maps)
         if known is not None:
             uncertainty[known[nearest(known.shape, uncertainty.shape)]] = 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_unet.boxes import Box
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.images import ImageFile, frames
+from napari_unet.data.images import ImageSeries
 from napari_unet.data.meaning import Meaning, Zero, understood
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
@@ -30,7 +30,7 @@ class Annotated:
 
     Parameters
     ----------
-    image : ImageFile
+    image : ImageSeries
         Its array may be lazy.
     labels : ([T,] [Z,] Y, X) integer array
         The axes of the image without its channels.
@@ -47,7 +47,7 @@ class Annotated:
         says: somebody has looked and found all objects labelled.
     """
 
-    image: ImageFile
+    image: ImageSeries
     labels: np.ndarray
     use: Use = "automatic"
     zero: Zero = "background"
@@ -170,7 +170,7 @@ def samples_of(
         for key, sample in samples.items():
             name = unique(sample.name, names)
             names.add(name)
-            samples[key] = replace(sample, name=name)
+            samples[key] = sample.renamed(name, sample.series)
         found.append(samples)
     _check_background([s for samples in found for s in samples.values()])
     return found
@@ -252,41 +252,30 @@ def unique(name: str, taken: set[str]) -> str:
 def _samples(item: Annotated) -> Generator[Event, None, dict[int, Sample]]:
     """Make one sample a time point, reading it where it is lazy."""
     image = item.image
-    spatial = [
-        n for n, a in zip(image.array.shape, image.axes, strict=True) if a != "C"
-    ]
-    if item.labels.shape != tuple(spatial):
+    if item.labels.shape != image.shape:
         raise ValueError(
             f"{image.name}: the labels have shape {item.labels.shape} but the image "
-            f"has {tuple(spatial)}; use labels drawn on this very image"
+            f"has {image.shape}; use labels drawn on this very image"
         )
-    cut = frames(image)
+    count = len(image)
     planes = item.labels if "T" in image.axes else item.labels[np.newaxis]
     samples = {}
-    for done, (frame, plane) in enumerate(zip(cut, planes, strict=True)):
-        yield Progress("loading", done, len(cut))
+    for done, (frame, plane) in enumerate(zip(image.frames(), planes, strict=True)):
+        yield Progress("loading", done, count)
         right = item.right
         if "T" in image.axes:
             right = tuple(b[1:] for b in right if b[0].start <= done < b[0].stop)
         labels, mask = understood(np.asarray(plane), item.meaning, right)
-        if len(cut) > 1 and mask is not None and not mask.any():
+        if count > 1 and mask is not None and not mask.any():
             continue  # a frame that nobody annotated teaches nothing
-        samples[done] = Sample(
-            np.asarray(frame.image),
-            labels,
-            image.spacing,
-            mask,
-            image.rgb,
-            frame.name,
-            frame.series,
-            image.channels,
-        )
-    yield Progress("loading", len(cut), len(cut))
+        read = replace(frame, array=np.asarray(frame.array))
+        samples[done] = Sample(read, labels, mask=mask)
+    yield Progress("loading", count, count)
     for text in image.notes:
         yield Note(f"{image.name}: {text}")
-    if len(samples) < len(cut):
+    if len(samples) < count:
         yield Note(
-            f"{image.name}: {len(cut) - len(samples)} of {len(cut)} time points have "
+            f"{image.name}: {count - len(samples)} of {count} time points have "
             "no labels and were left out"
         )
     return samples

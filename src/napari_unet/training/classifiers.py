@@ -275,9 +275,9 @@ def _rows(
         for a, b in zip(places.min(1), places.max(1), strict=True)
     )
     box = grow(box, max(model.halo), sample.shape)
-    image = sample.image[(slice(None), *box)]
+    image = sample.image.part(box)
     places -= np.array([[s.start] for s in box])
-    plan = plan_tiles(model, image.shape[1:], PredictConfig())
+    plan = plan_tiles(model, image.shape, PredictConfig())
     for done, tile in enumerate(plan, start=1):
         inside = np.all(
             [
@@ -287,7 +287,7 @@ def _rows(
             axis=0,
         )
         if inside.any():
-            read = np.asarray(image[(slice(None), *tile.read)])
+            read = np.asarray(image.part(tile.read).array)
             seen = model.prepare(read, sample.rgb, encoded.stats)
             start = np.array([[s.start] for s in tile.read])
             rows[inside] = pixel_features(seen)[tuple(places[:, inside] - start)]

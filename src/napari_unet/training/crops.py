@@ -11,7 +11,8 @@ import torch
 from scipy import ndimage
 
 from napari_unet.config import AugmentConfig
-from napari_unet.data.samples import Sample, Stats, intensity_stats
+from napari_unet.data.images import Stats, intensity_stats
+from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import views
 from napari_unet.events import Progress
 from napari_unet.formulations.base import Formulation
@@ -65,7 +66,7 @@ def encode(
     target, weight = formulation.encode(
         sample.labels, sample.mask, sample.spacing, sample.objects
     )
-    stats = intensity_stats(sample.image, sample.rgb, percentiles)
+    stats = intensity_stats(sample.image, percentiles)
     objects = sample.annotated_objects
     centres = np.array(
         [[(s.start + s.stop) // 2 for s in box] for box in objects.boxes], int
@@ -241,7 +242,7 @@ def _crop(
     index = tuple(
         _mirrored(a, n, m) for a, n, m in zip(start, shape, size, strict=True)
     )
-    image = _take(encoded.sample.image, index)
+    image = _take(encoded.sample.image.array, index)
     prepared = model.prepare(image, encoded.sample.rgb, encoded.stats)
     return prepared, _take(encoded.target, index), _take(encoded.weight, index)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.samples import Sample, Stats
+from napari_unet.data.images import Stats
+from napari_unet.data.samples import Sample
 from napari_unet.device import free_memory, is_out_of_memory
 from napari_unet.events import Control, EpochEnd, Event, Note, Progress
 from napari_unet.models.model import Model

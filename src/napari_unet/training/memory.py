@@ -100,10 +100,10 @@ def _held(config: ModelConfig, samples: Sequence[Sample], maps: int) -> float:
     """Return the bytes of images and targets, in all views of a model of any size."""
     total = 0.0
     for sample in samples:
-        pixels = math.prod(sample.shape)
-        given = pixels * (sample.image.dtype.itemsize * sample.image.shape[0] + 4)
+        pixels, array = math.prod(sample.shape), sample.image.array
+        given = pixels * (array.dtype.itemsize * array.shape[0] + 4)
         zoom = zoom_of(sample, config)
         views = [(zoom * smaller) ** 2 for smaller, _ in SMALLER]
         seen = pixels * (sum(views) if config.any_size else 1.0)
-        total += given + seen * (3 * maps + 8 * config.any_size * sample.image.shape[0])
+        total += given + seen * (3 * maps + 8 * config.any_size * array.shape[0])
     return total

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from napari_unet.boxes import Box, grow, middle, within
-from napari_unet.data.images import Picture
+from napari_unet.boxes import Box, context, middle, within
+from napari_unet.data.images import Stats, intensity_stats
 from napari_unet.data.resampling import resize, zoomed
-from napari_unet.data.samples import Sample, Stats, intensity_stats
+from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import zoom_of
 from napari_unet.events import Control, Event, Preview, View
 from napari_unet.models.model import Model
@@ -45,7 +46,7 @@ def preview(
         if sample.name == view.name:
             if sample.name not in stats:
                 stats[sample.name] = intensity_stats(
-                    sample.image, sample.rgb, model.config.percentiles
+                    sample.image, model.config.percentiles
                 )
             labels = yield from labels_at(model, sample, stats[sample.name], view.box)
             yield Preview(view, labels, step)
@@ -60,18 +61,12 @@ def labels_at(
     A model of any size takes the size of the objects from the sample's labels.
     """
     zoom = zoom_of(sample, model.config)
-    # On the grid of the poolings, so that the place looks as it does in the whole.
-    around = grow(box, math.ceil(max(model.halo) / zoom), sample.shape)
-    read = tuple(
-        slice(b.start // d * d, b.stop)
-        for b, d in zip(around, model.divisor, strict=True)
-    )
-    image = sample.image[(slice(None), *read)]
-    seen = zoomed(np.asarray(image), zoom)
-    maps = yield from predict_maps(
-        model, Picture(seen, sample.rgb, sample.spacing), stats
-    )
-    maps = resize(maps, image.shape[1:]) if seen is not image else maps
+    margin = math.ceil(max(model.halo) / zoom)
+    read = context(box, margin, model.divisor, sample.shape)
+    part = sample.image.part(read)
+    seen = replace(part, array=zoomed(np.asarray(part.array), zoom))
+    maps = yield from predict_maps(model, seen, stats)
+    maps = resize(maps, part.shape) if seen.shape != part.shape else maps
     thresholds = dict(model.thresholds)
     if "smallest" in thresholds:  # of the pixels that the network sees
         thresholds["smallest"] /= zoom**sample.ndim
@@ -90,5 +85,5 @@ def illustrate(best: Model, shown: Encoded) -> Generator[Event, None, None]:
         for n in shown.sample.shape
     )
     labels = yield from labels_at(best, shown.sample, shown.stats, part)
-    image = shown.sample.image[(slice(None), *part)]
-    best.thumbnail = thumbnail(image, shown.sample.rgb, shown.stats, labels)
+    image = shown.sample.image.part(part)
+    best.thumbnail = thumbnail(image.array, image.rgb, shown.stats, labels)

@@ -125,10 +125,10 @@ def _classes_of(samples: Sequence[Sample]) -> tuple[int, ...]:
 def _input_of(samples: Sequence[Sample]) -> str | tuple[str, ...]:
     if any(s.rgb for s in samples):
         return "rgb"
-    counts = {s.image.shape[0] for s in samples}
+    counts = {s.image.array.shape[0] for s in samples}
     if len(counts) > 1:
-        first = next(s for s in samples if s.image.shape[0] == min(counts))
-        other = next(s for s in samples if s.image.shape[0] == max(counts))
+        first = next(s for s in samples if s.image.array.shape[0] == min(counts))
+        other = next(s for s in samples if s.image.array.shape[0] == max(counts))
         raise ValueError(
             f"{first.name} has {min(counts)} channels but {other.name} has "
             f"{max(counts)}; choose one channel (command line: --channel)"

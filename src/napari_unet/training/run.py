@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from napari_unet.config import TrainConfig
-from napari_unet.data.samples import Sample, Stats, data_hash
+from napari_unet.data.images import Stats
+from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_dtype
 from napari_unet.events import StepDone
 from napari_unet.models.model import Model

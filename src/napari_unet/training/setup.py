@@ -184,7 +184,7 @@ def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> N
                 f"{sample.name}: the image is {sample.ndim}D but the model is "
                 f"{model.config.ndim}D; give {model.config.ndim}D images"
             )
-        model.check(sample.image.shape, sample.rgb, sample.channels, sample.name)
+        model.check(sample.image)
     model.formulation.check(config)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from napari_unet.config import PredictConfig, TrainConfig
-from napari_unet.data.images import Picture
 from napari_unet.data.resampling import resize
 from napari_unet.events import Event, Progress
 from napari_unet.models.model import Model
@@ -108,8 +107,9 @@ def validate(
     cases, losses = [], []
     predict = PredictConfig(precision=config.precision)
     for done, encoded in enumerate(samples, start=1):
-        picture = Picture(encoded.sample.image, encoded.sample.rgb)
-        maps = yield from predict_maps(model, picture, encoded.stats, predict)
+        maps = yield from predict_maps(
+            model, encoded.sample.image, encoded.stats, predict
+        )
         losses.append(_loss(model, encoded, maps, config))
         if encoded.given.shape != encoded.sample.shape:
             maps = resize(maps, encoded.given.shape)

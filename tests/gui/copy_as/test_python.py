@@ -19,7 +19,7 @@ from napari_unet.gui.copy_as.press import (
 )
 from napari_unet.gui.copy_as.python import segment_python, train_python
 from napari_unet.models.model import Model
-from napari_unet.segmentation.series import segment_series
+from napari_unet.segmentation.segment import segment
 from support.made import blobs
 
 SHORT = TrainConfig(
@@ -35,12 +35,12 @@ def data(tmp_path_factory):
     for seed in range(3):
         sample = blobs(seed, (72, 80), 12)
         for kind, array in (
-            ("images", sample.image[0].astype(np.uint8)),
+            ("images", sample.image.array[0].astype(np.uint8)),
             ("labels", sample.labels.astype(np.uint16)),
         ):
             (root / kind).mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(root / kind / f"discs {seed}.tif", array)
-    image = blobs(5, (72, 80), 12).image.astype(np.uint8)
+    image = blobs(5, (72, 80), 12).image.array.astype(np.uint8)
     both = np.concatenate([np.zeros_like(image), image])
     tifffile.imwrite(root / "two.ome.tif", both, metadata={"axes": "CYX"})
     return root
@@ -93,7 +93,7 @@ def test_a_file_is_segmented_alike(trained, data, tmp_path, monkeypatch, config)
     file = data / "two.ome.tif"
     press = SegmentPress("two", file, "CYX", str(trained), config, 1, device="cpu")
     image = read_image(file).select(1)
-    truth = drain(segment_series(Model.load(trained, "cpu"), image, config)).labels
+    truth = drain(segment(Model.load(trained, "cpu"), image, config)).labels
     assert truth.max() > 3
     monkeypatch.chdir(tmp_path)
 
@@ -119,7 +119,7 @@ def test_a_view_of_a_layer_is_segmented_alike(make_napari_viewer, trained):
     from napari_unet.gui.layers.images import image_of
 
     viewer = make_napari_viewer()
-    film = np.stack([blobs(s, (72, 80), 12).image[0] for s in (1, 2)])
+    film = np.stack([blobs(s, (72, 80), 12).image.array[0] for s in (1, 2)])
     layer = viewer.add_image(film, name='it\'s "a" film', scale=(1, 0.5, 0.5))
     box = (slice(1, 2), slice(8, 60), slice(0, 70))
     config = PredictConfig(score=0.1)
@@ -128,7 +128,7 @@ def test_a_view_of_a_layer_is_segmented_alike(make_napari_viewer, trained):
     )
     image = image_of(layer, "TYX")
     model = Model.load(trained, "cpu")
-    truth = drain(segment_series(model, image, config, box=box)).labels
+    truth = drain(segment(model, image, config, box=box)).labels
     assert truth.max() > 3
 
     code = segment_python(press)
@@ -203,7 +203,9 @@ def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
     pairs, items = [], []
     for seed, use in ((1, "training"), (2, "validation")):
         sample = blobs(seed, (72, 80), 12)
-        image = viewer.add_image(np.stack([sample.image[0]] * 2), name=f"image {seed}")
+        image = viewer.add_image(
+            np.stack([sample.image.array[0]] * 2), name=f"image {seed}"
+        )
         labels = viewer.add_labels(sample.labels, name=f"labels {seed}")
         options = {"use": use, "zero": "unknown", "background": 1, "ignored": 2}
         pairs.append(

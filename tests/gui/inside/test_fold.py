@@ -6,11 +6,11 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Image, Vectors
+from napari.layers import Image as ImageLayer
+from napari.layers import Vectors
 
 from napari_unet.config import ModelConfig
-from napari_unet.data.images import Picture
-from napari_unet.data.samples import intensity_stats
+from napari_unet.data.images import Image, intensity_stats
 from napari_unet.gui import worker
 from napari_unet.gui.inside import fold as inside
 from napari_unet.gui.inside import part as inside_part
@@ -68,7 +68,7 @@ class Inside(Dock):
         self.drawing.ticks[level, column].click()
         self.idle()
 
-    def made(self, kind=Image):
+    def made(self, kind=ImageLayer):
         """The layers that the fold has made."""
         ours = [y for y in self.viewer.layers if y.metadata]
         return [y for y in ours if isinstance(y, kind)]
@@ -93,10 +93,10 @@ def dock(make_napari_viewer, qtbot, tmp_path):
 
 def expected(model, image, key, box=None, without=()):
     """What the core sees at a place, of a 2D image."""
-    stats = intensity_stats(image[None], False, model.config.percentiles)
+    stats = intensity_stats(Image(image[None]), model.config.percentiles)
     box = box or tuple(slice(0, n) for n in image.shape)
     found, gates, maps = look_inside(
-        model, Picture(image[None]), stats, box, [key], without
+        model, Image(image[None]), stats, box, [key], without
     )
     return found[key].maps, gates, maps
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Vectors
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.data.meaning import clipped
 from napari_unet.events import drain
 from napari_unet.gui.layers.placement import visible_box
@@ -54,7 +54,7 @@ def test_zero_is_background_in_views_that_are_right(timed):
     labels = np.zeros((3, 20, 30) if timed else (20, 30), np.int32)
     labels[..., 4:8, 4:8] = 3
     axes = "TCYX" if timed else "CYX"
-    image = ImageFile(
+    image = ImageSeries(
         np.random.default_rng(0).random(labels.shape)[..., None, :, :], axes, name="a"
     )
     box = np.s_[1:2, 0:9, 2:12] if timed else np.s_[0:9, 2:12]

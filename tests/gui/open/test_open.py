@@ -46,7 +46,7 @@ def data_set(folder, count):
         (folder / kind).mkdir(parents=True)
     for i in range(count):
         sample = blobs(i, (40, 50), 4)
-        image, labels = sample.image[0].astype(np.uint16), sample.labels
+        image, labels = sample.image.array[0].astype(np.uint16), sample.labels
         arrays.append((image, labels))
         for kind, array in (("images", image), ("labels", labels.astype(np.uint16))):
             tifffile.imwrite(folder / kind / f"{i:02}.tif", array)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image as pillow
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.gui.layers.axes import axes_of
 from napari_unet.gui.open import open as opening
 from napari_unet.gui.open import reader
@@ -76,7 +76,7 @@ def test_an_impossible_time_step_is_none(tmp_path, step):
 
 def test_colours_become_one_layer(make_napari_viewer):
     array = RNG.integers(0, 255, (3, 20, 30), dtype=np.uint8)
-    image = ImageFile(array, "CYX", (0.5, 0.5), rgb=True, name="tissue")
+    image = ImageSeries(array, "CYX", (0.5, 0.5), rgb=True, name="tissue")
     ((data, meta, kind),) = reader.image_layers(image)
     layer = make_napari_viewer().add_image(data, **meta)
     assert (kind, layer.rgb, layer.name) == ("image", True, "tissue")
@@ -85,7 +85,7 @@ def test_colours_become_one_layer(make_napari_viewer):
 
 def test_channels_without_names_have_numbers(make_napari_viewer):
     # 20 x 30 x 3 is what napari would take for colours.
-    image = ImageFile(np.zeros((2, 20, 30, 3)), "CZYX", name="a")
+    image = ImageSeries(np.zeros((2, 20, 30, 3)), "CZYX", name="a")
     ((data, meta, _),) = reader.image_layers(image)
     layers = make_napari_viewer().add_image(data, **meta)
     assert [layer.name for layer in layers] == ["a: 0", "a: 1"]

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.config import ModelConfig
 from napari_unet.data.doctor import Finding, check
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.data.meaning import Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Progress, drain
@@ -202,7 +202,7 @@ def test_a_look_tells_what_a_training_would():
     image = np.random.default_rng(0).random((1, 96, 128), np.float32)
 
     def seen(labels, alone=True, **meaning):
-        item = Annotated(ImageFile(image, "CYX", name="a"), labels, **meaning)
+        item = Annotated(ImageSeries(image, "CYX", name="a"), labels, **meaning)
         work = check_pairs(1, [lambda: item], ModelConfig(depth=1), alone, Control())
         return [f.problem for f in drain(work).findings]
 

@@ -45,7 +45,7 @@ def test_one_press_segments_a_dropped_image(built_in_model, viewer, qtbot, notic
 
 def test_training_is_proposed_to_start_from_it(built_in_model, viewer):
     sample = blobs(3, (96, 96), 12)
-    viewer.add_image(sample.image[0])
+    viewer.add_image(sample.image.array[0])
     viewer.add_labels(sample.labels)
     form = training(viewer)
     assert form.model_picker.path == built_in_model
@@ -57,7 +57,7 @@ def test_training_is_proposed_to_start_from_it(built_in_model, viewer):
 
 def test_objects_are_learnt_where_it_is_chosen_again(built_in_model, viewer):
     sample = blobs(3, (96, 96), 12)
-    viewer.add_image(sample.image[0])
+    viewer.add_image(sample.image.array[0])
     viewer.add_labels(sample.labels)
     form = training(viewer)
     form.classes_button.click()
@@ -69,11 +69,11 @@ def test_objects_are_learnt_where_it_is_chosen_again(built_in_model, viewer):
 
 def test_a_choice_of_the_user_is_kept(built_in_model, viewer):
     sample = blobs(3, (96, 96), 12)
-    viewer.add_image(sample.image[0])
+    viewer.add_image(sample.image.array[0])
     viewer.add_labels(sample.labels)
     form = training(viewer)
     form.model_picker.set_path(None)
-    viewer.add_image(sample.image[0], name="another")
+    viewer.add_image(sample.image.array[0], name="another")
     assert form.model_picker.path is None
 
 

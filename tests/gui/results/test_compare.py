@@ -13,6 +13,7 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.events import drain
 from napari_unet.gui import worker
+from napari_unet.gui.layers import edits
 from napari_unet.gui.layers import pairing as matching
 from napari_unet.gui.parts import csv_button
 from napari_unet.gui.parts.form import Fold
@@ -279,7 +280,7 @@ def test_each_image_shows_its_own_comparison(dock):
     form = press(dock)
     told = form.figures.text()
     assert told.startswith("AP50 1.000")
-    dock.viewer.add_image(blobs(2, (128, 160), 12).image[0], name="two")
+    dock.viewer.add_image(blobs(2, (128, 160), 12).image.array[0], name="two")
     dock.segment()
     assert not form.table.isVisibleTo(form) and form.truth is None
     dock.form.picker.set_layer(first)
@@ -359,7 +360,7 @@ def test_channels_inside_and_a_view(dock):
     dock.segment("view")
     (layer,) = dock.labels()
     result = dock.runs.results[-1]
-    box = result.outcome.series.box
+    box = result.outcome.result.box
     assert box[0] == slice(1, 2) and layer.data.shape == (2, 1, 128, 160)
     full = np.zeros((2, 128, 160), int)
     full[1] = blobs(2, (128, 160), 30).labels
@@ -462,11 +463,10 @@ def test_what_was_compared_before_a_new_run_hides_nothing_of_it(dock, held):
     assert len(errors_layers(dock)) == 1
 
 
-def settle(dock):
-    """Wait until the labels were summed up after their last refresh."""
-    dock.qtbot.wait(300)
-    dock.qtbot.waitUntil(lambda: not worker.running())
-    dock.qtbot.wait(50)
+def settle(dock, layer):
+    """Wait until the labels were read after their last refresh."""
+    watch = edits._watches[layer.unique_id]
+    dock.qtbot.waitUntil(lambda: not (watch._timer.isActive() or watch._reading))
 
 
 @pytest.mark.parametrize("which", ["truth", "result"])
@@ -478,13 +478,13 @@ def test_an_undo_is_told_and_a_refresh_is_not(dock, which):
     layer = truth if which == "truth" else result
     layer.paint((20, 20), 3)
     form = press(dock)
-    settle(dock)
+    settle(dock, layer)
     layer.visible = True
     layer.refresh()
-    settle(dock)
+    settle(dock, layer)
     assert compare_module.CHANGED not in form.figures.text()
     layer.undo()
-    settle(dock)
+    settle(dock, layer)
     assert compare_module.CHANGED in form.figures.text()
 
 
@@ -495,10 +495,10 @@ def test_what_the_score_hid_for_a_while_is_no_edit(dock):
     add_truth(dock)
     form = press(dock)
     result.visible = True
-    settle(dock)
+    settle(dock, result)
     for score, told in ((0.95, True), (0, False)):
         dock.slide(score)
-        settle(dock)
+        settle(dock, result)
         assert (compare_module.CHANGED in form.figures.text()) is told
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from napari_unet.config import PredictConfig
-from napari_unet.data.samples import Stats
+from napari_unet.data.images import Stats
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.segmentation.series import Series
+from napari_unet.segmentation.segment import Result
 
 PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 
@@ -23,7 +23,7 @@ PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 def outcome(labels, score, *, spacing=None, ndim=2, axes="YX", frame=None, box=None):
     """What segmenting gave, with one score an object."""
     ids, area = np.unique(labels[labels > 0], return_counts=True)
-    series = Series(
+    series = Result(
         labels,
         ids,
         np.array(score, float),
@@ -49,9 +49,9 @@ def viewer(make_napari_viewer):
 
 
 def written(viewer, found, **place):
-    image = viewer.add_image(np.zeros(found.series.labels.shape), name="cells", **place)
+    image = viewer.add_image(np.zeros(found.result.labels.shape), name="cells", **place)
     result = ResultLayer(viewer, image)
-    result.begin(found.series.labels.shape, found.about["axes"])
+    result.begin(found.result.labels.shape, found.about["axes"])
     result.finish(found, PRESS, 0.0)
     return result
 
@@ -202,7 +202,7 @@ def test_classes_have_colours_and_shares_but_no_scores(viewer):
     labels = squares()
     about = {"axes": "YX", "device": "cuda:0", "options": {"score": 0.0}}
     about["classes"] = {"1": 0.25, "3": 0.02}
-    series = outcome(labels, [0.9, 0.5, 0.7]).series
+    series = outcome(labels, [0.9, 0.5, 0.7]).result
     classes = Outcome(series, about, False, 2, None)
     result = written(viewer, classes)
     layer = result.layer
@@ -222,7 +222,7 @@ def test_classes_are_called_and_coloured_as_their_model_says(viewer):
         "class_names": {"1": "tumour", "3": "stroma"},
         "class_colours": {"3": "#0072b2"},
     }
-    series = outcome(labels, [0.9, 0.5, 0.7]).series
+    series = outcome(labels, [0.9, 0.5, 0.7]).result
     classes = Outcome(series, about, False, 2, None)
     layer = written(viewer, classes).layer
     assert layer.features["name"].tolist() == ["tumour", "stroma"]

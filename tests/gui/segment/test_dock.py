@@ -404,7 +404,7 @@ def test_each_image_shows_its_own_result(dock):
     first = dock.viewer.add_image(picture(1), name="one")
     dock.segment()
     told = dock.form.summary.text()
-    dock.viewer.add_image(blobs(2, (128, 160), 12).image[0], name="two")
+    dock.viewer.add_image(blobs(2, (128, 160), 12).image.array[0], name="two")
     assert dock.form.summary.text() == "" and not dock.form.copy_button.isEnabled()
     dock.segment()
     dock.form.picker.set_layer(first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import napari_unet.segmentation.series
+import napari_unet.segmentation.segment
 from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.gui import worker
@@ -20,9 +20,9 @@ own_models = segment_dock.own_models
 def test_a_runtime_error_is_one_notice_and_the_dock_recovers(
     dock, monkeypatch, notices
 ):
-    core = napari_unet.segmentation.series.segment_series
+    core = napari_unet.segmentation.segment.segment
     broken = Slow(RuntimeError("CUDA error: device-side assert"))
-    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", broken)
+    monkeypatch.setattr(napari_unet.segmentation.segment, "segment", broken)
     begin(dock, broken)
     broken.second.set()
     dock.wait()
@@ -30,13 +30,13 @@ def test_a_runtime_error_is_one_notice_and_the_dock_recovers(
     assert not dock.labels(), "half a result has no numbers"
     assert not worker.running(worker.SEGMENTING)
     assert dock.form.progress.text == notices[0], "it stays after the notification"
-    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", core)
+    monkeypatch.setattr(napari_unet.segmentation.segment, "segment", core)
     assert usable(dock, notices)
 
 
 def test_painting_outlives_an_error(dock, monkeypatch, notices):
     broken = Slow(RuntimeError("out of luck"))
-    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", broken)
+    monkeypatch.setattr(napari_unet.segmentation.segment, "segment", broken)
     begin(dock, broken)
     dock.labels()[0].paint((100, 5), 77)
     broken.second.set()

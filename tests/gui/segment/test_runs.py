@@ -8,7 +8,7 @@ import time
 import numpy as np
 import tifffile
 
-import napari_unet.segmentation.series
+import napari_unet.segmentation.segment
 from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
 from napari_unet.gui import worker
@@ -166,7 +166,7 @@ def test_a_threshold_that_changes_meanwhile_is_decoded_at_the_end(
         slow.blocks = 0
         return slow(model, image, config, **options)
 
-    monkeypatch.setattr(napari_unet.segmentation.series, "segment_series", core)
+    monkeypatch.setattr(napari_unet.segmentation.segment, "segment", core)
     begin(dock, slow)
     for threshold in (0.7, 0.9):
         dock.form.options_form.set_value(PredictConfig(threshold=threshold))

@@ -285,7 +285,7 @@ def test_no_preview_where_none_is_wanted(dock):
 def test_a_film_is_previewed_where_the_slider_stands(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     frames = [blobs(i, (64, 64), 8) for i in range(3)]
-    image = np.stack([f.image[0] for f in frames])
+    image = np.stack([f.image.array[0] for f in frames])
     labels = np.stack([f.labels for f in frames])
     viewer.add_image(image, name="film", axis_labels=("t", "y", "x"))
     viewer.add_labels(labels, name="film labels", axis_labels=("t", "y", "x"))

@@ -36,7 +36,7 @@ def assert_usable(dock, notices, *texts):
         assert text in message
     notices.clear()
     sample = blobs(0, (96, 128), 30)
-    dock.viewer.layers["cells"].data = sample.image[0]
+    dock.viewer.layers["cells"].data = sample.image.array[0]
     dock.viewer.layers["cells labels"].data = sample.labels
     dock.set()
     dock.train()

@@ -31,7 +31,7 @@ NAMES = {
     "napari_unet.gui.layers.images": ("image_of", "labels_of"),
     "napari_unet.gui.layers.placement": ("placement", "with_layer_axes"),
     "napari_unet.files.readers": ("read_image", "read_labels"),
-    "napari_unet.segmentation.series": ("segment_series",),
+    "napari_unet.segmentation.segment": ("segment",),
     "napari_unet.files.writers": ("write_labels",),
 }
 
@@ -65,7 +65,7 @@ def segment_python(press: SegmentPress) -> str:
     if press.box is not None:
         places = [f"{s.start}:{s.stop}" for s in press.box]
         options.append(f"box=np.s_[{', '.join(places)}]")
-    lines.append(f"result = drain({_call('segment_series', options)})")
+    lines.append(f"result = drain({_call('segment', options)})")
     return _with_imports("\n".join([*lines, *end]))
 
 

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.inside.drawing import Drawing
-from napari_unet.gui.inside.graph import Graph, Key, graph_work
+from napari_unet.gui.inside.graph import Graph, Key, find_graph
 from napari_unet.gui.inside.maps_layer import FieldBox, InsideLayers
-from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look_work
+from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.text import sentence
@@ -24,7 +24,7 @@ from napari_unet.text import sentence
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.data.images import ImageFile
+    from napari_unet.data.images import ImageSeries
     from napari_unet.gui.copy_as.press import SegmentPress
 
 LOOKING = "looking inside"  # the kind of its jobs
@@ -45,7 +45,7 @@ class Target(Protocol):
         """The layer."""
 
     @property
-    def image(self) -> ImageFile:
+    def image(self) -> ImageSeries:
         """What it shows."""
 
     @property
@@ -196,15 +196,14 @@ class InsideForm(QWidget):
 
     def _forget(self, event: Any = None) -> None:
         """Forget what was found in the image: its pixels are others."""
-        del event
         self._known = Known(self._known.loaded)
 
     def _go(self) -> None:
         """Start what is to do next."""
         if self._job is None and self._open and self._path is not None:
             if self._graph is None:
-                work = graph_work(self._path, self._device, self._known.loaded)
-                self._start(work, self._on_graph)
+                model = self._path, self._device, self._known.loaded
+                self._start(self._on_graph, find_graph, *model)
             elif self._asked is not None:
                 try:
                     self._look()
@@ -231,20 +230,22 @@ class InsideForm(QWidget):
             self.drawing.without,
         )
         self._running = asked
-        self._start(look_work(wish, self._known), self._on_seen)
+        self._start(self._on_seen, look, wish, self._known)
 
-    def _start(self, work: worker.Work[Any], returned: Callable[[Any], None]) -> None:
+    def _start(
+        self, on_returned: Callable[[Any], None], work: worker.Work[Any], *args: Any
+    ) -> None:
         self._doing = ""
         self._job = worker.start(
+            self,
             LOOKING,
             work,
-            event=self._on_event,
-            returned=returned,
-            errored=self._on_errored,
-            finished=self._on_finished,
+            *args,
+            on_event=self._on_event,
+            on_returned=on_returned,
+            on_errored=self._on_errored,
+            on_finished=self._on_finished,
         )
-        # The job outlives a dock that is closed meanwhile; it must end by itself.
-        self.destroyed.connect(self._job.abandon)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -294,8 +295,6 @@ class InsideForm(QWidget):
         worker.report(error)
 
     def _on_finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         self._job = self._running = None
         self._show_field()
         self._go()

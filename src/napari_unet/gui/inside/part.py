@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.boxes import Box, grow, within
-from napari_unet.data.images import ImageFile, frames
+from napari_unet.boxes import Box, context, grow, within
+from napari_unet.data.images import Image, ImageSeries
 
 if TYPE_CHECKING:
-    from napari_unet.data.images import Picture
     from napari_unet.models.model import Model
     from napari_unet.reports.inside import Features
 
@@ -37,7 +36,7 @@ class Part:
     fixed : the same for the axes of which there is one index only
     """
 
-    seen: Picture
+    seen: Image
     box: Box
     place: tuple[Steps, Box]
     cut: bool
@@ -63,14 +62,14 @@ class Part:
 
 
 def part_of(
-    model: Model, image: ImageFile, box: Box, zoom: float, size: float | None
+    model: Model, image: ImageSeries, box: Box, zoom: float, size: float | None
 ) -> Part:
     """Return the part of an image that is in sight, or its middle.
 
     Parameters
     ----------
     model : Model
-    image : ImageFile
+    image : ImageSeries
     box : tuple of slice
         In ([T,] [Z,] Y, X): one time point. Of several planes, a 2D model looks at the
         middle one; a 3D model looks at some around a single one.
@@ -87,20 +86,16 @@ def part_of(
     if len(axes) > model.config.ndim:
         plane = (box[0].start + box[0].stop) // 2
         fixed["Z"] = (1.0, float(plane))
-        picture = replace(picture, array=picture.array[:, plane])
+        picture = picture.plane(plane)
         axes, box = axes[1:], box[1:]
     elif len(box) == 3 and box[0].stop - box[0].start == 1:
         box = (*grow(box[:1], model.divisor[0], picture.shape[:1]), *box[1:])
     halo = max(model.halo)
     part = _shrunk(box, zoom, halo, picture.shape)
-    around = grow(part, math.ceil((halo + 2) / zoom), picture.shape)
-    # Poolings must fall on the same pixels as in the whole image.
-    crop = tuple(
-        slice(s.start // d * d, s.stop)
-        for s, d in zip(around, model.divisor, strict=True)
-    )
-    array = np.asarray(picture.array[(slice(None), *crop)])
-    picture = replace(picture, array=array)
+    margin = math.ceil((halo + 2) / zoom)
+    crop = context(part, margin, model.divisor, picture.shape)
+    picture = picture.part(crop)
+    picture = replace(picture, array=np.asarray(picture.array))
     seen = resampled(picture, model.config, size)
     inner, steps = [], {}
     for axis, c, s, n, m in zip(
@@ -112,14 +107,10 @@ def part_of(
     return Part(seen, tuple(inner), (fixed, part), part != box, axes, steps, fixed)
 
 
-def frame_of(image: ImageFile, index: int) -> tuple[Picture, Steps]:
+def frame_of(image: ImageSeries, index: int) -> tuple[Image, Steps]:
     """Return a time point of an image, and where that lies."""
-    from napari_unet.data.images import Picture
-
-    frame = frames(image)[index]
     fixed = {"T": (1.0, float(index))} if "T" in image.axes else {}
-    about = image.rgb, image.spacing, image.channels, frame.name
-    return Picture(frame.image, *about), fixed
+    return image.frame(index), fixed
 
 
 def zoom_of(model: Model, size: float | None) -> float:

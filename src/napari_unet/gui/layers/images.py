@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.data.images import ImageFile
-from napari_unet.gui.layers.axes import (
-    KEY,
-    axes_of,
-    full,
-    long_axes,
-    shape_of,
-)
-from napari_unet.gui.layers.placement import (
-    spacing_of,
-)
+from napari_unet.boxes import Box
+from napari_unet.data.images import ImageSeries
+from napari_unet.gui.layers.axes import KEY, axes_of, full, long_axes, shape_of
+from napari_unet.gui.layers.placement import spacing_of
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -46,7 +39,7 @@ def image_of(
     axes: str,
     channel: int | None = None,
     extra: Sequence[Image] = (),
-) -> ImageFile:
+) -> ImageSeries:
     """Return the image of a layer at full resolution, lazily.
 
     Parameters
@@ -61,7 +54,7 @@ def image_of(
 
     Returns
     -------
-    ImageFile
+    ImageSeries
         Its array is a view, or a dask array where the values must be changed, joined,
         or read first.
 
@@ -91,7 +84,7 @@ def image_of(
         array = concatenate([_lazy(array), *more], axis=at)
     rgb = layer.rgb and channel is None and not extra
     names, spacing = () if rgb else names, spacing_of(layer, axes)
-    return ImageFile(array, letters, spacing, rgb, names, layer.name)
+    return ImageSeries(array, letters, spacing, rgb, names, layer.name)
 
 
 def is_channel_of(layer: Image, image: Image, axes: str) -> bool:
@@ -99,7 +92,7 @@ def is_channel_of(layer: Image, image: Image, axes: str) -> bool:
     return layer is not image and _axes_as_channel(layer, image, axes) is not None
 
 
-def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.ndarray:
+def labels_of(layer: Labels, axes: str, image: ImageSeries | None = None) -> np.ndarray:
     """Return a copy of the labels drawn on an image, at full resolution.
 
     Parameters
@@ -108,7 +101,7 @@ def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.nd
         With the axes of the image; those of the channels and of length 1 may miss.
     axes : str
         The axes of the image's layer.
-    image : ImageFile, optional
+    image : ImageSeries, optional
         The image, whose shape the labels must have.
 
     Returns
@@ -125,31 +118,40 @@ def labels_of(layer: Labels, axes: str, image: ImageFile | None = None) -> np.nd
 
 
 def labels_reader(
-    layer: Labels, axes: str, image: ImageFile | None = None
+    layer: Labels,
+    axes: str,
+    image: ImageSeries | None = None,
+    box: Box | None = None,
 ) -> Callable[[], np.ndarray]:
     """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
 
-    What is painted before it reads is read, too.
+    What is painted before it reads is read, too. Of labels on an image, `box` is the
+    part to read, in the axes ``[T,][Z,]Y,X`` of the image; None: all.
     """
     data, name, shape = full(layer), layer.name, shape_of(layer)
     own = labels_axes(layer, axes, image)
+    sizes = {} if own is None else _long_sizes(own, shape)
+    spans = {} if box is None else dict(zip(sizes, box, strict=True))
     wanted = f"the image has the axes {' '.join(axes)}"
     if image is not None:
         wanted = f"{image.name} has {_spatial(image)}"
 
     def read() -> np.ndarray:
-        array = None if own is None else _in_order(np.array(data), own, name)
-        if array is None or (image is not None and array.shape != _spatial(image)):
+        wrong = image is not None and tuple(sizes.values()) != _spatial(image)
+        if own is None or wrong:
             raise ValueError(
                 f"{name}: the labels have shape {shape} but {wanted}; use labels "
                 "drawn on this very image"
             )
-        return array
+        part = data[tuple(spans.get(axis, slice(None)) for axis in own)]
+        return _in_order(np.array(part), own, "".join(sizes), name)
 
     return read
 
 
-def labels_axes(layer: Labels, axes: str, image: ImageFile | None = None) -> str | None:
+def labels_axes(
+    layer: Labels, axes: str, image: ImageSeries | None = None
+) -> str | None:
     """Return the axes of the labels drawn on an image; None: they do not fit.
 
     Parameters
@@ -161,6 +163,18 @@ def labels_axes(layer: Labels, axes: str, image: ImageFile | None = None) -> str
     if image is not None:
         candidates.append("".join(a for a in axes if a in image.axes and a != "C"))
     return next((own for own in candidates if len(own) == layer.ndim), None)
+
+
+def box_on_image(layer: Labels, axes: str, image: ImageSeries, box: Box) -> Box | None:
+    """Return a box in a labels layer as one in its image, in the axes [T,][Z,]Y,X.
+
+    None: the layer does not fit the image any more.
+    """
+    own = labels_axes(layer, axes, image)
+    if own is None:
+        return None
+    spans = dict(zip(own, box, strict=True))
+    return tuple(spans[axis] for axis in _long_sizes(own, shape_of(layer)))
 
 
 def _canonical(layer: Image, axes: str) -> tuple[Any, str]:
@@ -220,8 +234,15 @@ def _axes_as_channel(layer: Image, image: Image, axes: str) -> str | None:
     return own if shape_of(layer) == tuple(sizes[a] for a in own) else None
 
 
-def _in_order(array: np.ndarray, axes: str, name: str) -> np.ndarray:
-    """Put labels in the order [T][Z]YX, without channels and axes of length 1."""
+def _long_sizes(axes: str, shape: Sequence[int]) -> dict[str, int]:
+    """Return the lengths of the axes that are Y, X or longer than 1, as [T][Z]YX."""
+    sizes = dict(zip(axes, shape, strict=True))
+    there = long_axes(axes, shape)
+    return {axis: sizes[axis] for axis in "TZYX" if axis in there}
+
+
+def _in_order(array: np.ndarray, axes: str, there: str, name: str) -> np.ndarray:
+    """Put labels in the order `there`, [T][Z]YX, without channels and other axes."""
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if "C" in axes:
         at = axes.index("C")
@@ -233,12 +254,11 @@ def _in_order(array: np.ndarray, axes: str, name: str) -> np.ndarray:
                 f"{np.count_nonzero(other):,} px; draw them on one channel"
             )
         array = merged
-    there = long_axes(axes, array.shape)
     array = array[tuple(slice(None) if a in there else 0 for a in axes)]
-    order = [there.index(a) for a in "TZYX" if a in there]
-    return np.ascontiguousarray(array.transpose(order))
+    order = [a for a in axes if a in there]
+    return np.ascontiguousarray(array.transpose([order.index(a) for a in there]))
 
 
-def _spatial(image: ImageFile) -> tuple[int, ...]:
+def _spatial(image: ImageSeries) -> tuple[int, ...]:
     sizes = zip(image.axes, image.array.shape, strict=True)
     return tuple(int(n) for a, n in sizes if a != "C")

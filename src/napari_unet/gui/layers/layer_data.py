@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.files import bioformats
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -18,12 +18,12 @@ LayerData = tuple[Any, dict[str, Any], str]
 SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def image_layers(image: ImageFile, seconds: float | None = None) -> list[LayerData]:
+def image_layers(image: ImageSeries, seconds: float | None = None) -> list[LayerData]:
     """Return an image as napari's layers, one per channel, or one in colour.
 
     Parameters
     ----------
-    image : ImageFile
+    image : ImageSeries
     seconds : float, optional
         Between two time points.
     """

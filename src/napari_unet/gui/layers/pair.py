@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari.layers import Image, Labels
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Pair:
     layer: Image
     labels: Labels
     axes: str
-    image: ImageFile
+    image: ImageSeries
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -172,7 +172,7 @@ def with_layer_axes(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
     Parameters
     ----------
     labels : ([T,][Z,] Y, X) array
-        Without axes of length 1, as an ImageFile of `layer` has them.
+        Without axes of length 1, as an ImageSeries of `layer` has them.
     layer : Image layer
     axes : str
         Of `layer`.

@@ -28,7 +28,9 @@ def show(samples: list[Sample], labels: list[np.ndarray], model: Path) -> None:
     for sample, found in zip(samples, labels, strict=True):
         scale = sample.spacing or (1.0, 1.0)
         units = "µm" if sample.spacing else "pixel"
-        viewer.add_image(sample.image[0], name=sample.name, scale=scale, units=units)
+        viewer.add_image(
+            sample.image.array[0], name=sample.name, scale=scale, units=units
+        )
         viewer.add_labels(
             found, name=f"{sample.name} labels", scale=scale, units=units
         ).contour = 2

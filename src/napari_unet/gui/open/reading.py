@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries, as_series
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs
@@ -39,7 +39,7 @@ class PairRead:
     seconds : between two time points, where known.
     """
 
-    image: ImageFile
+    image: ImageSeries
     labels: np.ndarray
     files: tuple[Path, Path]
     seconds: float | None = None
@@ -147,21 +147,15 @@ def _read(pair: Pair, problems: list[str]) -> list[PairRead]:
     return [PairRead(image, _whole(labels, pair), files, seconds)]
 
 
-def _joined(samples: list[Sample]) -> tuple[ImageFile, np.ndarray]:
+def _joined(samples: list[Sample]) -> tuple[ImageSeries, np.ndarray]:
     """Put the frames of one file together again."""
     first = samples[0]
-    axes, image, labels = (
-        "CZYX" if first.ndim == 3 else "CYX",
-        first.image,
-        first.labels,
-    )
+    image, labels = as_series(first.image), first.labels
     if len(samples) > 1:
-        axes = "T" + axes
-        image = np.stack([sample.image for sample in samples])
+        array = np.stack([sample.image.array for sample in samples])
+        image = replace(image, array=array, axes="T" + image.axes, name=first.series)
         labels = np.stack([sample.labels for sample in samples])
-    name = first.series or first.name
-    file = ImageFile(image, axes, first.spacing, first.rgb, first.channels, name)
-    return file, labels
+    return image, labels
 
 
 def _whole(labels: np.ndarray, pair: Pair) -> np.ndarray:

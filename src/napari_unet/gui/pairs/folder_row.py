@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator
 from pathlib import Path
 from typing import cast
@@ -79,8 +78,11 @@ class FolderRow(DataRow):
         self.name.setWordWrap(True)
         self.rows.addRow(self.name)
         self._add_last_line()
-        work = functools.partial(_find, path)
-        worker.start("finding", work, returned=self._found, errored=self._fail)
+        worker.start(
+            *(self, "finding", _find, path),
+            on_returned=self._found,
+            on_errored=self._fail,
+        )
 
     def item(self, ignored: int | None) -> Folder:
         """Return what training takes; labels of the number `ignored` teach nothing."""
@@ -99,6 +101,5 @@ class FolderRow(DataRow):
 
 
 def _find(path: Path, control: Control) -> Generator[Event, None, Dataset]:
-    del control
     yield Progress("finding pairs", 0)
     return find_pairs(path).for_training()

@@ -177,7 +177,6 @@ class PairsTable(QWidget):
 
     def reset_choices(self, event: object = None) -> None:
         """List the layers that are there now; choices stay."""
-        del event
         for row in self.pairs:
             row.reset_choices()
             if row.labels is None or row.image is None:

@@ -1,9 +1,11 @@
-"""Slots on napari's events, for as long as a widget lives."""
+"""Slots for as long as a widget lives: on napari's events, and after a pause."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar
+
+from qtpy.QtCore import QObject, QTimer
 
 
 class Connections:
@@ -31,3 +33,15 @@ class Connections:
             event.disconnect(slot)
         self._connected = []
         self._alive.discard(self)
+
+
+def debouncer(owner: QObject, ms: int, slot: Callable[[], None]) -> QTimer:
+    """Return a timer that calls a slot so long after the last of its starts.
+
+    superqt's QSignalDebouncer does not tell whether it waits.
+    """
+    timer = QTimer(owner)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(slot)
+    return timer

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.data.images import ImageFile
+from napari_unet.data.images import ImageSeries
 from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
 from napari_unet.gui.layers.pairing import is_preview
@@ -143,7 +143,7 @@ class ImagePicker(QWidget):
             return str(error)
         return ""
 
-    def image(self) -> ImageFile:
+    def image(self) -> ImageSeries:
         """Return the image, lazily.
 
         Raises
@@ -164,20 +164,17 @@ class ImagePicker(QWidget):
 
     def reset_choices(self, event: Any = None) -> None:
         """List the layers that are there now."""
-        del event
         if self._layer is not None and self._layer not in self.images():
             self._chosen = False
         self._take(self._layer if self._chosen else self._preferred())
 
     def images(self, widget: Any = None) -> list[Image]:
         """Return the images that can be chosen."""
-        del widget
         found = [y for y in self._viewer.layers if isinstance(y, Image)]
         return [layer for layer in found if not is_preview(layer)]
 
     def _candidates(self, widget: Any = None) -> list[Image]:
         """Return the layers that can be further channels."""
-        del widget
         layer, axes = self._layer, self.axes
         if layer is None or axes is None:
             return []
@@ -193,7 +190,6 @@ class ImagePicker(QWidget):
         return images[-1] if images else None
 
     def _follow(self, event: Any = None) -> None:
-        del event
         if not self._chosen:
             self._take(self._preferred())
 
@@ -215,7 +211,6 @@ class ImagePicker(QWidget):
 
     def _update(self, event: Any = None) -> None:
         """Show the layer as it is now, and tell if the image has become another."""
-        del event
         self.axes_row.show_layer(self._layer)
         self._show_channels()
         self._show_further()

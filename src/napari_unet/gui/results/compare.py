@@ -17,7 +17,7 @@ from napari_unet.gui.parts.csv_button import CsvButton
 from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.results.comparison import (
     ComparisonTable,
-    compare_work,
+    compare,
     told,
     written,
 )
@@ -117,7 +117,7 @@ class CompareForm(QWidget):
             return NO_RESULT
         if not result.outcome.instances:
             return CLASSES
-        if not result.outcome.series.complete:
+        if not result.outcome.result.complete:
             return STOPPED
         if not self._truths():
             return NO_TRUTH
@@ -125,7 +125,6 @@ class CompareForm(QWidget):
 
     def _truths(self, widget: Any = None) -> list[Labels]:
         """Return the layers that can be the truth of the result."""
-        del widget
         result = self._result
         if result is None or result.press is None:
             return []
@@ -181,14 +180,14 @@ class CompareForm(QWidget):
         self._pending = ShownComparison(self._viewer, result, truth, self)
         self._pending.changed.connect(self._show)
         self._job = worker.start(
+            self,
             COMPARING,
-            compare_work(true, labels, result.outcome),
-            event=self._on_event,
-            returned=self._on_returned,
-            errored=self._on_errored,
+            compare,
+            *(true, labels, result.outcome),
+            on_event=self._on_event,
+            on_returned=self._on_returned,
+            on_errored=self._on_errored,
         )
-        # The job outlives a dock that is closed meanwhile; it must end by itself.
-        self.destroyed.connect(self._job.abandon)
         self._show()
 
     def _on_event(self, event: Event) -> None:
@@ -215,8 +214,6 @@ class CompareForm(QWidget):
         self._show()
 
     def _end(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         if self._pending is not None:
             self._pending.deleteLater()
         self._job = self._pending = None

@@ -13,7 +13,8 @@ from napari_unet.text import class_name, clock, counted, width
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_unet.segmentation.series import Series
+    from napari_unet.segmentation.segment import Result
+
 
 POWERS = {2: "²", 3: "³"}
 
@@ -24,7 +25,7 @@ class Outcome:
 
     Parameters
     ----------
-    series : Series
+    result : Result
     about : dict
         What made it and what it says; JSON-able.
     instances : bool
@@ -36,7 +37,7 @@ class Outcome:
         µm per pixel of the image, one number for each of ``[Z]YX``.
     """
 
-    series: Series
+    result: Result
     about: dict[str, Any]
     instances: bool
     ndim: int
@@ -51,7 +52,7 @@ class Outcome:
     def area(self) -> np.ndarray:
         """Area of the objects in that unit."""
         one = 1.0 if self.spacing is None else math.prod(self.spacing[-self.ndim :])
-        return np.round(self.series.area * one, 6)
+        return np.round(self.result.area * one, 6)
 
     @property
     def names(self) -> dict[str, str]:
@@ -75,7 +76,7 @@ class Outcome:
 
     def passing(self, score: float) -> np.ndarray:
         """Return which objects have at least this score; all classes do."""
-        every: np.ndarray = self.series.score >= (score if self.instances else 0)
+        every: np.ndarray = self.result.score >= (score if self.instances else 0)
         return every
 
     def features(self, score: float = 0.0) -> pd.DataFrame:
@@ -91,20 +92,20 @@ class Outcome:
             return pd.DataFrame(columns)
         keep = self.passing(score)
         table = {
-            "index": self.series.ids[keep],
+            "index": self.result.ids[keep],
             f"area ({self.unit})": self.area[keep],
-            "score": np.round(self.series.score[keep], 4),
+            "score": np.round(self.result.score[keep], 4),
         }
         if "T" in self.about["axes"]:
-            table["frame"] = self.series.frame[keep]
+            table["frame"] = self.result.frame[keep]
         return pd.DataFrame(table)
 
     def summary(self, score: float = 0.0) -> str:
         """Return one line: how many objects or what of each class, and how long."""
         device = self.about["device"].partition(":")[0]
         where = {"cpu": "CPU", "cuda": "GPU"}.get(device, device.upper())
-        parts = [*self._found(score), f"{clock(self.series.seconds)} on the {where}"]
-        if not self.series.complete:
+        parts = [*self._found(score), f"{clock(self.result.seconds)} on the {where}"]
+        if not self.result.complete:
             parts.insert(0, "stopped before the end:")
         return "   ".join(parts)
 

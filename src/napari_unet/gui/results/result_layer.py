@@ -192,7 +192,7 @@ class ResultLayer(QObject):
     def _expected(self) -> Iterator[tuple[Box, np.ndarray]]:
         """Yield the labels to show, part by part."""
         assert self.outcome is not None
-        series = self.outcome.series
+        series = self.outcome.result
         lookup, passing = None, self.outcome.passing(self.score)
         if not passing.all():  # else the labels are as they are
             lookup = np.zeros(int(series.ids.max(initial=0)) + 1, np.int32)
@@ -220,7 +220,6 @@ class ResultLayer(QObject):
         self.layer.refresh(extent=False)
 
     def _on_edit(self, event: Any = None) -> None:
-        del event
         if not self._writing and not self.edited:
             self.edited = True
             self.changed.emit()

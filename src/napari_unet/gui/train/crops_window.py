@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.parts.progress import ProgressRow
+from napari_unet.gui.train.work import TrainSettings, crops_of
 from napari_unet.reports.crops_figure import (
     COLUMNS,
     EDGE,
@@ -34,6 +35,7 @@ from napari_unet.reports.crops_figure import (
     tiles,
 )
 from napari_unet.text import sentence
+from napari_unet.training.annotated import Annotated, Folder
 
 if TYPE_CHECKING:
     from napari_unet.reports.crops import Source
@@ -63,7 +65,7 @@ class Seen:
     steps: int
 
 
-def seen(source: Source, step: int) -> Generator[Event, None, Seen]:
+def draw(source: Source, step: int, control: Control) -> Generator[Event, None, Seen]:
     """Draw crops from a step of a training on; long work."""
     yield Progress("drawing", 0, COUNT)
     config = source.model.config
@@ -79,6 +81,17 @@ def seen(source: Source, step: int) -> Generator[Event, None, Seen]:
     )
 
 
+def read_and_draw(
+    settings: TrainSettings,
+    items: Sequence[Annotated | Folder],
+    step: int,
+    control: Control,
+) -> Generator[Event, None, Seen]:
+    """Settle a training, and draw its crops from a step on; long work."""
+    source = yield from crops_of(settings, items)
+    return (yield from draw(source, step, control))
+
+
 class CropsWindow(QDialog):
     """A window with crops of the training that Start would start, and its button.
 
@@ -89,8 +102,8 @@ class CropsWindow(QDialog):
     button : QPushButton
         Opens the window, and draws anew; greyed where training could not start.
     read : callable
-        Returns the work that settles the training as the dock has it now; raises a
-        ValueError where something is wrong.
+        Returns what the dock would train with and on now; raises a ValueError where
+        something is wrong.
 
     Notes
     -----
@@ -102,7 +115,7 @@ class CropsWindow(QDialog):
         self,
         dock: QWidget,
         button: QPushButton,
-        read: Callable[[], worker.Work[Source]],
+        read: Callable[[], tuple[TrainSettings, Sequence[Annotated | Folder]]],
     ) -> None:
         super().__init__(dock)
         self._button, self._read = button, read
@@ -141,14 +154,7 @@ class CropsWindow(QDialog):
         except ValueError as error:
             worker.report(error)
             return
-        step = self._step
-
-        def work(control: Control) -> Generator[Event, None, Seen]:
-            source = yield from read(control)
-            found = yield from seen(source, step)
-            return found
-
-        self._start(work)
+        self._start(read_and_draw, *read, self._step)
         self.show()
         self.raise_()
 
@@ -157,7 +163,7 @@ class CropsWindow(QDialog):
         if self._job is not None or self.seen is None:
             return
         source, step = self.seen.source, self.seen.step + self.seen.steps
-        self._start(lambda control: seen(source, step))
+        self._start(draw, source, step)
 
     def _make(self) -> None:
         grid = QGridLayout()
@@ -201,18 +207,19 @@ class CropsWindow(QDialog):
             column.addWidget(label)
         return words
 
-    def _start(self, work: worker.Work[Seen]) -> None:
+    def _start(self, work: worker.Work[Seen], *args: Any) -> None:
         self.progress.start(LOOKING)
         self._below.setCurrentWidget(self.progress)
         self._job = worker.start(
+            self,
             LOOKING,
             work,
-            event=self.progress.show_event,
-            returned=self._returned,
-            errored=self._errored,
-            finished=self._finished,
+            *args,
+            on_event=self.progress.show_event,
+            on_returned=self._returned,
+            on_errored=self._errored,
+            on_finished=self._finished,
         )
-        self.destroyed.connect(self._job.abandon)
         self.arrange(self._why_not)
 
     def _returned(self, found: Seen) -> None:
@@ -234,8 +241,6 @@ class CropsWindow(QDialog):
             self.reject()
 
     def _finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         self._job = None
         self.progress.finish("")
         self._below.setCurrentIndex(0)

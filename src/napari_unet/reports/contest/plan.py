@@ -147,7 +147,7 @@ def check(
     fitted = complete(plan.options(networks[0], seed)[1], plan.samples)
     probe = Model.create(fitted, device="cpu")
     for judge in plan.judges:
-        probe.check(judge.image.shape, judge.rgb, judge.channels, judge.name)
+        probe.check(judge.image)
     doctor.raise_errors(
         doctor.check(
             plan.judges, formulation=fitted.formulation, require_contrast=False

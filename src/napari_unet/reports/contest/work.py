@@ -116,9 +116,9 @@ def figures(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     judges = read_samples(Path(task["samples"]))
     model = Model.load(task["folder"], task["device"])
     first = judges[0]
-    corner = first.image[(slice(None), *(slice(WARM_UP),) * first.ndim)]
+    corner = first.image.part((slice(WARM_UP),) * first.ndim)
     # The first call of a process sets much up, which is no part of the speed.
-    drain(segment(model, corner, rgb=first.rgb, channels=first.channels))
+    drain(segment(model, corner))
     report = drain(evaluate(judges, model=model), tell)
     return {**report.to_dict(), **used(task["device"])}
 
