@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from support.train_dock import (  # noqa: F401
-    LONG,
-    Dock,
-    add_pair,
-    own_models,
-)
+from support import strokes, train_dock
+from support.train_dock import LONG, Dock, add_pair
+
+own_models, taken = train_dock.own_models, strokes.taken
 
 
 def paint(layer, where, value):
