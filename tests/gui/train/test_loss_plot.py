@@ -15,8 +15,8 @@ from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.loss_chart import Curve, loss_ticks, time_ticks
-from napari_unet.gui.train.loss_plot import LossPlot, legible
+from napari_unet.gui.train.loss_chart import loss_ticks, time_ticks
+from napari_unet.gui.train.loss_plot import Curve, LossPlot, legible
 
 
 def step(seconds, loss):

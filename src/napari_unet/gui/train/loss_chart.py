@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyqtgraph
@@ -169,49 +169,9 @@ def _columns(
     return table[:, 0], np.log10(np.maximum(values, LEAST_LOSS)) if log else values
 
 
-MOST_POINTS = 1000
 # Seconds between ticks that people can read.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
 HOUR = 3600
-
-
-class Curve:
-    """Points in their order; when they become many, neighbours are averaged.
-
-    So a long training takes no more memory; pyqtgraph thins out only what it draws.
-
-    Parameters
-    ----------
-    most : int
-        The most points that are kept; all stand for equally many added ones.
-    """
-
-    def __init__(self, most: int = MOST_POINTS) -> None:
-        self._most = most
-        self._points: list[tuple[float, ...]] = []
-        self._waiting: list[tuple[float, ...]] = []
-        self._each = 1  # how many added points are one kept point
-
-    def add(self, *point: float) -> None:
-        """Add a point; all have as many numbers."""
-        self._waiting.append(point)
-        if len(self._waiting) < self._each:
-            return
-        self._points.append(_mean(self._waiting))
-        self._waiting = []
-        if len(self._points) > self._most:
-            pairs = range(0, len(self._points) - 1, 2)
-            left = self._points[-1:] if len(self._points) % 2 else []
-            self._points = [_mean(self._points[i : i + 2]) for i in pairs]
-            # The odd one is half of the next pair.
-            self._waiting = left * self._each
-            self._each *= 2
-
-    def array(self) -> np.ndarray:
-        """Return the points, a row each; (0, 0) where there are none."""
-        waiting = [_mean(self._waiting)] if self._waiting else []
-        points = [*self._points, *waiting]
-        return np.array(points, float) if points else np.zeros((0, 0))
 
 
 def time_ticks(first: float, last: float) -> list[tuple[float, str]]:
@@ -249,7 +209,3 @@ def loss_ticks(low: float, high: float) -> list[float]:
         count = range(math.ceil(low / step), math.floor(high / step) + 1)
         return [round(n * step, 12) for n in count]
     return found[:: math.ceil(len(found) / 5)]
-
-
-def _mean(points: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
-    return tuple(sum(values) / len(points) for values in zip(*points, strict=True))

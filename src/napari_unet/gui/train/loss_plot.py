@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.train.loss_chart import Curve
+from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 REDRAW_MS = 200
 SMOOTH = 0.05  # weight of the newest loss in the line: it averages about 20
 LEAST_CONTRAST = 3.0  # of lines against the background, as WCAG asks of graphics
+MOST_POINTS = 1000
 MOST_EPOCHS = 200  # in the plot; dashed lines of many points are slow to draw
 EMPTY = "what is learnt shows here\nonce training has begun"
 NO_VALIDATION = (
@@ -56,21 +59,15 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
-        self._legend, self._values = QLabel(), QLabel()
-        self._values.setWordWrap(True)
+        self._legend, self._values = QLabel(), sentences()
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
         # Two lines from the beginning: what is below must not jump.
         self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(1)
-        for widget in (self._legend, self._chart, self._values):
+        parts = self._legend, self._chart, self._values
+        lay_out(QVBoxLayout(self), *parts, spacing=1)
+        for widget in parts:
             widget.setToolTip(HELP)
-            layout.addWidget(widget)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REDRAW_MS)
-        self._timer.timeout.connect(self._draw)
+        self._timer = debouncer(self, REDRAW_MS, self._draw)
         viewer.events.theme.connect(self._paint)
         self.clear()
         self._paint()
@@ -218,3 +215,46 @@ def _row_at(table: np.ndarray, seconds: float) -> np.ndarray:
     """Return the last row that is not later."""
     row: np.ndarray = table[np.searchsorted(table[:, 0], seconds, "right") - 1]
     return row
+
+
+class Curve:
+    """Points in their order; when they become many, neighbours are averaged.
+
+    So a long training takes no more memory; pyqtgraph thins out only what it draws.
+
+    Parameters
+    ----------
+    most : int
+        The most points that are kept; all stand for equally many added ones.
+    """
+
+    def __init__(self, most: int = MOST_POINTS) -> None:
+        self._most = most
+        self._points: list[tuple[float, ...]] = []
+        self._waiting: list[tuple[float, ...]] = []
+        self._each = 1  # how many added points are one kept point
+
+    def add(self, *point: float) -> None:
+        """Add a point; all have as many numbers."""
+        self._waiting.append(point)
+        if len(self._waiting) < self._each:
+            return
+        self._points.append(_mean(self._waiting))
+        self._waiting = []
+        if len(self._points) > self._most:
+            pairs = range(0, len(self._points) - 1, 2)
+            left = self._points[-1:] if len(self._points) % 2 else []
+            self._points = [_mean(self._points[i : i + 2]) for i in pairs]
+            # The odd one is half of the next pair.
+            self._waiting = left * self._each
+            self._each *= 2
+
+    def array(self) -> np.ndarray:
+        """Return the points, a row each; (0, 0) where there are none."""
+        waiting = [_mean(self._waiting)] if self._waiting else []
+        points = [*self._points, *waiting]
+        return np.array(points, float) if points else np.zeros((0, 0))
+
+
+def _mean(points: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(sum(values) / len(points) for values in zip(*points, strict=True))
