@@ -1,4 +1,4 @@
-# Linux and macOS; Windows has no make: README gives the two commands without it.
+# Linux and macOS; Windows has no make: docs/getting-started.md has the commands without it.
 # Both `demo` and `test` do all the set-up they need, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +15,7 @@ XVFB := $(if $(SCREEN),,xvfb-run -a -s "-screen 0 1400x900x24")
 # Tests of the docks that wait for those of the core.
 LATER := $(wildcard tests/gui/test_train_*.py) tests/gui/test_tour.py tests/gui/test_worker.py
 
-.PHONY: help demo test lint screenshots screen clean
+.PHONY: help demo test lint docs screenshots screen clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ test: lint screen  ## ruff, mypy and all tests
 	$(XVFB) $(BIN)/python -m pytest $(LATER); rest=$$?; \
 	wait $$docks; docks=$$?; cat .docks.log; exit $$((core | rest | docks))
 
+docs: .venv/.installed-docs  ## make the site, docs/_build/html/index.html
+	$(BIN)/sphinx-build -q -E -W --keep-going docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 screenshots: .venv/.installed-test screen  ## make the pictures of docs/images
 	$(if $(XVFB),xvfb-run -a -s "-screen 0 1280x800x24") $(BIN)/python docs/screenshots.py
 
@@ -41,7 +45,7 @@ lint: .venv/.installed-test  ## ruff and mypy only
 	$(BIN)/mypy
 
 clean:  ## delete .venv and all caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
@@ -54,6 +58,10 @@ clean:  ## delete .venv and all caches
 
 .venv/.installed-test: .venv/.created pyproject.toml constraints.txt
 	$(INSTALL) -e . --group test --group pyqt6
+	@touch .venv/.installed $@
+
+.venv/.installed-docs: .venv/.created pyproject.toml constraints.txt
+	$(INSTALL) -e . --group docs
 	@touch .venv/.installed $@
 
 # A screen for the tests of the docks: nothing to do where there is one.

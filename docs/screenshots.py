@@ -14,8 +14,10 @@ from PIL import Image
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1280, 800)
 COLOURS = 256
-EPOCHS = 20
-SECONDS = 90  # of training, or longer until two epochs are over
+EPOCHS = 4  # of training, about two minutes where nothing else runs
+# The moving picture of README.
+LOOP_SIZE = (720, 450)
+LOOP_MS = {"1_sample": 1500, "2_before_training": 1500, "5_segmented": 3000}
 
 
 def main():
@@ -31,23 +33,24 @@ def main():
         preferences = get_plugin_settings()["napari-unet-live"].unet
         preferences.model_folder = str(Path(folder) / "models")
         viewer.window.resize(*SIZE)
-        train(viewer)
-        segment(viewer)
+        loop = train(viewer)
+        loop += segment(viewer)
+        save_loop(loop)
         ask_for_an_axis(viewer)
         viewer.close()
 
 
 def train(viewer):
-    """Open a sample, train on it, and stop."""
+    """Open a sample, train on it, and stop; returns the pictures of the loop."""
     from napari_unet.events import EpochEnd
     from napari_unet.gui import worker
     from napari_unet.gui.docks import open_dock
 
     viewer.open_sample("napari-unet-live", "nuclei_2d")
-    take(viewer, "1_sample")
+    loop = [take(viewer, "1_sample")]
     dock = open_dock(viewer, "Train")
     until(lambda: not worker.running())
-    take(viewer, "2_before_training")
+    loop.append(take(viewer, "2_before_training"))
     dock.form.look_button.click()
     until(lambda: dock.look.seen is not None)
     pause(1)
@@ -60,17 +63,18 @@ def train(viewer):
     (job,) = worker.running("training")
     epochs = []
     job.told.connect(lambda e: epochs.append(e) if isinstance(e, EpochEnd) else None)
-    end = time.monotonic() + SECONDS
-    until(lambda: len(epochs) >= (EPOCHS if time.monotonic() < end else 2), 300)
-    take(viewer, "3_training")
+    for count in range(1, EPOCHS + 1):
+        until(lambda n=count: len(epochs) >= n, 600)
+        loop.append(take(viewer, "3_training"))
     dock.buttons.stop.click()
     until(lambda: not worker.running())
     take(viewer, "4_trained")
     viewer.window.remove_dock_widget(dock)
+    return loop
 
 
 def segment(viewer):
-    """Segment an image that the model has not seen; in the light theme, too."""
+    """Segment an image that the model has not seen; returns the picture of that."""
     from napari_unet.files.readers import read_image
     from napari_unet.files.sample_data import folder
     from napari_unet.gui.docks import open_dock
@@ -84,12 +88,13 @@ def segment(viewer):
     pause(1)
     dock.form.image_button.click()
     until(lambda: not dock.runs.running)
-    take(viewer, "5_segmented")
+    segmented = take(viewer, "5_segmented")
     viewer.theme = "light"
     take(viewer, "6_light")
     viewer.theme = "dark"
     compare(viewer, dock, folder("nuclei/test") / "labels" / file.name, place)
     look_inside(viewer, dock)
+    return [segmented]
 
 
 def compare(viewer, dock, truth, place):
@@ -140,13 +145,27 @@ def ask_for_an_axis(viewer):
 
 
 def take(viewer, name):
-    """Save a picture of the window with few colours."""
+    """Save a picture of the window with few colours; returns its name and itself."""
     viewer.reset_view()
     pause(1)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
     file = IMAGES / f"{name}.png"
     picture.save(file)
     few_colours(file)
+    return name, picture.convert("RGB")
+
+
+def save_loop(pictures):
+    """Save the moving picture of README, of pictures with their names."""
+    small = [p.resize(LOOP_SIZE, Image.Resampling.LANCZOS) for _, p in pictures]
+    both = Image.new("RGB", (LOOP_SIZE[0], LOOP_SIZE[1] * len(small)))
+    for index, picture in enumerate(small):
+        both.paste(picture, (0, LOOP_SIZE[1] * index))
+    palette = both.quantize(COLOURS)
+    first, *others = [p.quantize(palette=palette, dither=0) for p in small]
+    file, times = IMAGES / "loop.gif", [LOOP_MS.get(name, 1000) for name, _ in pictures]
+    first.save(file, save_all=True, append_images=others, duration=times, loop=0)
+    print(f"{file}: {file.stat().st_size // 1024} kB")
 
 
 def few_colours(file):

@@ -157,3 +157,11 @@ def test_an_upward_import_is_noticed(module, line):
     source = FOLDER.joinpath(*here).with_suffix(".py").read_text(encoding="utf-8")
     assert not upward(source, here)
     assert len(upward(f"{source}\n{line}\n", here)) == 1
+
+
+def test_rooms_are_small_and_say_what_they_are_for():
+    for folder in [FOLDER, *(p.parent for p in FOLDER.rglob("__init__.py"))]:
+        modules = [p for p in folder.glob("*.py") if p.stem not in ("__init__",)]
+        assert len(modules) <= 16, f"{folder.name} holds {len(modules)} modules"
+        face = (folder / "__init__.py").read_text(encoding="utf-8")
+        assert len(ast.get_docstring(ast.parse(face)) or "") >= 10, folder

@@ -118,3 +118,35 @@ def middle(box: Sequence[slice], most: int) -> tuple[slice, ...]:
         s.start + (s.stop - s.start - n) // 2 for s, n in zip(box, sizes, strict=True)
     ]
     return tuple(slice(a, a + n) for a, n in zip(starts, sizes, strict=True))
+
+
+def bounds(mask: np.ndarray) -> Box | None:
+    """Return the smallest box that holds all that is True; None: nothing is.
+
+    Examples
+    --------
+    >>> bounds(np.array([[False, True, False], [False, True, True]]))
+    (slice(0, 2, None), slice(1, 3, None))
+    """
+    if not mask.any():
+        return None
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        found = np.flatnonzero(mask.any(others))
+        box.append(slice(int(found[0]), int(found[-1]) + 1))
+    return tuple(box)
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box that holds some boxes.
+
+    Examples
+    --------
+    >>> around([(slice(0, 4),), (slice(7, 9),)])
+    (slice(0, 9, None),)
+    """
+    return tuple(
+        slice(min(s.start for s in spans), max(s.stop for s in spans))
+        for spans in zip(*boxes, strict=True)
+    )

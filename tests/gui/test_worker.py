@@ -7,6 +7,7 @@ import time
 import warnings
 
 import pytest
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QThread
 
 from napari_unet.events import Note, Progress
@@ -38,12 +39,11 @@ class Dock(QObject):
 
     def start(self, work):
         return worker.start(
-            "test",
-            work,
-            event=self.heard,
-            returned=self.returned,
-            errored=self.errored,
-            finished=self.finished,
+            *(self, "test", work),
+            on_event=self.heard,
+            on_returned=self.returned,
+            on_errored=self.errored,
+            on_finished=self.finished,
         )
 
     def names(self):
@@ -142,9 +142,13 @@ def test_a_paused_job_waits_and_goes_on(qtbot, dock):
     job = dock.start(work)
     qtbot.waitUntil(lambda: len(steps) > 3)
     job.control.pause()
-    qtbot.wait(100)
+
+    def pauses():
+        return dock.told.count(("event", Progress("paused", 0)))
+
+    qtbot.waitUntil(lambda: pauses() == 1)
     before = len(steps)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: pauses() == 2)
     assert len(steps) == before < 50
     job.control.resume()
     qtbot.waitUntil(dock.ended)
@@ -171,7 +175,37 @@ def test_stopping_all_closes_generators_in_their_own_thread(qtbot, dock):
     assert "errored" not in dock.names()
 
 
-def test_an_error_becomes_one_notification(qtbot, capsys, monkeypatch):
+@pytest.mark.parametrize("gently", [True, False])
+def test_a_job_ends_with_its_owner(qtbot, dock, gently):
+    """One that is asked gently returns what it has."""
+    owner = QObject()
+
+    def work(count, control):
+        while not control.stopped:
+            yield Progress("working", 0)
+            time.sleep(0.01)
+        return count + 1
+
+    ends = {"on_returned": dock.returned, "on_finished": dock.finished}
+    worker.start(owner, "test", work, 41, gently=gently, **ends)
+    owner.deleteLater()
+    qtbot.waitUntil(dock.ended)
+    assert dock.told == [("returned", 42)] * gently + [("finished", 0)]
+
+
+def test_a_job_that_has_ended_holds_on_to_no_owner(qtbot, dock):
+    def work(control):
+        yield Note("one")
+
+    job = dock.start(work)
+    qtbot.waitUntil(dock.ended)
+    qtbot.waitUntil(lambda: job not in worker.jobs().running)
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(dock))
+    assert not job.control.stopped
+
+
+def test_an_error_becomes_one_notification(qtbot, dock, capsys, monkeypatch):
     shown = []
     monkeypatch.setattr(worker, "show_error", shown.append)
 
@@ -179,7 +213,7 @@ def test_an_error_becomes_one_notification(qtbot, capsys, monkeypatch):
         yield Note("one")
         raise ValueError("patch 256 is larger than the image; choose 128")
 
-    job = worker.start("test", work)
+    job = worker.start(dock, "test", work)
     qtbot.waitUntil(lambda: not job.is_running)
     qtbot.waitUntil(lambda: bool(shown))
     assert shown == ["patch 256 is larger than the image; choose 128"]
@@ -218,7 +252,7 @@ def work(control):
     time.sleep(600)  # no event, as in one very large tile
 
 app = QApplication([])
-worker.start("test", work)
+worker.start(app, "test", work)
 QTimer.singleShot(300, app.quit)
 app.exec()
 """

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from napari_unet.data.images import Image
 from napari_unet.data.meaning import Meaning, understood
+from napari_unet.labels import LabelledObjects
 
 
 @dataclass(frozen=True, eq=False, init=False)  # arrays have no one truth value
@@ -74,6 +76,18 @@ class Sample:
                 f"{called}: the mask has shape {tuple(mask.shape)} but the image "
                 f"has {image.shape}; use a mask of the image's shape"
             )
+
+    @cached_property
+    def objects(self) -> LabelledObjects:
+        """What the labels hold, looked for once."""
+        return LabelledObjects(self.labels)
+
+    @cached_property
+    def annotated_objects(self) -> LabelledObjects:
+        """The same, of those pixels where the annotation counts."""
+        if self.mask is None:
+            return self.objects
+        return LabelledObjects(self.labels, self.mask)
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
@@ -251,7 +265,7 @@ def data_hash(samples: Sequence[Sample]) -> list[dict[str, Any]]:
                 "name": sample.name,
                 "sha256": digest.hexdigest()[:16],
                 "shape": list(sample.shape),
-                "objects": int(np.count_nonzero(np.unique(sample.labels))),
+                "objects": len(sample.objects.ids),
             }
         )
     return described

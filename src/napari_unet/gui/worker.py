@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
 from napari.utils.notifications import show_error
+from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_unet.events import Control, Event, Progress, StepDone, TileDone
 
 R = TypeVar("R")
-Work = Callable[[Control], Generator[Event, None, R]]
+# Its last argument is the Control of the job.
+Work = Callable[..., Generator[Event, None, R]]
 
 # Kinds of jobs that others ask for by :func:`running`.
 TRAINING, SEGMENTING = "training", "segmenting"
@@ -46,9 +48,11 @@ class Job(WorkerBase[Any]):
     ----------
     kind : str
         What it does, ``"training"`` for example; :func:`running` tells by it.
-    work : callable
-        Gets a Control, returns a generator of events; its return value is what
-        `returned` carries. It gets plain arrays and touches no layer, viewer or widget.
+    work : generator function
+        Yields events; its return value is what `returned` carries. It gets plain arrays
+        and touches no layer, viewer or widget.
+    *args
+        What `work` is called with, before the Control of the job.
 
     Notes
     -----
@@ -56,7 +60,7 @@ class Job(WorkerBase[Any]):
     :meth:`quit` asks the work to stop: it still returns what it has.
     """
 
-    def __init__(self, kind: str, work: Work[Any]) -> None:
+    def __init__(self, kind: str, work: Work[Any], *args: Any) -> None:
         super().__init__(SignalsClass=JobSignals)
         self.kind = kind
         self.control = Control()
@@ -64,7 +68,8 @@ class Job(WorkerBase[Any]):
         # A pool of Qt would make the process wait at its end, however long a job takes
         # to notice; the global one has a slot a core, which other plugins need.
         self.thread = threading.Thread(target=self.run, name=kind, daemon=True)
-        self._work = work
+        self._work, self._args = work, args
+        self._leash: tuple[QObject, Callable[[], None]] | None = None
         self._abandoned = False
 
     def quit(self) -> None:
@@ -75,6 +80,17 @@ class Job(WorkerBase[Any]):
         """End the work at its next event; nothing is returned."""
         self._abandoned = True
         self.control.stop()
+
+    def belong_to(self, owner: QObject, *, gently: bool) -> None:
+        """End with a widget: `gently` by :meth:`quit`, else by :meth:`abandon`."""
+        self._leash = owner, self.quit if gently else self.abandon
+        owner.destroyed.connect(self._leash[1])
+
+    def leave(self) -> None:
+        """Belong to no widget any more: the work has ended."""
+        if self._leash is not None and isalive(self._leash[0]):
+            self._leash[0].destroyed.disconnect(self._leash[1])
+        self._leash = None
 
     def start(self, after_ms: int = 0) -> None:
         """Start in a thread of its own, at once or later."""
@@ -87,7 +103,7 @@ class Job(WorkerBase[Any]):
 
     def work(self) -> Any:
         """Drain the generator; runs in the thread."""
-        events = self._work(self.control)
+        events = self._work(*self._args, self.control)
         told: dict[type, float] = {}
         while not self._abandoned:
             try:
@@ -162,7 +178,9 @@ class Jobs(QObject):
         return not any(thread.is_alive() for thread in threads)
 
     def _end(self) -> None:
-        self.running = [job for job in self.running if job.is_running]
+        for job in [job for job in self.running if not job.is_running]:
+            job.leave()
+            self.running.remove(job)
         self.changed.emit()
 
 
@@ -184,27 +202,42 @@ def learns_from(layer: Any) -> bool:
 
 
 def start(
+    owner: QObject,
     kind: str,
     work: Work[Any],
-    *,
-    event: Callable[[Event], None] | None = None,
-    returned: Callable[[Any], None] | None = None,
-    errored: Callable[[Exception], None] | None = None,
-    finished: Callable[[], None] | None = None,
+    *args: Any,
+    on_event: Callable[[Event], None] | None = None,
+    on_returned: Callable[[Any], None] | None = None,
+    on_errored: Callable[[Exception], None] | None = None,
+    on_finished: Callable[[], None] | None = None,
+    gently: bool = False,
 ) -> Job:
-    """Start a job with its slots, bound methods of widgets, connected.
+    """Start a job that ends when its owner does.
 
-    Without `errored`, an error becomes one notification.
+    Parameters
+    ----------
+    owner : QObject
+        Whose job it is, a widget of a dock for example: one that is closed is gone, and
+        nobody else would end its jobs.
+    kind, work, *args
+        As for :class:`Job`.
+    on_event, on_returned, on_errored, on_finished : callable, optional
+        Slots, bound methods of the owner. Without `on_errored`, an error becomes one
+        notification.
+    gently : bool
+        Whether work whose owner goes is asked to stop and keeps what it has; else it is
+        abandoned.
     """
-    job = Job(kind, work)
+    job = Job(kind, work, *args)
     for signal, slot in (
-        (job.told, event),
-        (job.returned, returned),
-        (job.errored, errored or report),
-        (job.finished, finished),
+        (job.told, on_event),
+        (job.returned, on_returned),
+        (job.errored, on_errored or report),
+        (job.finished, on_finished),
     ):
         if slot is not None:
             signal.connect(slot)
+    job.belong_to(owner, gently=gently)
     job.start()
     return job
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from support.train_dock import (  # noqa: F401
-    LONG,
-    Dock,
-    add_pair,
-    own_models,
-)
+from napari_unet.events import Control
+from support import strokes, train_dock
+from support.train_dock import LONG, Dock, add_pair
+
+own_models, taken = train_dock.own_models, strokes.taken
 
 
 def paint(layer, where, value):
@@ -62,14 +61,18 @@ def test_frames_get_what_was_painted_on_them(make_napari_viewer, qtbot, taken):
         assert box == np.s_[10:12, 5:6] and (labels == 300).all() and mask is None
 
 
-def test_nothing_is_sent_without_a_training(make_napari_viewer, qtbot):
+def test_nothing_is_sent_without_a_training(make_napari_viewer, qtbot, monkeypatch):
+    sent = []
+    monkeypatch.setattr(Control, "update", lambda *update: sent.append(update))
     viewer = make_napari_viewer()
     layer = add_pair(viewer)
     dock = Dock(viewer, qtbot)
     dock.set()
     dock.train()
-    paint(layer, np.s_[:2, :2], 3)
-    assert not dock.widget.live._timer.isActive()
+    (row,) = dock.table.pairs
+    with qtbot.waitSignal(row._edits.read):
+        paint(layer, np.s_[:2, :2], 3)
+    assert not sent
 
 
 def test_an_undo_reaches_a_training_that_runs(make_napari_viewer, qtbot, taken):

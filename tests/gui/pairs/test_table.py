@@ -6,8 +6,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.data.meaning import Meaning
 from napari_unet.files.sample_data import folder
-from napari_unet.gui import worker
-from napari_unet.gui.layers import pairing as matching
+from napari_unet.gui.layers import edits
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.pairing import fits, labels_on, usual_zero
 from napari_unet.gui.pairs.table import PairsTable
@@ -260,7 +259,7 @@ def test_an_undo_is_seen_and_a_slider_is_no_edit(make_napari_viewer, qtbot):
         layer.refresh()
 
 
-def test_a_slider_costs_no_sum(make_napari_viewer, qtbot, monkeypatch):
+def test_a_slider_costs_no_reading(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     viewer.add_layer(image("a", (3, 32, 48), axis_labels=("t", "y", "x")))
     layer = viewer.add_labels(np.zeros((3, 32, 48), int), name="a labels")
@@ -268,16 +267,16 @@ def test_a_slider_costs_no_sum(make_napari_viewer, qtbot, monkeypatch):
     viewer.window.add_dock_widget(table, name="table")
     (row,) = table.pairs
     qtbot.waitUntil(lambda: row.count.text() == "0 objects")
-    qtbot.waitUntil(lambda: not worker.running())
+    timer = edits._watches[layer.unique_id]._timer
     for step in (0, 1, 2):
         viewer.dims.set_current_step(0, step)
-        assert not row._watch._timer.isActive()
+        assert not timer.isActive()
     layer.refresh()
-    assert row._watch._timer.isActive()
+    assert timer.isActive()
 
 
 def test_large_labels_are_not_counted(viewer, table, qtbot, monkeypatch):
-    monkeypatch.setattr(matching, "MOST_COUNTED", 1000)
+    monkeypatch.setattr(edits, "MOST_READ", 1000)
     viewer.layers["a labels"].data = np.ones((32, 48), np.int32)
     qtbot.waitUntil(lambda: table.pairs[0].count.text() == "not counted")
 

@@ -13,13 +13,14 @@ from napari_unet import Model
 from napari_unet.config import ModelConfig
 from napari_unet.events import drain
 from napari_unet.gui import worker
+from napari_unet.gui.layers import edits
 from napari_unet.gui.layers import pairing as matching
 from napari_unet.gui.parts import csv_button
 from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.parts.sorted_table import SortedTable
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results import compare as compare_module
 from napari_unet.gui.results import comparison as compared
-from napari_unet.gui.results.errors_table import ErrorsTable
 from napari_unet.scoring.error_table import list_errors
 from napari_unet.scoring.errors import Kind
 from support import segment_dock
@@ -462,11 +463,10 @@ def test_what_was_compared_before_a_new_run_hides_nothing_of_it(dock, held):
     assert len(errors_layers(dock)) == 1
 
 
-def settle(dock):
-    """Wait until the labels were summed up after their last refresh."""
-    dock.qtbot.wait(300)
-    dock.qtbot.waitUntil(lambda: not worker.running())
-    dock.qtbot.wait(50)
+def settle(dock, layer):
+    """Wait until the labels were read after their last refresh."""
+    watch = edits._watches[layer.unique_id]
+    dock.qtbot.waitUntil(lambda: not (watch._timer.isActive() or watch._reading))
 
 
 @pytest.mark.parametrize("which", ["truth", "result"])
@@ -478,13 +478,13 @@ def test_an_undo_is_told_and_a_refresh_is_not(dock, which):
     layer = truth if which == "truth" else result
     layer.paint((20, 20), 3)
     form = press(dock)
-    settle(dock)
+    settle(dock, layer)
     layer.visible = True
     layer.refresh()
-    settle(dock)
+    settle(dock, layer)
     assert compare_module.CHANGED not in form.figures.text()
     layer.undo()
-    settle(dock)
+    settle(dock, layer)
     assert compare_module.CHANGED in form.figures.text()
 
 
@@ -495,10 +495,10 @@ def test_what_the_score_hid_for_a_while_is_no_edit(dock):
     add_truth(dock)
     form = press(dock)
     result.visible = True
-    settle(dock)
+    settle(dock, result)
     for score, told in ((0.95, True), (0, False)):
         dock.slide(score)
-        settle(dock)
+        settle(dock, result)
         assert (compare_module.CHANGED in form.figures.text()) is told
 
 
@@ -529,12 +529,13 @@ def test_the_fold_needs_no_wider_dock(dock):
 
 
 def test_all_columns_fit_into_a_narrow_dock(qtbot):
-    table = ErrorsTable()
+    table = SortedTable("")
     qtbot.addWidget(table)
     texts = {"kind": "matched", "truth": "123, 4567, 890 +3", "result": "1234"}
     texts |= {"µm³": "12,345.6", "IoU": "0.50", "t": "100"}
-    columns = {name: [text] * 30 for name, text in texts.items()}
-    table.show_columns(object(), columns, {name: np.arange(30) for name in texts})
+    cells = {name: [text] * 30 for name, text in texts.items()}
+    keys = {name: np.arange(30) for name in texts}
+    table.set_columns(compare_module.columns(cells, keys))
     table.resize(292, 300)
     table.show()
     qtbot.waitUntil(lambda: table.viewport().width() < 292)

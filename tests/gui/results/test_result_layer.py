@@ -12,6 +12,7 @@ from napari_unet.data.images import Stats
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.parts.sorted_table import SortedModel
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
@@ -49,9 +50,9 @@ def viewer(make_napari_viewer):
 
 
 def written(viewer, found, **place):
-    image = viewer.add_image(np.zeros(found.series.labels.shape), name="cells", **place)
+    image = viewer.add_image(np.zeros(found.result.labels.shape), name="cells", **place)
     result = ResultLayer(viewer, image)
-    result.begin(found.series.labels.shape, found.about["axes"])
+    result.begin(found.result.labels.shape, found.about["axes"])
     result.finish(found, PRESS, 0.0)
     return result
 
@@ -202,7 +203,7 @@ def test_classes_have_colours_and_shares_but_no_scores(viewer):
     labels = squares()
     about = {"axes": "YX", "device": "cuda:0", "options": {"score": 0.0}}
     about["classes"] = {"1": 0.25, "3": 0.02}
-    series = outcome(labels, [0.9, 0.5, 0.7]).series
+    series = outcome(labels, [0.9, 0.5, 0.7]).result
     classes = Outcome(series, about, False, 2, None)
     result = written(viewer, classes)
     layer = result.layer
@@ -222,18 +223,22 @@ def test_classes_are_called_and_coloured_as_their_model_says(viewer):
         "class_names": {"1": "tumour", "3": "stroma"},
         "class_colours": {"3": "#0072b2"},
     }
-    series = outcome(labels, [0.9, 0.5, 0.7]).series
+    series = outcome(labels, [0.9, 0.5, 0.7]).result
     classes = Outcome(series, about, False, 2, None)
     layer = written(viewer, classes).layer
     assert layer.features["name"].tolist() == ["tumour", "stroma"]
     assert np.allclose(layer.get_color(3)[:3], [0, 0x72 / 255, 0xB2 / 255], atol=1e-3)
     assert classes.summary().startswith("tumour (1) 25.0%, stroma (3) 2.0%   ")
-    table = objects_table.TableModel()
-    table.set_features(layer.features)
-    cells = [[table.text(c, r) for c in range(3)] for r in table.order]
-    assert cells == [["1", "25.0%", "tumour"], ["3", "2.0%", "stroma"]]
+    table = SortedModel()
+    table.set_columns(objects_table.columns(layer.features))
+
+    def cells():
+        places = [[table.index(r, c) for c in range(3)] for r in range(2)]
+        return [[table.data(place) for place in row] for row in places]
+
+    assert cells() == [["1", "25.0%", "tumour"], ["3", "2.0%", "stroma"]]
     table.sort(2)
-    assert [table.text(2, r) for r in table.order] == ["stroma", "tumour"]
+    assert [row[2] for row in cells()] == ["stroma", "tumour"]
 
 
 def test_no_objects_and_thousands(viewer):

@@ -7,11 +7,8 @@ import threading
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_unet.config import PredictConfig
 from napari_unet.events import Progress
 from napari_unet.gui import worker
-from napari_unet.gui.copy_as import segment as segment_copy
-from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.parts.clipboard import Clipboard
 from support import segment_dock
 from support.segment_dock import begin, picture
@@ -39,8 +36,9 @@ def test_a_result_can_be_painted_on_after_its_dock_was_closed(dock, slow, notice
 
 def test_a_result_that_was_taken_out_can_be_painted_on(dock, slow, notices):
     _, layer = finished(dock, slow)
+    (result,) = dock.runs.results
     dock.viewer.layers.remove(layer)
-    dock.qtbot.wait(50)
+    dock.qtbot.waitUntil(lambda: not isalive(result))
     dock.viewer.layers.append(layer)
     layer.paint((100, 100), 9)
     assert layer.data[100, 100] == 9 and not notices
@@ -67,33 +65,25 @@ def test_a_result_that_is_deleted_meanwhile_is_let_go(dock, slow):
     assert isalive(again) and again.there
 
 
-def test_two_copies_are_not_mixed_up(make_napari_viewer, qtbot, monkeypatch):
+def test_two_copies_are_not_mixed_up(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     parent = QWidget()
     viewer.window.add_dock_widget(parent, name="copies")
     gates = {name: threading.Event() for name in ("one", "two")}
-    layers = {name: viewer.add_image(picture(), name=name) for name in gates}
 
-    def same_file(path, image):
-        def work(control):
-            yield Progress("reading", 0)
-            gates[image.name].wait(10)
-            return None
+    def find(press, control):
+        yield Progress("reading", 0)
+        gates[press].wait(10)
+        return press
 
-        return work
-
-    monkeypatch.setattr(segment_copy, "same_file", same_file)
     clipboard = Clipboard(parent)
-    for name, layer in layers.items():
-        press = SegmentPress(name, None, "YX", "m", PredictConfig())
-        work = segment_copy.with_file(press, layer)
-        clipboard.copy("Python", lambda p: p.image, work)
+    for name in gates:
+        clipboard.copy("Python", str.upper, find, name)
     gates["one"].set()
+    qtbot.waitUntil(lambda: QApplication.clipboard().text() == "ONE")
     qtbot.waitUntil(lambda: len(worker.running("reading")) == 1)
-    qtbot.wait(20)
-    assert QApplication.clipboard().text() == "one"
     gates["two"].set()
-    qtbot.waitUntil(lambda: QApplication.clipboard().text() == "two")
+    qtbot.waitUntil(lambda: QApplication.clipboard().text() == "TWO")
 
 
 def test_what_fails_for_each_image_is_said_once(dock, slow, notices):

@@ -67,14 +67,11 @@ def test_it_goes_to_what_the_model_is_least_sure_of(dock, trained, notices):
 def test_it_takes_the_model_that_learns_here(dock, trained, notices, monkeypatch):
     taken = []
 
-    def next_work(images, model, device):
-        def work(control):
-            taken.append((model, device))
-            yield from ()
+    def find_next(images, model, device, control):
+        taken.append((model, device))
+        yield from ()
 
-        return work
-
-    monkeypatch.setattr(next_button, "next_work", next_work)
+    monkeypatch.setattr(next_button, "find_next", find_next)
     add_pair(dock.viewer)
     dock.set(train_dock.SHORT)
     dock.form.model_picker.set_path(str(trained))
@@ -91,16 +88,13 @@ def test_it_takes_the_model_that_learns_here(dock, trained, notices, monkeypatch
 def test_stop_and_a_closed_dock_end_the_look(dock, trained, notices, monkeypatch):
     controls = []
 
-    def next_work(images, model, device):
-        def work(control):
-            controls.append(control)
-            while not control.stopped:
-                yield from ()
-            return 0, np.s_[10:30, 40:60]
+    def find_next(images, model, device, control):
+        controls.append(control)
+        while not control.stopped:
+            yield from ()
+        return 0, np.s_[10:30, 40:60]
 
-        return work
-
-    monkeypatch.setattr(next_button, "next_work", next_work)
+    monkeypatch.setattr(next_button, "find_next", find_next)
     add_pair(dock.viewer)
     dock.form.model_picker.set_path(str(trained))
     button = dock.widget.foot.next_button

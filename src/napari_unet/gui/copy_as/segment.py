@@ -6,15 +6,12 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from napari.layers import Image
-
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event
 from napari_unet.gui.copy_as.command import segment_command
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.copy_as.python import segment_python
 from napari_unet.gui.copy_as.same_file import same_file
-from napari_unet.gui.layers.images import image_of
-from napari_unet.gui.worker import Work
 from napari_unet.models.store import find_model, read_header, read_weights
 from napari_unet.reports.methods import segmentation_text
 
@@ -38,13 +35,19 @@ WRITERS = {
 }
 
 
-def with_file(press: SegmentPress, layer: Image) -> Work[SegmentPress]:
-    """Return the work that finds out whether a file holds the image of a press."""
-    path = layer.source.path
-    same = same_file(None if path is None else Path(path), image_of(layer, press.axes))
+def with_file(
+    press: SegmentPress, path: Path | None, image: ImageSeries, control: Control
+) -> Generator[Event, None, SegmentPress]:
+    """Return a press with the path of its image, where that file holds it; long work.
 
-    def work(control: Control) -> Generator[Event, None, SegmentPress]:
-        path = yield from same(control)
-        return replace(press, path=path)
-
-    return work
+    Parameters
+    ----------
+    press : SegmentPress
+    path : Path, optional
+        What the layer was read from.
+    image : ImageSeries
+        What the layer shows.
+    control : Control
+    """
+    same = yield from same_file(path, image)
+    return replace(press, path=same)

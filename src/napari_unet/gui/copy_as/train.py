@@ -17,7 +17,6 @@ from napari_unet.gui.copy_as.python import train_python
 from napari_unet.gui.copy_as.same_file import same_file, same_labels_file
 from napari_unet.gui.layers.images import image_of, labels_of
 from napari_unet.gui.layers.pair import Pair
-from napari_unet.gui.worker import Work
 from napari_unet.models.store import WEIGHTS, read_header, read_weights
 from napari_unet.reports.methods import training_text
 
@@ -44,8 +43,8 @@ WRITERS = {
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """What may be the same as in two files."""
+class Shown:
+    """What a pair of layers holds, and the files that may hold the same."""
 
     image: ImageSeries
     path: Path | None
@@ -53,41 +52,42 @@ class _Pair:
     labels_path: Path | None
 
 
-def with_files(press: TrainPress, targets: Sequence[Pair]) -> Work[TrainPress]:
-    """Return the work that finds out which files hold the layers of a press.
-
-    Parameters
-    ----------
-    press : TrainPress
-    targets : sequence of Target
-        The layers of the pairs in `press`, in their order.
+def shown_in(target: Pair) -> Shown:
+    """Return what the layers of a pair hold.
 
     Raises
     ------
     ValueError
         If a layer holds other axes or another shape by now.
     """
-    pairs = [
-        _Pair(
-            _whole(target),
-            _path(target.layer.source.path),
-            labels_of(target.labels, target.axes, target.image),
-            _path(target.labels.source.path),
-        )
-        for target in targets
-    ]
+    return Shown(
+        _whole(target),
+        _path(target.layer.source.path),
+        labels_of(target.labels, target.axes, target.image),
+        _path(target.labels.source.path),
+    )
 
-    def work(control: Control) -> Generator[Event, None, TrainPress]:
-        items = list(press.items)
-        for index, pair in enumerate(pairs):  # they come before the folders
-            path = yield from same_file(pair.path, pair.image)(control)
-            labels_path = same_labels_file(pair.labels_path, pair.labels)
-            item = items[index]
-            if isinstance(item, ItemPress):
-                items[index] = replace(item, path=path, labels_path=labels_path)
-        return replace(press, items=tuple(items))
 
-    return work
+def with_files(
+    press: TrainPress, pairs: Sequence[Shown], control: Control
+) -> Generator[Event, None, TrainPress]:
+    """Return a press with the paths of files that hold its layers; long work.
+
+    Parameters
+    ----------
+    press : TrainPress
+    pairs : sequence of Shown
+        Of the pairs of layers in `press`, in their order.
+    control : Control
+    """
+    items = list(press.items)
+    for index, pair in enumerate(pairs):  # they come before the folders
+        path = yield from same_file(pair.path, pair.image)
+        labels_path = same_labels_file(pair.labels_path, pair.labels)
+        item = items[index]
+        if isinstance(item, ItemPress):
+            items[index] = replace(item, path=path, labels_path=labels_path)
+    return replace(press, items=tuple(items))
 
 
 def in_steps(config: TrainConfig, steps: int) -> TrainConfig:

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.inside.drawing import Drawing
-from napari_unet.gui.inside.graph import Graph, Key, graph_work
+from napari_unet.gui.inside.graph import Graph, Key, find_graph
 from napari_unet.gui.inside.maps_layer import FieldBox, InsideLayers
-from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look_work
+from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import sentence
 
 if TYPE_CHECKING:
@@ -85,23 +85,17 @@ class InsideForm(QWidget):
         self._job: worker.Job | None = None
         self._text = self._doing = ""
         self._layers, self._field = InsideLayers(viewer), FieldBox(viewer)
-        self._of_image = Connections()
-        for end in (self._field.end, self._of_image.end):
-            self.destroyed.connect(end)
+        self._of_image = Connections(self)
+        self.destroyed.connect(self._field.end)
         self.drawing = Drawing()
         self.drawing.picked.connect(self._pick)
         self.drawing.gated.connect(self._pick_gate)
         self.drawing.ticked.connect(self._tick)
         self.field = QCheckBox("receptive field at the cursor")
         self.field.toggled.connect(self._show_field)
-        self.field_size, self.told = QLabel(), QLabel()
-        for label in (self.told, self.field_size):
-            label.setWordWrap(True)
-        self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.drawing, self.told, self.field, self.field_size):
-            column.addWidget(widget)
+        self.field_size, self.told = sentences(), sentences(selectable=True)
+        parts = self.drawing, self.told, self.field, self.field_size
+        lay_out(QVBoxLayout(self), *parts)
         self._show()
 
     def set_open(self, opened: bool) -> None:
@@ -196,15 +190,14 @@ class InsideForm(QWidget):
 
     def _forget(self, event: Any = None) -> None:
         """Forget what was found in the image: its pixels are others."""
-        del event
         self._known = Known(self._known.loaded)
 
     def _go(self) -> None:
         """Start what is to do next."""
         if self._job is None and self._open and self._path is not None:
             if self._graph is None:
-                work = graph_work(self._path, self._device, self._known.loaded)
-                self._start(work, self._on_graph)
+                model = self._path, self._device, self._known.loaded
+                self._start(self._on_graph, find_graph, *model)
             elif self._asked is not None:
                 try:
                     self._look()
@@ -231,20 +224,22 @@ class InsideForm(QWidget):
             self.drawing.without,
         )
         self._running = asked
-        self._start(look_work(wish, self._known), self._on_seen)
+        self._start(self._on_seen, look, wish, self._known)
 
-    def _start(self, work: worker.Work[Any], returned: Callable[[Any], None]) -> None:
+    def _start(
+        self, on_returned: Callable[[Any], None], work: worker.Work[Any], *args: Any
+    ) -> None:
         self._doing = ""
         self._job = worker.start(
+            self,
             LOOKING,
             work,
-            event=self._on_event,
-            returned=returned,
-            errored=self._on_errored,
-            finished=self._on_finished,
+            *args,
+            on_event=self._on_event,
+            on_returned=on_returned,
+            on_errored=self._on_errored,
+            on_finished=self._on_finished,
         )
-        # The job outlives a dock that is closed meanwhile; it must end by itself.
-        self.destroyed.connect(self._job.abandon)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -294,8 +289,6 @@ class InsideForm(QWidget):
         worker.report(error)
 
     def _on_finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         self._job = self._running = None
         self._show_field()
         self._go()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_unet.events import Control, Event, Progress
-from napari_unet.gui.worker import Work
 from napari_unet.models.store import (
     WEIGHTS,
     contents,
@@ -114,28 +113,20 @@ class LoadedModel:
         return self._model, self._graph
 
 
-def graph_work(
-    path: str, device: str, loaded: LoadedModel
-) -> Work[tuple[str, Graph | str]]:
-    """Return the work that finds the graph of a model, or why there is none.
+def find_graph(
+    path: str, device: str, loaded: LoadedModel, control: Control
+) -> Generator[Event, None, tuple[str, Graph | str]]:
+    """Return the path of a model with its graph, or why there is none; long work."""
+    yield Progress("reading the model", 0)
+    from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 
-    What it returns begins with the path.
-    """
-
-    def work(control: Control) -> Generator[Event, None, tuple[str, Graph | str]]:
-        del control
-        yield Progress("reading the model", 0)
-        from napari_unet.networks.pixel_classifiers import CLASSIFIERS
-
-        config, _, _ = contents(read_header(read_weights(find_model(path)), path))
-        if config.network in CLASSIFIERS:
-            return path, (
-                f"a {config.network} classifies each pixel by itself and has no "
-                "levels; choose a network"
-            )
-        return path, loaded.get(path, device)[1]
-
-    return work
+    config, _, _ = contents(read_header(read_weights(find_model(path)), path))
+    if config.network in CLASSIFIERS:
+        return path, (
+            f"a {config.network} classifies each pixel by itself and has no "
+            "levels; choose a network"
+        )
+    return path, loaded.get(path, device)[1]
 
 
 def graph_of(model: Model) -> Graph:

@@ -153,7 +153,6 @@ class FieldBox(Connections):
 
     def move(self, event: Any = None) -> None:
         """Show the rectangle of the pixel under the cursor; none beside the image."""
-        del event
         if not self.there or self.image is None or self.layer is None:
             return
         dims = self._viewer.dims

@@ -13,7 +13,6 @@ from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.inside.graph import Graph, Key, LoadedModel
 from napari_unet.gui.inside.part import Part, Steps, frame_of, part_of, zoom_of
-from napari_unet.gui.worker import Work
 
 if TYPE_CHECKING:
     from napari_unet.data.images import Stats
@@ -90,35 +89,30 @@ class Known:
     results: dict[frozenset[Key], np.ndarray] = field(default_factory=dict)
 
 
-def look_work(wish: Wish, known: Known) -> Work[Seen]:
-    """Return the work that looks inside a network."""
+def look(wish: Wish, known: Known, control: Control) -> Generator[Event, None, Seen]:
+    """Look inside a network; long work."""
+    yield Progress("loading the model", 0)
+    from napari_unet.segmentation.checks import check_finite
 
-    def work(control: Control) -> Generator[Event, None, Seen]:
-        del control
-        yield Progress("loading the model", 0)
-        from napari_unet.segmentation.checks import check_finite
-
-        model, graph = known.loaded.get(wish.press.model, wish.press.device)
-        if graph != wish.graph:
-            raise ValueError(
-                f"{wish.press.model}: the model has become another one; close the fold "
-                "and open it again"
-            )
-        stats = yield from _settle(model, wish, known)
-        zoom = zoom_of(model, known.size)
-        if not wish.kinds:
-            return Seen(zoom)
-        assert wish.press.box is not None
-        part = part_of(model, wish.image, wish.press.box, zoom, known.size)
-        yield from check_finite(part.seen)
-        if part.place != known.place:
-            known.place = part.place
-            known.results.clear()
-        look = _Pass(wish, known, model, part, stats)
-        yield from look.run()
-        return Seen(zoom, tuple(look.layers), "\n".join(look.sentences))
-
-    return work
+    model, graph = known.loaded.get(wish.press.model, wish.press.device)
+    if graph != wish.graph:
+        raise ValueError(
+            f"{wish.press.model}: the model has become another one; close the fold "
+            "and open it again"
+        )
+    stats = yield from _settle(model, wish, known)
+    zoom = zoom_of(model, known.size)
+    if not wish.kinds:
+        return Seen(zoom)
+    assert wish.press.box is not None
+    part = part_of(model, wish.image, wish.press.box, zoom, known.size)
+    yield from check_finite(part.seen)
+    if part.place != known.place:
+        known.place = part.place
+        known.results.clear()
+    run = _Pass(wish, known, model, part, stats)
+    yield from run.run()
+    return Seen(zoom, tuple(run.layers), "\n".join(run.sentences))
 
 
 def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, Stats]:

@@ -1,33 +1,55 @@
-"""Telling when the labels in a layer have become others."""
+"""What becomes of the labels in a layer: read once for all who follow them."""
 
 from __future__ import annotations
 
-import functools
-import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_unet.boxes import Box, around, bounds
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import full
-from napari_unet.gui.layers.pairing import MOST_COUNTED, PIXELS_A_PART
-from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.connections import Connections, debouncer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 # After the last of several events.
-SUM_MS = 200
+READ_MS = 200
+# Labels of more pixels are not read: each edit would read all of them again.
+MOST_READ = 64 * 2**20
+PIXELS_A_PART = 2**20
 # By these napari tells of strokes, fills and other arrays.
 EVENTS = ("paint", "labels_update", "data")
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was found in the labels of a layer.
+
+    Parameters
+    ----------
+    values : (N,) int64 array or None
+        Those above 0; None: there are more than 64 Mpx, which are not read.
+    box : tuple of slice, optional
+        The smallest one, in the axes of the layer at full resolution, that holds all
+        that has changed since the reading before; None: nothing has.
+    told : bool
+        Whether napari told of edits since the reading before.
+    """
+
+    values: np.ndarray | None
+    box: Box | None
+    told: bool
+
+
 class Edits(QObject):
-    """Watches the labels in a layer.
+    """Follows the labels in a layer.
 
     Parameters
     ----------
@@ -37,91 +59,155 @@ class Edits(QObject):
     Notes
     -----
     Undo, redo, and code that writes into the array bring nothing but a refresh. So do
-    sliders, colours and the eye of the layer: a sum of the labels, computed in a job,
-    tells. Labels of more than 64 Mpx are not summed.
+    sliders, colours and the eye of the layer: reading the labels tells them apart. They
+    are read in a job, once for all who follow the layer, and compared with a copy.
     """
 
     edited = Signal()  # napari told of it
-    rewritten = Signal()  # their sum is another after a refresh
+    read = Signal(
+        object
+    )  # a Reading: at first, and some time after edits and refreshes
+    rewritten = Signal()  # the labels are others though napari told of no edit
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._layer: Labels | None = None
-        self._turn = 0  # a sum of an earlier turn is stale
-        self._sum: int | None = None  # None: not known
-        self._refreshed = False  # since the last sum
-        self._place: tuple[Any, ...] = ()
-        self._of_layer = Connections()
-        self.destroyed.connect(self._of_layer.end)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SUM_MS)
-        self._timer.timeout.connect(self._start)
+        self._of_layer = Connections(self)
 
     def follow(self, layer: Labels | None) -> None:
-        """Watch a layer from now on, as it is now; None: none."""
+        """Follow a layer from now on; None: none."""
         self._of_layer.end()
-        self._timer.stop()
-        self._layer, self._refreshed = layer, False
-        self._forget()
         if layer is not None:
-            for name in EVENTS:
-                self._of_layer.connect(getattr(layer.events, name), self._on_edit)
-            self._of_layer.connect(layer.events.set_data, self._on_refresh)
-            self._place = self._here()
-            self._timer.start(0)
+            if layer.unique_id not in _watches:
+                _watches[layer.unique_id] = _Watch(self._viewer, layer)
+            self._of_layer.connect(_watches[layer.unique_id], self._take)
+
+    def _take(self, reading: Reading | None) -> None:
+        if reading is None:
+            self.edited.emit()
+            return
+        self.read.emit(reading)
+        if reading.box is not None and not reading.told:
+            self.rewritten.emit()
+
+
+class _Watch(QObject):
+    """Watches one layer, for as long as somebody follows it."""
+
+    def __init__(self, viewer: Viewer, layer: Labels) -> None:
+        super().__init__()
+        self._viewer, self._layer = viewer, layer
+        self._slots: list[Callable[[Reading | None], None]] = []
+        self._copy = _Copy()
+        self._told = False  # whether napari told of an edit since reading began
+        self._reading: worker.Job | None = None
+        self._timer = debouncer(self, READ_MS, self._start)
+        self._place = self._here()
+        self._of_layer = Connections()
+        for name in EVENTS:
+            self._of_layer.connect(getattr(layer.events, name), self._on_edit)
+        self._of_layer.connect(layer.events.set_data, self._on_refresh)
+
+    def connect(self, slot: Callable[[Reading | None], None]) -> None:
+        """Call a slot at each edit with None, and later with what was read."""
+        self._slots.append(slot)
+        self._timer.start(0)
+
+    def disconnect(self, slot: Callable[[Reading | None], None]) -> None:
+        """Call a slot no more."""
+        self._slots.remove(slot)
+        if not self._slots:
+            del _watches[self._layer.unique_id]
+            self._of_layer.end()
+            self._timer.stop()
+            self.deleteLater()
 
     def _here(self) -> tuple[Any, ...]:
         dims = self._viewer.dims
         return (*dims.point, *dims.order, dims.ndisplay)
 
-    def _forget(self) -> None:
-        self._turn += 1
-        self._sum = None
-
     def _on_edit(self, event: Any = None) -> None:
-        del event
-        self._refreshed = False
-        self._forget()
-        self._timer.start(SUM_MS)
-        self.edited.emit()
+        self._told = True
+        self._timer.start(READ_MS)
+        self._tell(None)
 
     def _on_refresh(self, event: Any = None) -> None:
-        del event
         place, self._place = self._place, self._here()
         if place == self._place:  # no slider was moved
-            self._turn += 1
-            self._refreshed = True
-            self._timer.start(SUM_MS)
+            self._timer.start(READ_MS)
+            if self._told:  # this may undo what nobody has read yet
+                self._tell(None)
 
     def _start(self) -> None:
-        if self._layer is not None:
-            work = functools.partial(_sum, full(self._layer), self._turn)
-            worker.start("summing", work, returned=self._on_sum)
-
-    def _on_sum(self, found: tuple[int, int | None]) -> None:
-        turn, value = found
-        if turn != self._turn:
+        if self._reading is not None:
+            self._timer.start(READ_MS)  # once more, when it has ended
             return
-        changed = self._refreshed and value is not None and value != self._sum
-        self._sum, self._refreshed = value, False
-        if changed:
-            self.rewritten.emit()
+        told, self._told = self._told, False
+        self._reading = worker.start(
+            self,
+            "reading labels",
+            _read,
+            *(full(self._layer), self._copy, told),
+            on_returned=self._take,
+            on_finished=self._finished,
+        )
+
+    def _take(self, found: tuple[_Copy, Reading]) -> None:
+        self._copy = found[0]
+        self._tell(found[1])
+
+    def _finished(self) -> None:
+        self._reading = None
+
+    def _tell(self, reading: Reading | None) -> None:
+        for slot in list(self._slots):
+            if slot in self._slots:
+                slot(reading)
 
 
-def _sum(
-    labels: Any, turn: int, control: Control
-) -> Generator[Event, None, tuple[int, int | None]]:
-    """Return the turn and a sum of all labels; None: there are too many pixels."""
-    if np.prod(labels.shape, dtype=float) > MOST_COUNTED:
-        return turn, None
-    found = 0
-    rows = max(1, PIXELS_A_PART // max(1, int(np.prod(labels.shape[1:]))))
-    for start in range(0, labels.shape[0], rows):
-        if control.stopped:
-            return turn, None
-        part = np.ascontiguousarray(labels[start : start + rows])
-        found = zlib.crc32(part.data, found)
-        yield Progress("summing", start, labels.shape[0])
-    return turn, found
+# By the layer's unique id; they have no parent, since any of several docks may go.
+_watches: dict[object, _Watch] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class _Copy:
+    """Labels as they were read, in parts along the first axis, and their values."""
+
+    shape: tuple[int, ...] = ()
+    parts: tuple[np.ndarray, ...] = ()
+    values: tuple[np.ndarray, ...] = ()
+
+
+def _read(
+    labels: Any, known: _Copy, told: bool, control: Control
+) -> Generator[Event, None, tuple[_Copy, Reading]]:
+    """Read labels part by part; what has not changed is not counted again."""
+    shape = tuple(int(n) for n in labels.shape)
+    if np.prod(shape, dtype=float) > MOST_READ:
+        return _Copy(), Reading(None, None, told)
+    rows = max(1, PIXELS_A_PART // max(1, int(np.prod(shape[1:]))))
+    parts, values, boxes = [], [], []
+    for index, start in enumerate(range(0, shape[0], rows)):
+        yield Progress("reading labels", start, shape[0])
+        part = np.array(labels[start : start + rows])
+        if shape == known.shape:
+            box = bounds(part != known.parts[index])
+            if box is None:
+                parts.append(known.parts[index])
+                values.append(known.values[index])
+                continue
+            boxes.append((slice(box[0].start + start, box[0].stop + start), *box[1:]))
+        values.append(np.unique(part))
+        parts.append(_small(part, values[-1]))
+    if shape != known.shape and (known.shape or told):
+        boxes = [tuple(slice(0, n) for n in shape)]
+    every = np.unique(np.concatenate([np.zeros(0, np.int64), *values]))
+    every = every[every > 0].astype(np.int64)
+    reading = Reading(every, around(boxes) if boxes else None, told)
+    return _Copy(shape, tuple(parts), tuple(values)), reading
+
+
+def _small(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return labels in as few bytes as their sorted values need."""
+    ends = [np.min_scalar_type(int(value)) for value in values[[0, -1]]]
+    return labels.astype(np.result_type(*ends))

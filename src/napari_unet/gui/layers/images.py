@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.boxes import Box
 from napari_unet.data.images import ImageSeries
-from napari_unet.gui.layers.axes import (
-    KEY,
-    axes_of,
-    full,
-    long_axes,
-    shape_of,
-)
-from napari_unet.gui.layers.placement import (
-    spacing_of,
-)
+from napari_unet.gui.layers.axes import KEY, axes_of, full, long_axes, shape_of
+from napari_unet.gui.layers.placement import spacing_of
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -125,26 +118,33 @@ def labels_of(layer: Labels, axes: str, image: ImageSeries | None = None) -> np.
 
 
 def labels_reader(
-    layer: Labels, axes: str, image: ImageSeries | None = None
+    layer: Labels,
+    axes: str,
+    image: ImageSeries | None = None,
+    box: Box | None = None,
 ) -> Callable[[], np.ndarray]:
     """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
 
-    What is painted before it reads is read, too.
+    What is painted before it reads is read, too. Of labels on an image, `box` is the
+    part to read, in the axes ``[T,][Z,]Y,X`` of the image; None: all.
     """
     data, name, shape = full(layer), layer.name, shape_of(layer)
     own = labels_axes(layer, axes, image)
+    sizes = {} if own is None else _long_sizes(own, shape)
+    spans = {} if box is None else dict(zip(sizes, box, strict=True))
     wanted = f"the image has the axes {' '.join(axes)}"
     if image is not None:
         wanted = f"{image.name} has {_spatial(image)}"
 
     def read() -> np.ndarray:
-        array = None if own is None else _in_order(np.array(data), own, name)
-        if array is None or (image is not None and array.shape != _spatial(image)):
+        wrong = image is not None and tuple(sizes.values()) != _spatial(image)
+        if own is None or wrong:
             raise ValueError(
                 f"{name}: the labels have shape {shape} but {wanted}; use labels "
                 "drawn on this very image"
             )
-        return array
+        part = data[tuple(spans.get(axis, slice(None)) for axis in own)]
+        return _in_order(np.array(part), own, "".join(sizes), name)
 
     return read
 
@@ -163,6 +163,18 @@ def labels_axes(
     if image is not None:
         candidates.append("".join(a for a in axes if a in image.axes and a != "C"))
     return next((own for own in candidates if len(own) == layer.ndim), None)
+
+
+def box_on_image(layer: Labels, axes: str, image: ImageSeries, box: Box) -> Box | None:
+    """Return a box in a labels layer as one in its image, in the axes [T,][Z,]Y,X.
+
+    None: the layer does not fit the image any more.
+    """
+    own = labels_axes(layer, axes, image)
+    if own is None:
+        return None
+    spans = dict(zip(own, box, strict=True))
+    return tuple(spans[axis] for axis in _long_sizes(own, shape_of(layer)))
 
 
 def _canonical(layer: Image, axes: str) -> tuple[Any, str]:
@@ -222,8 +234,15 @@ def _axes_as_channel(layer: Image, image: Image, axes: str) -> str | None:
     return own if shape_of(layer) == tuple(sizes[a] for a in own) else None
 
 
-def _in_order(array: np.ndarray, axes: str, name: str) -> np.ndarray:
-    """Put labels in the order [T][Z]YX, without channels and axes of length 1."""
+def _long_sizes(axes: str, shape: Sequence[int]) -> dict[str, int]:
+    """Return the lengths of the axes that are Y, X or longer than 1, as [T][Z]YX."""
+    sizes = dict(zip(axes, shape, strict=True))
+    there = long_axes(axes, shape)
+    return {axis: sizes[axis] for axis in "TZYX" if axis in there}
+
+
+def _in_order(array: np.ndarray, axes: str, there: str, name: str) -> np.ndarray:
+    """Put labels in the order `there`, [T][Z]YX, without channels and other axes."""
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if "C" in axes:
         at = axes.index("C")
@@ -235,10 +254,9 @@ def _in_order(array: np.ndarray, axes: str, name: str) -> np.ndarray:
                 f"{np.count_nonzero(other):,} px; draw them on one channel"
             )
         array = merged
-    there = long_axes(axes, array.shape)
     array = array[tuple(slice(None) if a in there else 0 for a in axes)]
-    order = [there.index(a) for a in "TZYX" if a in there]
-    return np.ascontiguousarray(array.transpose(order))
+    order = [a for a in axes if a in there]
+    return np.ascontiguousarray(array.transpose([order.index(a) for a in there]))
 
 
 def _spatial(image: ImageSeries) -> tuple[int, ...]:

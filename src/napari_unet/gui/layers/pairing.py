@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels
 
 from napari_unet.data.meaning import Zero
-from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.layers.axes import KEY, axes_of, choices_of, shape_of
-
-# Labels of more pixels are not counted: each edit would read all of them again.
-MOST_COUNTED = 64 * 2**20
-PIXELS_A_PART = 2**20
 
 
 def ours(layer: Any) -> dict[str, Any]:
@@ -108,26 +102,3 @@ def _zero(layer: Labels) -> Zero | None:
     if source.path or source.sample or source.reader_plugin or "file" in ours(layer):
         return "background"
     return None
-
-
-def values_of(
-    labels: Any, control: Control
-) -> Generator[Event, None, np.ndarray | None]:
-    """Find the values above 0 of an array of labels, part by part.
-
-    Returns
-    -------
-    array or None
-        None: there are too many pixels.
-    """
-    if np.prod(labels.shape, dtype=float) > MOST_COUNTED:
-        return None
-    values = np.zeros(0, np.int64)
-    rows = max(1, PIXELS_A_PART // max(1, int(np.prod(labels.shape[1:]))))
-    for start in range(0, labels.shape[0], rows):
-        if control.stopped:
-            break
-        part = np.asarray(labels[start : start + rows])
-        values = np.union1d(values, np.unique(part).astype(np.int64))
-        yield Progress("counting", start, labels.shape[0])
-    return values[values > 0]

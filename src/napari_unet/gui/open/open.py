@@ -119,11 +119,13 @@ class Opening(QObject):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._show_next)
         self.job = worker.start(
+            self,
             "opening",
-            partial(read_pairs, source),
-            event=self._tell,
-            returned=self._show,
-            finished=self._close_unless_showing,
+            read_pairs,
+            source,
+            on_event=self._tell,
+            on_returned=self._show,
+            on_finished=self._close_unless_showing,
         )
 
     def _tell(self, event: Event) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator
 from pathlib import Path
 from typing import cast
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs
 from napari_unet.gui import worker
-from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel
+from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel, lay_out
 from napari_unet.text import counted
 from napari_unet.training.annotated import USES, Folder, Use
 
@@ -39,7 +38,7 @@ class DataRow(QFrame):
             "automatic: a part is held back for validation, as the options say. "
             "validation: judges the model and is never trained on."
         )
-        self.use_box.currentIndexChanged.connect(self._tell)
+        self.use_box.currentIndexChanged.connect(self.changed)
         self.count = QLabel()
         self.remove_button = QToolButton()
         self.remove_button.setText("✕")
@@ -55,14 +54,8 @@ class DataRow(QFrame):
         return cast(Use, self.use_box.currentText())
 
     def _add_last_line(self) -> None:
-        line = QHBoxLayout()
-        line.addWidget(self.use_box)
-        line.addWidget(self.count, 1)
-        line.addWidget(self.remove_button)
-        self.rows.addRow("used for", line)
-
-    def _tell(self) -> None:
-        self.changed.emit()
+        line = self.use_box, (self.count, 1), self.remove_button
+        self.rows.addRow("used for", lay_out(QHBoxLayout(), *line))
 
     def _remove(self) -> None:
         self.removed.emit(self)
@@ -79,8 +72,11 @@ class FolderRow(DataRow):
         self.name.setWordWrap(True)
         self.rows.addRow(self.name)
         self._add_last_line()
-        work = functools.partial(_find, path)
-        worker.start("finding", work, returned=self._found, errored=self._fail)
+        worker.start(
+            *(self, "finding", _find, path),
+            on_returned=self._found,
+            on_errored=self._fail,
+        )
 
     def item(self, ignore: int | None) -> Folder:
         """Return what training takes; labels of the number `ignore` teach nothing."""
@@ -99,6 +95,5 @@ class FolderRow(DataRow):
 
 
 def _find(path: Path, control: Control) -> Generator[Event, None, Dataset]:
-    del control
     yield Progress("finding pairs", 0)
     return find_pairs(path).for_training()

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from napari.layers import Labels
+from qtpy.QtCore import QObject
 
-from napari_unet.boxes import Box
+from napari_unet.boxes import Box, around
 from napari_unet.data.images import frame_name
 from napari_unet.data.meaning import Meaning, clipped, understood
 from napari_unet.events import Control
-from napari_unet.gui.layers.images import labels_of
+from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
+from napari_unet.gui.layers.images import box_on_image, labels_reader
 from napari_unet.gui.layers.pair import Pair
-from napari_unet.gui.layers.right_views import right_boxes
+from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.training.annotated import Annotated, Folder, unique
 
-# After the last stroke: what it touched is encoded anew.
-SEND_MS = 400
-# Looking for what has changed in more would be felt.
-MOST_PIXELS = 64 * 2**20
-
-
-@dataclass(eq=False)
-class _Followed:
-    """A labels layer, and what training knows of it.
-
-    name : of its image, as training calls it
-    known : ([T,] [Z,] Y, X) integer array
-    right : parts in which all objects are labelled
-    """
-
-    target: Pair
-    name: str
-    known: np.ndarray
-    right: tuple[Box, ...]
-
-    def send(self, control: Control, meaning: Meaning, right: tuple[Box, ...]) -> None:
-        """Hand over the box that holds all changes, for each frame that has some."""
-        target = self.target
-        try:
-            drawn = labels_of(target.labels, target.axes, target.image)
-        except ValueError:
-            return  # the layer holds something else now
-        changed = drawn != self.known
-        for view in set(map(_ends, right)) - set(map(_ends, self.right)):
-            changed[tuple(slice(*s) for s in view)] = True
-        self.right = right
-        if not changed.any():
-            return
-        box = _box_of(changed)
-        self.known = drawn  # a copy; its numbers may need more bits than those before
-        labels, mask = understood(drawn[box], meaning, clipped(right, box))
-        if "T" not in target.image.axes:
-            control.update(self.name, box, labels, mask)
-            return
-        for i, frame in enumerate(range(box[0].start, box[0].stop)):
-            part = None if mask is None else mask[i]
-            name = frame_name(self.name, frame, len(drawn))
-            control.update(name, box[1:], labels[i], part)
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 
 class LiveLabels(QObject):
     """Hands what is painted during a training over to it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    parent : QObject
 
     Notes
     -----
@@ -72,16 +36,10 @@ class LiveLabels(QObject):
     points that had no labels then.
     """
 
-    def __init__(self, layers: Iterable[Any], parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
-        self._layers = layers
-        self._control: Control | None = None
-        self._meaning = Meaning()
+        self._viewer = viewer
         self._followed: list[_Followed] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SEND_MS)
-        self._timer.timeout.connect(self._send)
 
     def begin(
         self,
@@ -97,46 +55,90 @@ class LiveLabels(QObject):
         control : Control
         items : sequence of Annotated or Folder
             What it was started with; the layers come first.
-        targets : sequence of Target
+        targets : sequence of Pair
             The layers.
         meaning : Meaning
             Of the numbers in them.
         """
-        self._control, self._meaning, self._followed = control, meaning, []
         names: set[str] = set()
         for target, item in zip(targets, items, strict=False):
             name = unique(target.image.name, names)
             names.add(name)
-            if isinstance(item, Annotated) and item.labels.size <= MOST_PIXELS:
-                known = np.array(item.labels)
-                self._followed.append(_Followed(target, name, known, item.right))
+            if isinstance(item, Annotated) and item.labels.size <= MOST_READ:
+                followed = _Followed(self._viewer, target, name, item.right, self)
+                followed.begin(control, meaning)
+                self._followed.append(followed)
 
     def end(self) -> None:
         """Follow no more."""
-        self._timer.stop()
-        self._control, self._followed = None, []
-
-    def painted(self) -> None:
-        """Take note that labels have changed."""
-        if self._control is not None:
-            self._timer.start()
-
-    def _send(self) -> None:
-        if self._control is not None:
-            for followed in self._followed:
-                right = right_boxes(self._layers, followed.target.labels)
-                followed.send(self._control, self._meaning, right)
+        for followed in self._followed:
+            followed.deleteLater()
+        self._followed = []
 
 
-def _ends(box: Box) -> tuple[tuple[int, int], ...]:
-    return tuple((s.start, s.stop) for s in box)
+class _Followed(QObject):
+    """A labels layer, and what training knows of it.
 
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    target : Pair
+    name : str
+        Of the image, as training calls it.
+    right : tuple of boxes
+        Parts in which all objects are labelled.
+    parent : QObject
+    """
 
-def _box_of(changed: np.ndarray) -> Box:
-    """Return the smallest box that holds all that is True."""
-    box = []
-    for axis in range(changed.ndim):
-        others = tuple(a for a in range(changed.ndim) if a != axis)
-        found = np.flatnonzero(changed.any(others))
-        box.append(slice(int(found[0]), int(found[-1]) + 1))
-    return tuple(box)
+    def __init__(
+        self,
+        viewer: Viewer,
+        target: Pair,
+        name: str,
+        right: tuple[Box, ...],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._target, self._name = viewer, target, name
+        self._right = right
+        self._edits = Edits(viewer, self)
+
+    def begin(self, control: Control, meaning: Meaning) -> None:
+        """Hand over what changes from now on."""
+        self._control, self._meaning = control, meaning
+        self._edits.read.connect(self._read)
+        self._edits.follow(self._target.labels)
+        views.added.connect(self._on_right)
+
+    def _read(self, reading: Reading) -> None:
+        pair = self._target
+        box = reading.box
+        if box is not None:
+            self._send(box_on_image(pair.labels, pair.axes, pair.image, box))
+
+    def _on_right(self, labels: Labels) -> None:
+        if labels == self._target.labels:
+            self._send(None)
+
+    def _send(self, box: Box | None) -> None:
+        """Hand over a box, and views that are right since the last one."""
+        pair = self._target
+        right = right_boxes(self._viewer.layers, pair.labels)
+        boxes = [view for view in right if view not in self._right]
+        boxes += [] if box is None else [box]
+        if not boxes:
+            return
+        box = around(boxes)
+        try:
+            drawn = labels_reader(pair.labels, pair.axes, pair.image, box)()
+        except ValueError:
+            return  # the layer holds something else now
+        self._right = right
+        labels, mask = understood(drawn, self._meaning, clipped(right, box))
+        if "T" not in pair.image.axes:
+            self._control.update(self._name, box, labels, mask)
+            return
+        for i, frame in enumerate(range(box[0].start, box[0].stop)):
+            part = None if mask is None else mask[i]
+            name = frame_name(self._name, frame, pair.shape[0])
+            self._control.update(name, box[1:], labels[i], part)

@@ -90,12 +90,9 @@ class MeaningChoice(QObject):
         box.setRange(0, 2**31 - 1)
         box.setSpecialValueText("none")
         box.setToolTip(Meaning.model_fields[field].description or "")
-        box.valueChanged.connect(self._tell)
+        box.valueChanged.connect(self.changed)
         return box
 
     def _touch(self) -> None:
         self._touched = True
-        self.changed.emit()
-
-    def _tell(self) -> None:
         self.changed.emit()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 
 from napari_unet.boxes import Box
 from napari_unet.data.meaning import Meaning
-from napari_unet.events import Control, Event
-from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import ItemPress
-from napari_unet.gui.layers.axes import full, shape_of
-from napari_unet.gui.layers.edits import Edits
+from napari_unet.gui.layers.axes import shape_of
+from napari_unet.gui.layers.edits import Edits, Reading
 from napari_unet.gui.layers.images import labels_of
 from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.pairing import (
@@ -25,7 +22,6 @@ from napari_unet.gui.layers.pairing import (
     image_under,
     is_preview,
     labels_on,
-    values_of,
 )
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.gui.pairs.folder_row import DataRow
@@ -37,9 +33,6 @@ from napari_unet.training.annotated import Annotated
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-# After the last stroke of the brush; counting at each would slow painting down.
-COUNT_MS = 600
-
 
 class PairRow(DataRow):
     """An image layer and the labels layer that was drawn on it."""
@@ -49,16 +42,16 @@ class PairRow(DataRow):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self.values: np.ndarray | None = np.zeros(0, np.int64)
+        self._reading: Reading | None = None
         self._meaning = Meaning()
-        self._edits = 0
         self._filling = False
         self._image: Image | None = None
         self._image_touched = self._labels_touched = False
         self._orphan: Labels | None = None  # whose image is gone; no other image's
-        self._watch = Edits(viewer, self)
-        self._watch.edited.connect(self._edited)
-        self._watch.rewritten.connect(self._edited)
+        self._edits = Edits(viewer, self)
+        self._edits.edited.connect(self.edited)
+        self._edits.rewritten.connect(self.edited)
+        self._edits.read.connect(self._count)
         views.added.connect(self._looked_at)
         self.picker = ImagePicker(viewer)
         self.labels_box = ComboBox(
@@ -66,10 +59,6 @@ class PairRow(DataRow):
             nullable=True,
             tooltip="The labels that were drawn on the image: a number per object.",
         )
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(COUNT_MS)
-        self._timer.timeout.connect(self._start_counting)
         self.rows.addRow("Image", self.picker)
         self.rows.addRow("Labels", ignore_wheel(self.labels_box.native))
         self._add_last_line()
@@ -221,7 +210,6 @@ class PairRow(DataRow):
         return [layer for layer in self._viewer.layers if layer != self._orphan]
 
     def _labels_layers(self, widget: Any = None) -> list[Labels]:
-        del widget
         found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
         return [layer for layer in found if not is_preview(layer)]
 
@@ -254,12 +242,9 @@ class PairRow(DataRow):
         self.changed.emit()
 
     def _labels_changed(self, labels: Labels | None) -> None:
-        self._edits += 1
-        self.values = None
-        self.count.clear()
-        self._watch.follow(labels)
-        if labels is not None:
-            self._timer.start(0)
+        self._reading = None
+        self._show_count()
+        self._edits.follow(labels)
         if not self._filling:
             self._labels_touched = True
             self.changed.emit()
@@ -269,32 +254,16 @@ class PairRow(DataRow):
             self.edited.emit()
             self.changed.emit()
 
-    def _edited(self) -> None:
-        self._edits += 1
-        self._timer.start(COUNT_MS)
-        self.edited.emit()
-
-    def _start_counting(self) -> None:
-        if self.labels is not None:
-            work = functools.partial(_count, full(self.labels), self._edits)
-            worker.start("counting", work, returned=self._counted)
-
-    def _counted(self, found: tuple[int, np.ndarray | None]) -> None:
-        edits, values = found
-        if edits == self._edits:
-            self.values = values
-            self._show_count()
+    def _count(self, reading: Reading) -> None:
+        self._reading = reading
+        self._show_count()
 
     def _show_count(self) -> None:
-        if self.labels is None or self.values is None:
-            self.count.setText("" if self.labels is None else "not counted")
-            return
-        objects = np.setdiff1d(self.values, list(self._meaning.others))
-        self.count.setText(counted(len(objects), "object"))
-
-
-def _count(
-    labels: Any, edits: int, control: Control
-) -> Generator[Event, None, tuple[int, np.ndarray | None]]:
-    values = yield from values_of(labels, control)
-    return edits, values
+        if self._reading is None:
+            self.count.clear()
+        elif self._reading.values is None:
+            self.count.setText("not counted")
+        else:
+            others = list(self._meaning.others)
+            objects = np.setdiff1d(self._reading.values, others)
+            self.count.setText(counted(len(objects), "object"))

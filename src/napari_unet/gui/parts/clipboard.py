@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
-from napari_unet.events import Control, Event
+from napari_unet.events import Event
 from napari_unet.gui import worker
 from napari_unet.text import counted
 
@@ -44,7 +44,11 @@ class Clipboard(QObject):
     """Copies the code of presses; what files lie behind them is found in a job."""
 
     def copy(
-        self, kind: str, write: Callable[[Press], str], files: worker.Work[Press]
+        self,
+        kind: str,
+        write: Callable[[Press], str],
+        find: worker.Work[Press],
+        *args: Any,
     ) -> None:
         """Copy the code of a press.
 
@@ -54,17 +58,20 @@ class Clipboard(QObject):
             What the user calls it: "Python" or "command line".
         write : callable
             Makes the code of a press.
-        files : callable
+        find, *args
             The work that returns the press with the files behind its layers.
         """
-
-        def work(control: Control) -> Generator[Event, None, tuple[str, str]]:
-            press = yield from files(control)
-            return kind, write(press)
-
-        worker.start("reading", work, returned=self._fill)
+        work = (_written, kind, write, find, *args)
+        worker.start(self, "reading", *work, on_returned=self._fill)
 
     def _fill(self, found: tuple[str, str]) -> None:
         kind, text = found
         QApplication.clipboard().setText(text)
         show_info(f"copied as {kind}: {counted(len(text.splitlines()), 'line')}")
+
+
+def _written(
+    kind: str, write: Callable[[Press], str], find: worker.Work[Press], *args: Any
+) -> Generator[Event, None, tuple[str, str]]:
+    press = yield from find(*args)
+    return kind, write(press)

@@ -8,13 +8,16 @@ from pathlib import Path
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_new_file
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
 from napari_unet.models.card import describe
 from napari_unet.models.store import SUFFIX, read_header, read_thumbnail, read_weights
+
+SHARE_HELP = "Write the model as one file, for somebody else."
 
 
 class Card(QWidget):
@@ -25,20 +28,13 @@ class Card(QWidget):
         self._path = ""
         self.picture = QLabel()
         self.picture.setContentsMargins(4, 0, 0, 0)  # where the text begins
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setToolTip("The card of the model; the text can be copied.")
+        self.text = sentences("The card of the model; the text can be copied.")
         self.text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self.share_button = QPushButton("Share...")
-        self.share_button.setToolTip("Write the model as one file, for somebody else.")
-        self.share_button.clicked.connect(self._share)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.picture)
-        column.addWidget(self.text)
+        self.share_button = push_button("Share...", SHARE_HELP, self._share)
+        column = lay_out(QVBoxLayout(self), self.picture, self.text)
         column.addWidget(self.share_button, alignment=Qt.AlignmentFlag.AlignLeft)
 
     def show_model(self, name: str, path: str) -> None:
@@ -46,15 +42,11 @@ class Card(QWidget):
         self._path = path
         self.picture.hide()
         self.text.setText("reading ...")
-
-        def work(control: Control) -> Generator[Event, None, tuple[str, str, bytes]]:
-            del control
-            yield Progress("reading the card", 0)
-            where = Path(path)
-            text = describe(name, read_header(read_weights(where), path))
-            return path, "\n".join(text), read_thumbnail(where) or b""
-
-        worker.start("reading", work, returned=self._fill, errored=self._fail)
+        worker.start(
+            *(self, "reading", read_card, name, path),
+            on_returned=self._fill,
+            on_errored=self._fail,
+        )
 
     def _fill(self, found: tuple[str, str, bytes]) -> None:
         path, text, picture = found
@@ -74,20 +66,12 @@ class Card(QWidget):
         chosen = ask_new_file(self, "Share the model", name, f"Models (*{SUFFIX})")
         if chosen is None:
             return
-        path = self._path
         file = chosen.with_name(chosen.name.removesuffix(SUFFIX) + SUFFIX)
         if file != chosen and file.exists():  # the dialog asked about another name
             worker.report(ValueError(f"{file} is there already; choose another name"))
             return
-
-        def work(control: Control) -> Generator[Event, None, Path]:
-            from napari_unet.models.model import Model
-
-            del control
-            yield Progress("writing the model", 0)
-            return Model.load(path, "cpu").share(file)
-
-        worker.start("sharing", work, returned=self._shared)
+        sharing = share, self._path, file
+        worker.start(self, "sharing", *sharing, on_returned=self._shared)
 
     def _shared(self, path: Path) -> None:
         show_info(f"the model is in {path}")
@@ -95,3 +79,21 @@ class Card(QWidget):
     def _fail(self, error: Exception) -> None:
         self.text.setText("the card cannot be read")
         worker.report(error)
+
+
+def read_card(
+    name: str, path: str, control: Control
+) -> Generator[Event, None, tuple[str, str, bytes]]:
+    """Return the path of a model, its card, and its picture as PNG; long work."""
+    yield Progress("reading the card", 0)
+    where = Path(path)
+    text = describe(name, read_header(read_weights(where), path))
+    return path, "\n".join(text), read_thumbnail(where) or b""
+
+
+def share(path: str, file: Path, control: Control) -> Generator[Event, None, Path]:
+    """Write a model as one file; long work."""
+    yield Progress("writing the model", 0)
+    from napari_unet.models.model import Model
+
+    return Model.load(path, "cpu").share(file)

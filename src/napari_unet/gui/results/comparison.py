@@ -13,7 +13,6 @@ import numpy as np
 from napari_unet.boxes import Box
 from napari_unet.events import Control, Event
 from napari_unet.gui.results.outcome import POWERS, Outcome
-from napari_unet.gui.worker import Work
 from napari_unet.scoring.error_table import Comparison, ErrorRow, list_errors
 from napari_unet.scoring.errors import COLOURS, Kind
 from napari_unet.text import counted
@@ -47,31 +46,28 @@ class ComparisonTable:
     view: bool
 
 
-def compare_work(
-    truth: np.ndarray, labels: np.ndarray, outcome: Outcome
-) -> Work[ComparisonTable | None]:
-    """Return the work that compares labels with the truth, where it was segmented.
+def compare(
+    truth: np.ndarray, labels: np.ndarray, outcome: Outcome, control: Control
+) -> Generator[Event, None, ComparisonTable | None]:
+    """Compare labels with the truth, where it was segmented; None: it was stopped.
 
     Parameters
     ----------
     truth, labels : ([T,] [Z,] Y, X) integer arrays of one shape
     outcome : Outcome
         Of the result: its axes, its box, and the spacing that gives areas their unit.
+    control : Control
     """
-
-    def work(control: Control) -> Generator[Event, None, ComparisonTable | None]:
-        timed, box = "T" in outcome.about["axes"], outcome.result.box
-        where = box or (slice(None),) * labels.ndim
-        events = list_errors(truth[where], labels[where], timed=timed, control=control)
-        found = yield from events
-        if found is None:
-            return None
-        if box is not None:
-            found = _placed(found, labels.shape, box)
-        columns = _columns(found.rows, outcome.spacing, timed)
-        return ComparisonTable(found, *columns, box is not None)
-
-    return work
+    timed, box = "T" in outcome.about["axes"], outcome.result.box
+    where = box or (slice(None),) * labels.ndim
+    events = list_errors(truth[where], labels[where], timed=timed, control=control)
+    found = yield from events
+    if found is None:
+        return None
+    if box is not None:
+        found = _placed(found, labels.shape, box)
+    columns = _columns(found.rows, outcome.spacing, timed)
+    return ComparisonTable(found, *columns, box is not None)
 
 
 def _placed(found: Comparison, shape: tuple[int, ...], box: Box) -> Comparison:

@@ -69,8 +69,7 @@ class ResultLayer(QObject):
         self._axes = ""
         self._writing = False
         self._buffer = np.zeros(0, np.int32)  # what the layer shows, a view of it
-        self._of_layer = Connections()
-        self.destroyed.connect(self._of_layer.end)
+        self._of_layer = Connections(self)
         views.added.connect(self._on_right)
 
     @property
@@ -220,7 +219,6 @@ class ResultLayer(QObject):
         self.layer.refresh(extent=False)
 
     def _on_edit(self, event: Any = None) -> None:
-        del event
         if not self._writing and not self.edited:
             self.edited = True
             self.changed.emit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +23,7 @@ from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.parts.clipboard import Clipboard
+from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
@@ -35,10 +35,8 @@ from napari_unet.gui.segment.work import WHAT, SegmentSettings
 if TYPE_CHECKING:
     import napari.viewer
 
-
 # So long a wait after a move of the slider is not felt, and spares most of the work.
 SLIDER_MS = 40
-
 OPTIONS_MS = 300
 
 
@@ -60,8 +58,8 @@ class SegmentWidget(DockContent):
         column.addWidget(form)
         self.runs = SegmentJobs(viewer, self)
         self.clipboard = Clipboard(self)
-        self._slider = self._delay(SLIDER_MS, self._hide)
-        self._options = self._delay(OPTIONS_MS, self._decode_again)
+        self._slider = debouncer(self, SLIDER_MS, self._hide)
+        self._options = debouncer(self, OPTIONS_MS, self._decode_again)
         form.picker.changed.connect(self._show_result)
         form.model.changed.connect(self._update)
         form.view_button.clicked.connect(self.segment_view)
@@ -89,19 +87,11 @@ class SegmentWidget(DockContent):
         worker.warm_up(form.set_known)
         QTimer.singleShot(0, self._docked)
 
-    def _delay(self, ms: int, call: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(ms)
-        timer.timeout.connect(call)
-        return timer
-
     def _docked(self) -> None:
         lie_on_the_other(self)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layers; napari calls this when they come, go or are renamed."""
-        del event
         self.form.picker.reset_choices()
         self._show_result()
 
@@ -298,7 +288,9 @@ class SegmentWidget(DockContent):
         score = None if as_found else result.score
         config = result.press.config.replace(score=score)
         press = replace(result.press, config=config)
-        self.clipboard.copy(kind, WRITERS[kind], with_file(press, result.image))
+        path, image = result.image.source.path, image_of(result.image, press.axes)
+        write = WRITERS[kind]
+        self.clipboard.copy(kind, write, with_file, press, path and Path(path), image)
 
     def _open(self, path: Path) -> None:
         open_path(self._viewer, path)

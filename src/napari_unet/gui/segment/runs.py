@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
 from napari_unet.data.images import ImageSeries
@@ -17,10 +17,15 @@ from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.pairing import fits, is_preview
 from napari_unet.gui.layers.placement import visible_box
-from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.gui.segment.work import WHAT, SegmentSettings, folder_work, image_work
+from napari_unet.gui.segment.work import (
+    WHAT,
+    SegmentSettings,
+    segment_folder,
+    segment_layer,
+)
 from napari_unet.segmentation.cache import MapCache
 
 if TYPE_CHECKING:
@@ -71,13 +76,8 @@ class SegmentJobs(QObject):
         self._lost = 0
         self._text = ""
         self._said: set[str] = set()  # errors of this press
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self._flush)
-        connections = Connections()
-        connections.connect(viewer.layers.events.removed, self._on_removed)
-        self.destroyed.connect(connections.end)
+        self._timer = debouncer(self, REFRESH_MS, self._flush)
+        Connections(self).connect(viewer.layers.events.removed, self._on_removed)
 
     @property
     def running(self) -> bool:
@@ -108,7 +108,7 @@ class SegmentJobs(QObject):
         self._count = 0  # told by the job
         self._said.clear()
         self.began.emit(0)
-        self._start(folder_work(source, output, settings, channel))
+        self._start(segment_folder, source, output, settings, channel)
 
     def stop(self) -> None:
         """Stop; what is done stays."""
@@ -128,29 +128,26 @@ class SegmentJobs(QObject):
                 self.progressed.emit(Progress(WHAT, done, self._count))
             self._target = target
             press, cache, focus = target.press, self._cache, self._in_sight(target)
-            self._start(
-                image_work(
-                    target.image, self._settings, press.box, press.channel, cache, focus
-                )
-            )
+            wanted = self._settings, press.box, press.channel
+            self._start(segment_layer, target.image, *wanted, cache, focus)
             return
         self.changed.emit()
         self.ended.emit(self._text)
 
-    def _start(self, work: worker.Work[Any]) -> None:
+    def _start(self, work: worker.Work[Any], *args: Any) -> None:
         self._text = ""
         self._blocks, self._got_blocks, self._result = [], False, None
         self.again, self._lost = None, self._cache.lost
         self._job = worker.start(
+            self,
             worker.SEGMENTING,
             work,
-            event=self._on_event,
-            returned=self._on_returned,
-            errored=self._on_errored,
-            finished=self._on_finished,
+            *args,
+            on_event=self._on_event,
+            on_returned=self._on_returned,
+            on_errored=self._on_errored,
+            on_finished=self._on_finished,
         )
-        # The job outlives a dock that is closed meanwhile; it must end by itself.
-        self.destroyed.connect(self._job.abandon)
         self.changed.emit()
 
     def _in_sight(self, target: SegmentTarget) -> Box | None:
@@ -204,8 +201,6 @@ class SegmentJobs(QObject):
             self._viewer.layers.remove(result.layer)  # a part without numbers
 
     def _on_finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         self._job = self._target = None
         self._timer.stop()
         self._let_go()

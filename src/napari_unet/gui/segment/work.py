@@ -12,7 +12,6 @@ from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.gui.results.outcome import Outcome
-from napari_unet.gui.worker import Work
 from napari_unet.segmentation import outputs
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.text import counted
@@ -29,42 +28,39 @@ class SegmentSettings:
     device: str = "auto"
 
 
-def image_work(
+def segment_layer(
     image: ImageSeries,
     settings: SegmentSettings,
-    box: Box | None = None,
-    channel: int | None = None,
-    cache: MapCache | None = None,
-    focus: Box | None = None,
-) -> Work[Outcome]:
-    """Return the work that segments an image, or the part of it in `box`.
+    box: Box | None,
+    channel: int | None,
+    cache: MapCache | None,
+    focus: Box | None,
+    control: Control,
+) -> Generator[Event, None, Outcome]:
+    """Segment the image of a layer, or the part of it in `box`.
 
     `channel` is what was chosen of the image's layer; it is only told. `cache` spares
     the network where only thresholds have changed. `focus` is what of each time point
     comes first.
     """
+    control.focus(focus)
+    yield Progress("loading the model", 0)
+    from napari_unet.models.model import Model
+    from napari_unet.segmentation.segment import segment
 
-    def work(control: Control) -> Generator[Event, None, Outcome]:
-        control.focus(focus)
-        yield Progress("loading the model", 0)
-        from napari_unet.models.model import Model
-        from napari_unet.segmentation.segment import segment
-
-        model = Model.load(settings.model, settings.device)
-        result = yield from segment(
-            model, image, settings.config, box=box, control=control, cache=cache
-        )
-        about = outputs.run_metadata(model, settings.model, settings.config, channel)
-        about |= outputs.result_metadata(model, result)
-        about["complete"] = result.complete
-        about["axes"] = image.axes.replace("C", "")
-        about["box"] = box and [[s.start, s.stop] for s in box]
-        instances = model.formulation.instances
-        linked = settings.config.link > 0 and _planes(image, box) > 1
-        ndim = 3 if linked else model.config.ndim
-        return Outcome(result, about, instances, ndim, image.spacing)
-
-    return work
+    model = Model.load(settings.model, settings.device)
+    result = yield from segment(
+        model, image, settings.config, box=box, control=control, cache=cache
+    )
+    about = outputs.run_metadata(model, settings.model, settings.config, channel)
+    about |= outputs.result_metadata(model, result)
+    about["complete"] = result.complete
+    about["axes"] = image.axes.replace("C", "")
+    about["box"] = box and [[s.start, s.stop] for s in box]
+    instances = model.formulation.instances
+    linked = settings.config.link > 0 and _planes(image, box) > 1
+    ndim = 3 if linked else model.config.ndim
+    return Outcome(result, about, instances, ndim, image.spacing)
 
 
 def _planes(image: ImageSeries, box: Box | None) -> int:
@@ -77,45 +73,45 @@ def _planes(image: ImageSeries, box: Box | None) -> int:
     return int(z.stop - z.start)
 
 
-def folder_work(
-    source: Path, output: Path, settings: SegmentSettings, channel: int | None = None
-) -> Work[str]:
-    """Return the work that segments the images of a folder; returns a sentence.
+def segment_folder(
+    source: Path,
+    output: Path,
+    settings: SegmentSettings,
+    channel: int | None,
+    control: Control,
+) -> Generator[Event, None, str]:
+    """Segment the images of a folder; returns a sentence.
 
     It writes what the command line writes, and goes on after an image that fails.
     """
+    paths, notes = outputs.find_images([str(source)])
+    outputs.check_outputs(paths, output)
+    yield Progress("loading the model", 0)
+    from napari_unet.models.model import Model
 
-    def work(control: Control) -> Generator[Event, None, str]:
-        paths, notes = outputs.find_images([str(source)])
-        outputs.check_outputs(paths, output)
-        yield Progress("loading the model", 0)
-        from napari_unet.models.model import Model
-
-        model = Model.load(settings.model, settings.device)
-        make_folder(output)
-        told = None if channel is None else str(channel)
-        about = outputs.run_metadata(model, settings.model, settings.config, told)
-        done = 0
-        for index, path in enumerate(paths):
-            yield Progress(WHAT, index, len(paths))
-            try:
-                written = yield from outputs.segment_file(
-                    model,
-                    path,
-                    output,
-                    settings.config,
-                    about,
-                    channel=told,
-                    control=control,
-                )
-            except ValueError as error:
-                notes.append(str(error))
-                continue
-            if control.stopped:
-                break
-            done += written is not None
-        for note in notes:
-            yield Note(note)
-        return f"{done:,} of {counted(len(paths), 'image')} segmented, in {output}"
-
-    return work
+    model = Model.load(settings.model, settings.device)
+    make_folder(output)
+    told = None if channel is None else str(channel)
+    about = outputs.run_metadata(model, settings.model, settings.config, told)
+    done = 0
+    for index, path in enumerate(paths):
+        yield Progress(WHAT, index, len(paths))
+        try:
+            written = yield from outputs.segment_file(
+                model,
+                path,
+                output,
+                settings.config,
+                about,
+                channel=told,
+                control=control,
+            )
+        except ValueError as error:
+            notes.append(str(error))
+            continue
+        if control.stopped:
+            break
+        done += written is not None
+    for note in notes:
+        yield Note(note)
+    return f"{done:,} of {counted(len(paths), 'image')} segmented, in {output}"

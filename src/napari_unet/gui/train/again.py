@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox
 
-from napari_unet.events import Control, Event
-from napari_unet.gui.worker import Work
-
-if TYPE_CHECKING:
-    from napari_unet.models.model import Model
+from napari_unet.gui.parts.connections import debouncer
 
 # After the last stroke; a fit at each would lag behind the brush.
 AGAIN_MS = 100
@@ -40,10 +33,7 @@ class RefitBox(QCheckBox):
         self.setChecked(True)
         self.folder: Path | None = None  # of the model that is replaced
         self._behind = False  # whether something was painted since the last fit
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(AGAIN_MS)
-        self._timer.timeout.connect(self._tell)
+        self._timer = debouncer(self, AGAIN_MS, self._tell)
 
     def begin(self, folder: Path | None) -> None:
         """Take note that a fit begins, which replaces this model; None: none."""
@@ -64,30 +54,3 @@ class RefitBox(QCheckBox):
     def _tell(self) -> None:
         if self.folder is not None and self.isChecked():
             self.due.emit()
-
-
-def replacing(folder: Path, train: Callable[[Path], Work[Model]]) -> Work[Model]:
-    """Return the work that trains beside a model folder, and replaces it at the end.
-
-    Parameters
-    ----------
-    folder : Path
-        Of a model; what fails or is stopped leaves it as it is.
-    train : callable
-        Returns the work that trains into the folder that it is given.
-    """
-
-    def work(control: Control) -> Generator[Event, None, Model]:
-        beside = folder.parent / ".again" / "now"
-        shutil.rmtree(beside.parent, ignore_errors=True)  # of one that was killed
-        try:
-            model = yield from train(beside)(control)
-            if not control.stopped:
-                if folder.exists():
-                    folder.replace(beside.with_name("before"))
-                beside.replace(folder)
-            return model
-        finally:
-            shutil.rmtree(beside.parent, ignore_errors=True)
-
-    return work

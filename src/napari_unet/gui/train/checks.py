@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 from collections.abc import Callable, Generator, Sequence
@@ -11,32 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_unet.config import ModelConfig
 from napari_unet.data import doctor
+from napari_unet.data.doctor import Finding
 from napari_unet.data.meaning import Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import labels_reader
 from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.pairs.findings import Findings
 from napari_unet.gui.pairs.fixes import Origin, Split, show, split, write
+from napari_unet.gui.pairs.pair_row import PairRow
+from napari_unet.gui.pairs.table import PairsTable
+from napari_unet.gui.parts.connections import debouncer
 from napari_unet.models.store import contents, find_model, read_header, read_weights
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated, samples_of
 
 if TYPE_CHECKING:
-    from napari_unet.gui.layers.pair import Pair
-    from napari_unet.gui.pairs.pair_row import PairRow
-
-if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unet.config import ModelConfig
-    from napari_unet.data.doctor import Finding
-    from napari_unet.gui.pairs.findings import Findings
-    from napari_unet.gui.pairs.table import PairsTable
     from napari_unet.gui.train.form import TrainForm
 
 # After the last stroke of the brush.
@@ -45,6 +41,8 @@ LOOK_MS = 600
 MOST_PIXELS = 16 * 2**20
 
 logger = logging.getLogger(__name__)
+
+Reader = Callable[[], Annotated]
 
 
 class Checks(QObject):
@@ -82,10 +80,7 @@ class Checks(QObject):
         self._targets: list[Pair] = []  # of the look at hand
         self._origins: dict[str, Origin] = {}
         self._fixed: Pair | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = debouncer(self, LOOK_MS, self._look)
         table.changed.connect(self.request)
         table.edited.connect(self.request)
         form.changed.connect(self._form_changed)
@@ -143,13 +138,14 @@ class Checks(QObject):
         meaning = self._form.labels_mean.value
         pairs = zip(rows, self._targets, strict=True)
         readers = [reader_of(row, target, meaning) for row, target in pairs]
-        work = functools.partial(check_pairs, self._turn, readers, learnt, alone)
         self._looking = worker.start(
+            self,
             "checking",
-            work,
-            returned=self._take,
-            errored=self._fail,
-            finished=self._finished,
+            check_pairs,
+            *(self._turn, readers, learnt, alone),
+            on_returned=self._take,
+            on_errored=self._fail,
+            on_finished=self._finished,
         )
 
     def _learnt(self) -> ModelConfig | str | None:
@@ -190,8 +186,14 @@ class Checks(QObject):
         self._findings.set_fixing(True)
         read = labels_reader(target.labels, target.axes, target.image)
         meaning = self._form.labels_mean.value
-        work = functools.partial(split, read, origin.film, meaning)
-        worker.start("fixing", work, returned=self._write, finished=self._fixing_ended)
+        worker.start(
+            self,
+            "fixing",
+            split,
+            *(read, origin.film, meaning),
+            on_returned=self._write,
+            on_finished=self._fixing_ended,
+        )
 
     def _write(self, found: Split) -> None:
         target, layers = self._fixed, self._viewer.layers
@@ -212,9 +214,6 @@ class Checks(QObject):
         self._findings.set_training(bool(worker.running(worker.TRAINING)))
 
 
-Reader = Callable[[], Annotated]
-
-
 @dataclass(frozen=True)
 class Seen:
     """What a look has found.
@@ -229,7 +228,7 @@ class Seen:
     """
 
     turn: int
-    findings: tuple[doctor.Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
     origins: tuple[tuple[str, int, int], ...] = ()
 
 
@@ -260,7 +259,6 @@ def check_pairs(
         Whether these are all data: others may hold the objects that are missing here.
     control : Control
     """
-    del control
     try:
         items: list[Annotated] = []
         for read in readers:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -24,7 +23,9 @@ from qtpy.QtWidgets import (
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
 from napari_unet.gui.parts.progress import ProgressRow
+from napari_unet.gui.train.work import TrainSettings, crops_of
 from napari_unet.reports.crops_figure import (
     COLUMNS,
     EDGE,
@@ -34,12 +35,15 @@ from napari_unet.reports.crops_figure import (
     tiles,
 )
 from napari_unet.text import sentence
+from napari_unet.training.annotated import Annotated, Folder
 
 if TYPE_CHECKING:
     from napari_unet.reports.crops import Source
 
 TITLE = "What training sees"
 HELP = "See crops as this training would draw them, with the options of now."
+OTHERS_HELP = "Draw the crops of the steps that follow."
+CLOSE_HELP = "Close this window; what was read is forgotten."
 LOOKING = "drawing crops"  # the kind of its jobs
 BUSY = "the crops are being drawn"
 COUNT = ROWS * COLUMNS
@@ -63,7 +67,7 @@ class Seen:
     steps: int
 
 
-def seen(source: Source, step: int) -> Generator[Event, None, Seen]:
+def draw(source: Source, step: int, control: Control) -> Generator[Event, None, Seen]:
     """Draw crops from a step of a training on; long work."""
     yield Progress("drawing", 0, COUNT)
     config = source.model.config
@@ -79,6 +83,17 @@ def seen(source: Source, step: int) -> Generator[Event, None, Seen]:
     )
 
 
+def read_and_draw(
+    settings: TrainSettings,
+    items: Sequence[Annotated | Folder],
+    step: int,
+    control: Control,
+) -> Generator[Event, None, Seen]:
+    """Settle a training, and draw its crops from a step on; long work."""
+    source = yield from crops_of(settings, items)
+    return (yield from draw(source, step, control))
+
+
 class CropsWindow(QDialog):
     """A window with crops of the training that Start would start, and its button.
 
@@ -89,8 +104,8 @@ class CropsWindow(QDialog):
     button : QPushButton
         Opens the window, and draws anew; greyed where training could not start.
     read : callable
-        Returns the work that settles the training as the dock has it now; raises a
-        ValueError where something is wrong.
+        Returns what the dock would train with and on now; raises a ValueError where
+        something is wrong.
 
     Notes
     -----
@@ -102,7 +117,7 @@ class CropsWindow(QDialog):
         self,
         dock: QWidget,
         button: QPushButton,
-        read: Callable[[], worker.Work[Source]],
+        read: Callable[[], tuple[TrainSettings, Sequence[Annotated | Folder]]],
     ) -> None:
         super().__init__(dock)
         self._button, self._read = button, read
@@ -141,14 +156,7 @@ class CropsWindow(QDialog):
         except ValueError as error:
             worker.report(error)
             return
-        step = self._step
-
-        def work(control: Control) -> Generator[Event, None, Seen]:
-            source = yield from read(control)
-            found = yield from seen(source, step)
-            return found
-
-        self._start(work)
+        self._start(read_and_draw, *read, self._step)
         self.show()
         self.raise_()
 
@@ -157,7 +165,7 @@ class CropsWindow(QDialog):
         if self._job is not None or self.seen is None:
             return
         source, step = self.seen.source, self.seen.step + self.seen.steps
-        self._start(lambda control: seen(source, step))
+        self._start(draw, source, step)
 
     def _make(self) -> None:
         grid = QGridLayout()
@@ -174,45 +182,33 @@ class CropsWindow(QDialog):
         self.plain_box = QCheckBox("without augmentation")
         self.plain_box.setToolTip("The same places as they are in the images.")
         self.plain_box.toggled.connect(self._show)
-        self.others_button = QPushButton("Others")
-        self.others_button.setToolTip("Draw the crops of the steps that follow.")
-        self.others_button.clicked.connect(self.others)
-        self.close_button = QPushButton("Close")
-        self.close_button.setToolTip("Close this window; what was read is forgotten.")
-        self.close_button.clicked.connect(self.reject)
-        last = QHBoxLayout()
-        last.addWidget(self.plain_box, 1)
-        for button in (self.others_button, self.close_button):
-            button.setAutoDefault(False)  # Enter is for no button that has no focus
-            last.addWidget(button)
-        column = QVBoxLayout(self)
-        column.addLayout(grid)
-        column.addWidget(self._below)
-        column.addLayout(last)
+        self.others_button = push_button("Others", OTHERS_HELP, self.others)
+        self.close_button = push_button("Close", CLOSE_HELP, self.reject)
+        for each in (self.others_button, self.close_button):
+            each.setAutoDefault(False)  # Enter is for no button that has no focus
+        last = (self.plain_box, 1), self.others_button, self.close_button
+        last_line = lay_out(QHBoxLayout(), *last)
+        lay_out(QVBoxLayout(self), grid, self._below, last_line, margins=None)
 
     def _make_words(self) -> QWidget:
-        self.text, self.legend = QLabel(), QLabel()
+        self.text, self.legend = (sentences(selectable=True) for _ in range(2))
         words = QWidget()
-        column = QVBoxLayout(words)
-        column.setContentsMargins(0, 0, 0, 0)
-        for label in (self.text, self.legend):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            column.addWidget(label)
+        lay_out(QVBoxLayout(words), self.text, self.legend)
         return words
 
-    def _start(self, work: worker.Work[Seen]) -> None:
+    def _start(self, work: worker.Work[Seen], *args: Any) -> None:
         self.progress.start(LOOKING)
         self._below.setCurrentWidget(self.progress)
         self._job = worker.start(
+            self,
             LOOKING,
             work,
-            event=self.progress.show_event,
-            returned=self._returned,
-            errored=self._errored,
-            finished=self._finished,
+            *args,
+            on_event=self.progress.show_event,
+            on_returned=self._returned,
+            on_errored=self._errored,
+            on_finished=self._finished,
         )
-        self.destroyed.connect(self._job.abandon)
         self.arrange(self._why_not)
 
     def _returned(self, found: Seen) -> None:
@@ -234,8 +230,6 @@ class CropsWindow(QDialog):
             self.reject()
 
     def _finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.abandon)
         self._job = None
         self.progress.finish("")
         self._below.setCurrentIndex(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 from napari_unet.gui import worker
-from napari_unet.gui.copy_as.train import WRITERS
+from napari_unet.gui.copy_as.train import WRITERS, with_files
 from napari_unet.gui.docks import DockContent, find_dock, lie_on_the_other
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.pairs.findings import Findings
@@ -22,10 +21,10 @@ from napari_unet.gui.pairs.live_labels import LiveLabels
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.clipboard import Clipboard, CopyButton
-from napari_unet.gui.parts.dock_widgets import Column
+from napari_unet.gui.parts.dock_widgets import Column, lay_out
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
-from napari_unet.gui.train.again import RefitBox, replacing
+from napari_unet.gui.train.again import RefitBox
 from napari_unet.gui.train.checks import Checks
 from napari_unet.gui.train.crops_window import CropsWindow
 from napari_unet.gui.train.form import TrainForm
@@ -33,6 +32,7 @@ from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
 from napari_unet.gui.train.next_place import NextButton
 from napari_unet.gui.train.press import LastPress
 from napari_unet.gui.train.preview import LivePreview
+from napari_unet.gui.train.work import train, train_again
 from napari_unet.models.store import classifier_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class TrainWidget(DockContent):
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
-        self.live = LiveLabels(viewer.layers, self)
+        self.live = LiveLabels(viewer, self)
         self.look = CropsWindow(self, self.form.look_button, self.presses.crops)
         self.clipboard = Clipboard(self)
         self.again = RefitBox()
@@ -74,7 +74,6 @@ class TrainWidget(DockContent):
         self._lay_out()
         self.table.changed.connect(self._data_changed)
         self.table.edited.connect(self.again.painted)
-        self.table.edited.connect(self.live.painted)
         self.again.due.connect(self._fit_again)
         self.form.changed.connect(self._update)
         self.form.right_button.clicked.connect(self._mark_view)
@@ -115,7 +114,6 @@ class TrainWidget(DockContent):
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layers; napari calls this when they come, go or are renamed."""
-        del event
         if isalive(self):
             self.table.reset_choices()
 
@@ -147,27 +145,25 @@ class TrainWidget(DockContent):
         except ValueError as error:
             worker.report(error)
             return
-        work = settings.work(items)
-        if replaced is not None:
-            work = replacing(replaced, functools.partial(settings.work, items))
         self.presses.begin(settings, targets)
         self._fits = self.form.classifier
         self.again.begin(replaced)
         self._text = ""
         self.checks.begin()
         self.monitor.begin(settings.folder.name)
+        again = replaced is not None
         self._job = worker.start(
+            self,
             worker.TRAINING,
-            work,
-            event=self._take,
-            returned=self._returned,
-            errored=self._errored,
-            finished=self._finished,
+            train_again if again else train,
+            *(settings, items),
+            on_event=self._take,
+            on_returned=self._returned,
+            on_errored=self._errored,
+            on_finished=self._finished,
+            gently=True,  # the best model so far is kept
         )
         self._job.layers = tuple(target.labels for target in targets)
-        # A dock that is closed is gone: the job must end by itself.
-        self.destroyed.connect(self._job.quit)
-        again = replaced is not None
         self.preview.begin(self._job.control, targets, again)
         if not self._fits:
             control = self._job.control
@@ -211,21 +207,16 @@ class TrainWidget(DockContent):
 
     def _lay_out(self) -> None:
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(6, 2, 6, 2)
-        column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
-        for widget in (
+        lay_out(
+            QVBoxLayout(content),
             *(self.table, self.form, self.again),
-            *(self.findings, self.buttons, self.monitor),
-        ):
-            column.addWidget(widget)
-        column.addWidget(self.foot)
-        column.addStretch(1)
+            *(self.findings, self.buttons, self.monitor, self.foot, 1),
+            spacing=4,  # all of it fits a screen of 800 px, but the options
+            margins=(6, 2, 6, 2),
+        )
         scroll = Column()
         scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        lay_out(QVBoxLayout(self), scroll)
 
     def _data_changed(self) -> None:
         pairs, folders = self.table.pairs, self.table.folders
@@ -282,8 +273,6 @@ class TrainWidget(DockContent):
         return press.folder
 
     def _finished(self) -> None:
-        if self._job is not None:
-            self.destroyed.disconnect(self._job.quit)
         self._job = None
         if self._untrained is not None:  # the folder was not there before Start
             shutil.rmtree(self._untrained, ignore_errors=True)
@@ -309,7 +298,7 @@ class TrainWidget(DockContent):
     def _copy(self, kind: str) -> None:
         """Copy the last press of Start, or what a press would do now."""
         try:
-            self.clipboard.copy(kind, WRITERS[kind], self.presses.with_files())
+            self.clipboard.copy(kind, WRITERS[kind], with_files, *self.presses.shown())
         except ValueError as error:
             worker.report(error)
 
@@ -339,8 +328,5 @@ class TrainFoot(QWidget):
             "Copy what reproduces this training: Python code or a command line; or "
             "what a paper says of it."
         )
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.view_box, 1)
-        line.addWidget(self.next_button)
-        line.addWidget(self.copy_button)
+        line = (self.view_box, 1), self.next_button, self.copy_button
+        lay_out(QHBoxLayout(self), *line)

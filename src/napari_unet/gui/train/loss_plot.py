@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
+from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 if TYPE_CHECKING:
@@ -57,21 +59,15 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
-        self._legend, self._values = QLabel(), QLabel()
-        self._values.setWordWrap(True)
+        self._legend, self._values = QLabel(), sentences()
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
         # Two lines from the beginning: what is below must not jump.
         self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(1)
-        for widget in (self._legend, self._chart, self._values):
+        parts = self._legend, self._chart, self._values
+        lay_out(QVBoxLayout(self), *parts, spacing=1)
+        for widget in parts:
             widget.setToolTip(HELP)
-            layout.addWidget(widget)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REDRAW_MS)
-        self._timer.timeout.connect(self._draw)
+        self._timer = debouncer(self, REDRAW_MS, self._draw)
         viewer.events.theme.connect(self._paint)
         self.clear()
         self._paint()

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_unet.gui.copy_as.press import TrainPress
-from napari_unet.gui.copy_as.train import in_steps, with_files
+from napari_unet.gui.copy_as.train import Shown, in_steps, shown_in
 from napari_unet.gui.layers.classes import as_shown
 from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.work import TrainSettings
-
-if TYPE_CHECKING:
-    from napari_unet.gui.worker import Work
-    from napari_unet.reports.crops import Source
+from napari_unet.training.annotated import Annotated, Folder
 
 
 class LastPress:
@@ -60,10 +56,10 @@ class LastPress:
         model = as_shown(settings.model, layers, settings.meaning.others)
         return replace(settings, model=model)
 
-    def crops(self) -> Work[Source]:
-        """Return the work that settles the training of a press, for its crops."""
-        settings = self.settings(Path())  # a look writes no model
-        return settings.crops(self._table.items(settings.meaning))
+    def crops(self) -> tuple[TrainSettings, list[Annotated | Folder]]:
+        """Return what a press would train with and on, for its crops."""
+        settings = self.settings(Path())  # crops need no folder for a model
+        return settings, self._table.items(settings.meaning)
 
     def best_model(self) -> tuple[str, str]:
         """Return the model that knows the layers best, "" if there is none; device."""
@@ -74,8 +70,8 @@ class LastPress:
                 path = str(self.last.folder)
         return path, self._form.device_box.currentText()
 
-    def with_files(self) -> Work[TrainPress]:
-        """Return the work that finds the files of the last press, or of one now.
+    def shown(self) -> tuple[TrainPress, list[Shown]]:
+        """Return the last press, or one now, and what its layers hold.
 
         Raises
         ------
@@ -87,7 +83,7 @@ class LastPress:
             press = self._pressed(self.settings())
             self.targets = self._table.targets()
         config = in_steps(press.config, self.steps)
-        return with_files(replace(press, config=config), self.targets)
+        return replace(press, config=config), [shown_in(t) for t in self.targets]
 
     def _pressed(self, settings: TrainSettings) -> TrainPress:
         return TrainPress(

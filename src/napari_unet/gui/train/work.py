@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.meaning import Meaning
 from napari_unet.events import Control, Event
-from napari_unet.gui.worker import Work
 from napari_unet.training.annotated import Annotated, Folder, begin, train_on
 
 if TYPE_CHECKING:
@@ -29,49 +29,59 @@ class TrainSettings:
     device: str
     meaning: Meaning
 
-    def work(
-        self, items: Sequence[Annotated | Folder], folder: Path | None = None
-    ) -> Work[Model]:
-        """Return the work of a job that trains on these items.
 
-        Parameters
-        ----------
-        items : sequence of Annotated or Folder
-        folder : Path, optional
-            Where the model goes instead.
-        """
+def train(
+    settings: TrainSettings, items: Sequence[Annotated | Folder], control: Control
+) -> Generator[Event, None, Model]:
+    """Train a model on these items; long work."""
+    return train_on(
+        items,
+        settings.folder,
+        settings.config,
+        model=settings.model,
+        init=settings.init,
+        device=settings.device,
+        control=control,
+    )
 
-        def train(control: Control) -> Generator[Event, None, Model]:
-            return train_on(
-                items,
-                folder or self.folder,
-                self.config,
-                model=self.model,
-                init=self.init,
-                device=self.device,
-                control=control,
-            )
 
-        return train
+def train_again(
+    settings: TrainSettings, items: Sequence[Annotated | Folder], control: Control
+) -> Generator[Event, None, Model]:
+    """Train beside the model folder that is to be replaced, and replace it at the end.
 
-    def crops(self, items: Sequence[Annotated | Folder]) -> Work[Source]:
-        """Return the work that settles the same training, for its crops only."""
+    What fails or is stopped leaves the model there as it is.
+    """
+    folder = settings.folder
+    beside = folder.parent / ".again" / "now"
+    shutil.rmtree(beside.parent, ignore_errors=True)  # of one that was killed
+    try:
+        model = yield from train(replace(settings, folder=beside), items, control)
+        if not control.stopped:
+            if folder.exists():
+                folder.replace(beside.with_name("before"))
+            beside.replace(folder)
+        return model
+    finally:
+        shutil.rmtree(beside.parent, ignore_errors=True)
 
-        def settle(control: Control) -> Generator[Event, None, Source]:
-            from napari_unet.reports.crops import source
 
-            del control
-            init, training, validation = yield from begin(
-                items, self.config, self.model, self.init, self.device
-            )
-            found = yield from source(
-                training,
-                validation,
-                self.config,
-                model=self.model,
-                init=init,
-                device=self.device,
-            )
-            return found
+def crops_of(
+    settings: TrainSettings, items: Sequence[Annotated | Folder]
+) -> Generator[Event, None, Source]:
+    """Settle the same training for its crops only; long work."""
+    from napari_unet.reports.crops import source
 
-        return settle
+    init, training, validation = yield from begin(
+        items, settings.config, settings.model, settings.init, settings.device
+    )
+    return (
+        yield from source(
+            training,
+            validation,
+            settings.config,
+            model=settings.model,
+            init=init,
+            device=settings.device,
+        )
+    )
