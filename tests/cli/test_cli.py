@@ -356,6 +356,22 @@ def test_partly_annotated_images_train_the_model_that_python_trains(tmp_path):
     assert c.card["data"] != a.card["data"], "0 was background"
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate", "show", "doctor"])
+def test_a_film_that_nobody_annotated_is_refused(capsys, tmp_path, command):
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        array, axes = np.zeros((3, 64, 64), np.uint8), {"axes": "TYX"}
+        tifffile.imwrite(
+            tmp_path / kind / "film.tif", array, imagej=True, metadata=axes
+        )
+    line = [command, tmp_path, "--zero", "unknown"]
+    if command != "doctor":
+        line += ["--output", tmp_path / "out"]
+    if command in ("evaluate", "show"):
+        line += ["--model", "nuclei"]
+    assert "no time point is annotated" in error_of(capsys, *line)
+
+
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_output_that_cannot_be_is_found_out_first(capsys, data, tmp_path, place):
     (tmp_path / "file").write_text("")

@@ -64,6 +64,11 @@ def load(
         loaded = drain(events, show)
         groups += [dataset.group(sample) for sample in loaded]
         samples += _named_apart(loaded, {s.name for s in samples}, dataset.path)
+    if not samples:
+        raise ValueError(
+            f"{datasets[0].path}: no time point is annotated, as --zero and --ignore "
+            "say what the labels mean; annotate some objects, or leave these out"
+        )
     return samples, groups
 
 
