@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from napari_unet.config import ModelConfig
 from napari_unet.formulations.targets import relative_size
+from napari_unet.labels import LabelledObjects
 from napari_unet.models.model import Model
 from support.made import Echo, ball
 
@@ -34,7 +35,7 @@ class Ruler(Echo):
         found = []
         for one in image[:, 0]:
             labels, _ = ndimage.label(one > 0.5)
-            size, _ = relative_size(labels, self.config.object_size)
+            size, _ = relative_size(LabelledObjects(labels), self.config.object_size)
             found.append(np.stack([one, 0 * one, one, size]))
         return np.array(found, np.float32)
 

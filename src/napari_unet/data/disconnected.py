@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unet.boxes import Box
+from napari_unet.labels import LabelledObjects
 
 # A part of an object counts if it has this share of the largest part's pixels: a stray
 # pixel is no second object.
@@ -53,41 +54,21 @@ class Disconnected:
         )
 
 
-def compact_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ids, 0 first, and the labels as places in them.
-
-    Parameters
-    ----------
-    labels : integer array
-        0 is background, others are positive.
-
-    Returns
-    -------
-    ids : array
-        Sorted; 0 is there even if no pixel is background.
-    dense : int32 array
-        ``ids[dense]`` are the labels.
-    """
-    ids, dense = np.unique(labels, return_inverse=True)
-    dense = dense.reshape(labels.shape).astype(np.int32)
-    if not len(ids) or ids[0] != 0:
-        ids, dense = np.insert(ids, 0, 0), dense + 1
-    return ids, dense
-
-
-def disconnected(ids: np.ndarray, dense: np.ndarray) -> Iterator[Disconnected]:
-    """Yield the ids on several parts, of what :func:`compact_labels` returns."""
+def disconnected(
+    labels: np.ndarray, objects: LabelledObjects
+) -> Iterator[Disconnected]:
+    """Yield the ids on several parts."""
     from scipy import ndimage
 
-    touching = np.ones((3,) * dense.ndim, int)
-    for index, box in enumerate(ndimage.find_objects(dense), start=1):
-        pieces, count = ndimage.label(dense[box] == index, touching)
+    touching = np.ones((3,) * labels.ndim, int)
+    for number, box in zip(objects.ids, objects.boxes, strict=True):
+        pieces, count = ndimage.label(labels[box] == number, touching)
         if count > 1:
             sizes = np.bincount(pieces.ravel())[1:]
             numbers = 1 + np.flatnonzero(sizes >= PART * sizes.max())
             if len(numbers) > 1:
                 largest = 1 + int(sizes.argmax())
-                yield Disconnected(int(ids[index]), box, pieces, numbers, largest)
+                yield Disconnected(int(number), box, pieces, numbers, largest)
 
 
 def split_parts(labels: np.ndarray, taken: Collection[int] = ()) -> np.ndarray:
@@ -120,10 +101,10 @@ def split_parts(labels: np.ndarray, taken: Collection[int] = ()) -> np.ndarray:
     array([[7, 7, 0, 8],
            [7, 7, 0, 8]])
     """
-    ids, dense = compact_labels(labels)
-    found = list(disconnected(ids, dense))
+    objects = LabelledObjects(labels)
+    found = list(disconnected(labels, objects))
     count = sum(len(part.others) for part in found)
-    used = np.union1d(ids.astype(np.int64), np.array(list(taken), np.int64))
+    used = np.union1d(objects.ids.astype(np.int64), np.array(list(taken), np.int64))
     free = _free(used, count, labels.dtype)
     result = labels.copy()
     for part in found:

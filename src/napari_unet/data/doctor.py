@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unet.data.disconnected import compact_labels, disconnected
+from napari_unet.data.disconnected import disconnected
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import diameter
 
@@ -79,8 +79,9 @@ def check(
         findings += _check_image(sample, require_contrast)
         wrong = list(_check_values(sample))
         findings += wrong
-        empty = empty and not wrong and not sample.labels.any()
-        if formulation == "instances" and not wrong and sample.labels.any():
+        there = not wrong and len(sample.objects.ids) > 0
+        empty = empty and not wrong and not there
+        if formulation == "instances" and there:
             found, diameter = _check_objects(sample)
             findings += found
             diameters[sample.name] = diameter
@@ -165,11 +166,10 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
 
 def _check_objects(sample: Sample) -> tuple[list[Finding], float]:
     """Return the findings on the ids of one image and its median diameter in px."""
-    ids, dense = compact_labels(sample.labels)
-    areas = np.bincount(dense.ravel(), minlength=len(ids))[1:]
+    areas = sample.objects.areas
     several: list[int] = []
     parts, place = 0, None
-    for found in disconnected(ids, dense):
+    for found in disconnected(sample.labels, sample.objects):
         if not several:
             parts, place = len(found.numbers), found.place
         several.append(found.id)

@@ -50,11 +50,7 @@ def typical_size(samples: Sequence[Sample]) -> float | None:
     float or None
         None where there are no objects.
     """
-    areas = []
-    for sample in samples:
-        labels = sample.labels if sample.mask is None else sample.labels * sample.mask
-        areas.append(np.unique(labels[labels > 0], return_counts=True)[1])
-    area = np.sort(np.concatenate(areas)) if areas else np.zeros(0)
+    area = np.sort(np.concatenate([s.annotated_objects.areas for s in samples]))
     if not len(area):
         return None
     total = np.cumsum(area)

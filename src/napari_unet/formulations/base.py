@@ -16,6 +16,7 @@ from napari_unet.formulations.losses import LOSSES
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig
+    from napari_unet.labels import LabelledObjects
 
 Thresholds = Mapping[str, float]
 
@@ -82,6 +83,7 @@ class Formulation(ABC):
         labels: np.ndarray,
         mask: np.ndarray | None = None,
         spacing: tuple[float, ...] | None = None,
+        objects: LabelledObjects | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Turn labels into targets.
 
@@ -92,6 +94,8 @@ class Formulation(ABC):
             True where the annotation counts.
         spacing : tuple of float, optional
             µm per pixel along each axis.
+        objects : LabelledObjects, optional
+            Those of `labels`, where somebody has looked for them already.
 
         Returns
         -------

@@ -21,6 +21,7 @@ from napari_unet.formulations.losses import LOSSES
 
 if TYPE_CHECKING:
     from napari_unet.config import ModelConfig, TrainConfig
+    from napari_unet.labels import LabelledObjects
 
 
 class Semantic(Formulation):
@@ -41,13 +42,14 @@ class Semantic(Formulation):
         labels: np.ndarray,
         mask: np.ndarray | None = None,
         spacing: tuple[float, ...] | None = None,
+        objects: LabelledObjects | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the class index of each pixel; see Formulation.encode.
 
         With one class, whatever is labelled belongs to it, so that labels of objects
         teach foreground.
         """
-        del spacing
+        del spacing, objects
         if self.binary:
             labels = np.where(labels > 0, self.classes[0], 0)
         index = np.searchsorted(self.classes, labels)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
+
+from napari_unet.labels import LabelledObjects
 
 OCTAVES = 3.0
 """How far the map of sizes reaches to either side of the known one: 1/8 to 8 times."""
@@ -14,27 +18,36 @@ def touching_border(labels: np.ndarray, width: int) -> np.ndarray:
 
     Parameters
     ----------
-    labels : integer array of any number of axes
+    labels : unsigned integer array of any number of axes
     width : int
 
     Returns
     -------
     bool array of the same shape
     """
-    # Neighbouring numbers may be far apart or beyond int32; filters need neither.
-    values, index = np.unique(labels, return_inverse=True)
-    compact = index.reshape(labels.shape).astype(np.int32) + np.int32(values[0] > 0)
-    size = 2 * width + 1
-    highest = ndimage.maximum_filter(compact, size)
-    lowest = ndimage.minimum_filter(
-        np.where(compact > 0, compact, np.iinfo(np.int32).max), size
-    )
-    near: np.ndarray = (highest > 0) & (lowest != highest)
+    highest = _extreme(labels, width, np.maximum)
+    # One less, and background is the highest number of all.
+    lowest = _extreme(labels - labels.dtype.type(1), width, np.minimum)
+    near: np.ndarray = lowest + labels.dtype.type(1) != highest
     return near
 
 
+def _extreme(
+    values: np.ndarray, width: int, larger: Callable[..., object]
+) -> np.ndarray:
+    """Return the extreme in a square window, cut off at the edges of the image."""
+    for axis in range(values.ndim):
+        result = values.copy()
+        one, other = np.moveaxis(values, axis, 0), np.moveaxis(result, axis, 0)
+        for step in range(1, min(width + 1, len(one))):
+            larger(other[step:], one[:-step], out=other[step:])
+            larger(other[:-step], one[step:], out=other[:-step])
+        values = result
+    return values
+
+
 def inner_distance(
-    labels: np.ndarray, spacing: tuple[float, ...] | None = None
+    objects: LabelledObjects, spacing: tuple[float, ...] | None = None
 ) -> np.ndarray:
     """Return each pixel's distance to its object's edge, over the object's largest.
 
@@ -42,36 +55,36 @@ def inner_distance(
 
     Parameters
     ----------
-    labels : integer array of any number of axes
+    objects : LabelledObjects
     spacing : tuple of float, optional
         µm per pixel along each axis.
 
     Returns
     -------
-    float32 array of the same shape, 0 to 1
+    float32 array of the shape of the labels, 0 to 1
     """
-    result = np.zeros(labels.shape, np.float32)
-    values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(labels.shape) + int(values[0] > 0)
-    for number, box in enumerate(ndimage.find_objects(compact), start=1):
+    compact = objects.compact
+    result = np.zeros(compact.shape, np.float32)
+    for number, box in enumerate(objects.boxes, start=1):
         grown = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
         inside = compact[grown] == number
         if inside.all():
             result[grown] = 1
             continue
         distance = ndimage.distance_transform_edt(inside, sampling=spacing)
-        result[grown][inside] = (distance / distance.max())[inside]
+        result[grown] += distance / distance.max()  # which is 0 in all others
     return result
 
 
 def relative_size(
-    labels: np.ndarray, known_size: float
+    objects: LabelledObjects, known_size: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each pixel's object's diameter on the scale of the map of sizes.
 
     Parameters
     ----------
-    labels : (Y, X) integer array
+    objects : LabelledObjects
+        In labels (Y, X).
     known_size : float
         Diameter in px that becomes 0.5; 8 times as much 1, an eighth 0.
 
@@ -81,11 +94,12 @@ def relative_size(
     whole : bool array
         Pixels of objects that the image's edge does not cut.
     """
-    values, index, area = np.unique(labels, return_inverse=True, return_counts=True)
-    index = index.reshape(labels.shape)
+    index = objects.compact
+    background = max(1, index.size - int(objects.areas.sum()))
+    area = np.insert(objects.areas, 0, background)
     octaves = np.log2(2 * np.sqrt(area / np.pi) / known_size)
     size = np.clip(octaves / (2 * OCTAVES) + 0.5, 0, 1).astype(np.float32)
-    whole = values > 0
+    whole = np.arange(len(area)) > 0
     for edge in (index[0], index[-1], index[:, 0], index[:, -1]):
         whole[edge] = False
-    return size[index], whole[index]
+    return np.take(size, index), np.take(whole, index)

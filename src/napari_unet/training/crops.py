@@ -63,21 +63,22 @@ def encode(
     sample: Sample, formulation: Formulation, percentiles: tuple[float, float]
 ) -> Encoded:
     """Make the targets and the intensity statistics of one sample."""
-    target, weight = formulation.encode(sample.labels, sample.mask, sample.spacing)
+    target, weight = formulation.encode(
+        sample.labels, sample.mask, sample.spacing, sample.objects
+    )
     stats = intensity_stats(sample.image, percentiles)
-    labels = sample.labels if sample.mask is None else sample.labels * sample.mask
-    values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(sample.shape) + int(values[0] > 0)
-    boxes = ndimage.find_objects(compact)
-    centres = np.array([[(s.start + s.stop) // 2 for s in box] for box in boxes])
+    objects = sample.annotated_objects
+    centres = np.array(
+        [[(s.start + s.stop) // 2 for s in box] for box in objects.boxes], int
+    ).reshape(-1, sample.ndim)
     annotated = tuple(slice(0, n) for n in sample.shape)
     if sample.mask is not None and sample.mask.any():
         annotated = ndimage.find_objects(sample.mask.astype(np.uint8))[0]
-    centres = centres.reshape(-1, sample.ndim)
     touching = centres[:0]
     if formulation.instances:
-        touching = np.argwhere(touching_border(compact, 1))
-        touching = touching[:: 1 + len(touching) // MOST_TOUCHING]
+        near = np.flatnonzero(touching_border(objects.compact, 1))
+        near = near[:: 1 + len(near) // MOST_TOUCHING]
+        touching = np.stack(np.unravel_index(near, sample.shape), axis=1)
     return Encoded(sample, target, weight, stats, centres, touching, annotated)
 
 

@@ -102,7 +102,8 @@ def _held(config: ModelConfig, samples: Sequence[Sample], maps: int) -> float:
     for sample in samples:
         pixels, array = math.prod(sample.shape), sample.image.array
         given = pixels * (array.dtype.itemsize * array.shape[0] + 4)
-        views = [(zoom_of(sample, config) * s) ** 2 for s, _ in SMALLER]
+        zoom = zoom_of(sample, config)
+        views = [(zoom * smaller) ** 2 for smaller, _ in SMALLER]
         seen = pixels * (sum(views) if config.any_size else 1.0)
         total += given + seen * (3 * maps + 8 * config.any_size * array.shape[0])
     return total

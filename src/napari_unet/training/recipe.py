@@ -117,8 +117,8 @@ def _check_classes(config: ModelConfig) -> None:
 
 def _classes_of(samples: Sequence[Sample]) -> tuple[int, ...]:
     """Return the label values, or 1 where they are too many to be classes."""
-    values = np.unique(np.concatenate([np.unique(s.labels) for s in samples]))
-    classes = tuple(int(v) for v in values if v > 0)
+    values = np.unique(np.concatenate([s.objects.ids for s in samples]))
+    classes = tuple(int(v) for v in values)
     return classes if 0 < len(classes) <= MOST_CLASSES else (1,)
 
 
@@ -251,4 +251,4 @@ def hold_back(
 
 
 def _objects(samples: Sequence[Sample]) -> int:
-    return sum(len(np.unique(s.labels[s.labels > 0])) for s in samples)
+    return sum(len(s.objects.ids) for s in samples)

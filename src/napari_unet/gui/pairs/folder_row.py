@@ -78,9 +78,9 @@ class FolderRow(DataRow):
             on_errored=self._fail,
         )
 
-    def item(self, ignored: int | None) -> Folder:
-        """Return what training takes; labels of the number `ignored` teach nothing."""
-        return Folder(self.path, self.use, ignored)
+    def item(self, ignore: int | None) -> Folder:
+        """Return what training takes; labels of the number `ignore` teach nothing."""
+        return Folder(self.path, self.use, ignore=ignore)
 
     def _found(self, dataset: Dataset) -> None:
         which = " for training" if dataset.has_split else ""

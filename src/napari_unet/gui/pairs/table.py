@@ -146,7 +146,7 @@ class PairsTable(QWidget):
             If a pair is not complete or does not fit.
         """
         pairs = [row.item(meaning) for row in self.pairs]
-        return [*pairs, *(row.item(meaning.ignored) for row in self.folders)]
+        return [*pairs, *(row.item(meaning.ignore) for row in self.folders)]
 
     def targets(self) -> list[Pair]:
         """Return the layers of the pairs."""
@@ -155,7 +155,7 @@ class PairsTable(QWidget):
     def press(self, meaning: Meaning) -> tuple[ItemPress | FolderPress, ...]:
         """Return the same for the code that reproduces a press."""
         pairs = [row.press(meaning) for row in self.pairs]
-        ignored = meaning.ignored
+        ignored = Meaning(ignore=meaning.ignore)
         folders = [FolderPress(row.path, row.use, ignored) for row in self.folders]
         return (*pairs, *folders)
 

@@ -143,7 +143,7 @@ class ResultLayer(QObject):
             for value, colour in outcome.colours.items():
                 colours[value] = colour
             self.layer.colormap = DirectLabelColormap(color_dict=colours)
-        # An axes string of the labels: what place_on() leaves in.
+        # An axes string of the labels: what placement() leaves in.
         axes = self._axes.removeprefix("C")
         self.layer.metadata = {
             **self.layer.metadata,
