@@ -14,6 +14,8 @@ import pytest
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 TESTS = str(Path(__file__).parents[1])
 KILLS = 20
 STEPS = 200

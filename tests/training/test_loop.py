@@ -31,6 +31,8 @@ from support.trainings import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data():

@@ -216,6 +216,7 @@ def test_a_dock_that_is_opened_again_can_train(dock, qtbot, notices, own_models)
     assert len(list(own_models.iterdir())) == 2
 
 
+@pytest.mark.own_viewer
 def test_a_viewer_that_is_closed_ends_its_training(dock, qtbot, notices, own_models):
     dock.set(LONG)
     dock.press()
