@@ -45,18 +45,18 @@ def empty_fields(rng: np.random.Generator) -> list[Sample]:
     return samples
 
 
-def large_fields(seed: int) -> list[Sample]:
+def large_fields(seed: int, count: int = 2 * len(LARGE)) -> list[Sample]:
     """Return fields of 1,300 x 1,000 px with few nuclei of 40 to 100 px.
 
     Uneven background, haze, blur and debris, as cameras of other laboratories show
     them; see ``sample_data/make.py`` for the pictures.
     """
     samples = []
-    for i, diameter in enumerate(LARGE * 2):
+    for i in range(count):
         style = Style(
             (1000, 1300),
             30,
-            diameter,
+            LARGE[i % len(LARGE)],
             0.3,
             "uint16",
             defocus=0.25,

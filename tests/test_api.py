@@ -39,6 +39,15 @@ def test_names_are_the_ones_of_their_modules():
     assert napari_unet.drain is events.drain
 
 
+def test_names_that_need_napari_are_there_but_listed_nowhere():
+    code = "from napari_unet import *; import sys; print('napari' in sys.modules)"
+    assert run_python(code) == "False"
+    pytest.importorskip("napari")
+    for name in ("image_of", "labels_of", "placement", "with_layer_axes"):
+        assert name not in napari_unet.__all__
+        assert callable(getattr(napari_unet, name))
+
+
 def test_importing_the_package_is_quick_and_loads_nothing_heavy():
     code = (
         "import sys, time; t = time.process_time(); import napari_unet; "

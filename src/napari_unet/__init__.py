@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_unet.config import TrainConfig as TrainConfig
     from napari_unet.data.images import Image as Image
     from napari_unet.data.images import ImageSeries as ImageSeries
+    from napari_unet.data.meaning import Meaning as Meaning
     from napari_unet.data.samples import Sample as Sample
     from napari_unet.data.samples import split as split
     from napari_unet.events import Control as Control
@@ -33,15 +34,23 @@ if TYPE_CHECKING:
     from napari_unet.files.datasets import find_pairs as find_pairs
     from napari_unet.files.datasets import load_samples as load_samples
     from napari_unet.files.readers import read_image as read_image
+    from napari_unet.files.readers import read_labels as read_labels
     from napari_unet.files.writers import write_labels as write_labels
     from napari_unet.formulations import FORMULATIONS as FORMULATIONS
     from napari_unet.formulations.losses import LOSSES as LOSSES
+    from napari_unet.gui.layers.images import image_of as image_of
+    from napari_unet.gui.layers.images import labels_of as labels_of
+    from napari_unet.gui.layers.placement import placement as placement
+    from napari_unet.gui.layers.placement import with_layer_axes as with_layer_axes
     from napari_unet.models.model import Model as Model
     from napari_unet.networks import NETWORKS as NETWORKS
     from napari_unet.reports.evaluation import evaluate as evaluate
     from napari_unet.segmentation.cache import MapCache as MapCache
     from napari_unet.segmentation.segment import segment as segment
     from napari_unet.segmentation.uncertainty import least_certain as least_certain
+    from napari_unet.training.annotated import Annotated as Annotated
+    from napari_unet.training.annotated import Folder as Folder
+    from napari_unet.training.annotated import train_on as train_on
     from napari_unet.training.loop import train as train
 
     __version__: str
@@ -55,6 +64,7 @@ _MODULES = {
         "TrainConfig",
     ),
     "data.images": ("Image", "ImageSeries"),
+    "data.meaning": ("Meaning",),
     "files.datasets": ("find_pairs", "load_samples"),
     "segmentation.uncertainty": ("least_certain",),
     "reports.evaluation": ("evaluate",),
@@ -64,16 +74,24 @@ _MODULES = {
     "formulations.losses": ("LOSSES",),
     "models.model": ("Model",),
     "networks": ("NETWORKS",),
-    "files.readers": ("read_image",),
+    "files.readers": ("read_image", "read_labels"),
     "files.sample_data": ("sample_data",),
     "data.samples": ("Sample", "split"),
     "segmentation.segment": ("segment",),
+    "training.annotated": ("Annotated", "Folder", "train_on"),
     "training.loop": ("train",),
     "files.writers": ("write_labels",),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+# What needs napari: for its console, and in no list where napari may be missing.
+_IN_NAPARI = {
+    "gui.layers.images": ("image_of", "labels_of"),
+    "gui.layers.placement": ("placement", "with_layer_axes"),
+}
+_HOME = {
+    name: module for module, names in (_MODULES | _IN_NAPARI).items() for name in names
+}
 
-__all__ = [*sorted(_HOME), "__version__"]
+__all__ = [*sorted(n for names in _MODULES.values() for n in names), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from cyclopts import App
 from PIL import Image
+from scipy import ndimage
 
 from napari_unet.cli import app, main
 from napari_unet.cli.arguments import options
@@ -18,10 +19,12 @@ from napari_unet.cli.bars import Show
 from napari_unet.cli.demo import _clear
 from napari_unet.cli.training import _stop_on_interrupt, with_preset
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
-from napari_unet.events import Control, EpochEnd, Note, Progress, StepDone
-from napari_unet.files.readers import read_labels
+from napari_unet.events import Control, EpochEnd, Note, Progress, StepDone, drain
+from napari_unet.files.readers import read_image, read_labels
 from napari_unet.models.model import Model
 from napari_unet.text import clock
+from napari_unet.training.annotated import Annotated, train_on
+from support.trainings import assert_equal_weights
 
 SMALL = "--width 4 --depth 2 --patch 48 --batch 4 --warmup 5 --device cpu".split()
 
@@ -106,19 +109,19 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word():
 # --- options from the config models -------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "train", "segment", "compare"])
-def test_help_loads_no_torch(command):
+def test_help_loads_no_torch():
     code = (
         "import sys; from napari_unet.cli import main; "
-        f"code = main([*{command!r}.split(), '--help']); "
+        "commands = ([], ['train'], ['segment'], ['compare']); "
+        "codes = [main([*command, '--help']) for command in commands]; "
         "heavy = ('torch', 'skimage', 'matplotlib', 'scipy', 'tifffile'); "
-        "print('loaded', code, *[m for m in heavy if m in sys.modules])"
+        "print('loaded', codes, *[m for m in heavy if m in sys.modules])"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
-    assert found.stdout.splitlines()[-1] == "loaded 0"
-    assert "Usage: napari-unet" in found.stdout
+    assert found.stdout.splitlines()[-1] == "loaded [0, 0, 0, 0]"
+    assert found.stdout.count("Usage: napari-unet") == 4
 
 
 @pytest.mark.parametrize(
@@ -204,6 +207,10 @@ def test_only_what_the_user_gave_is_set(line, expected):
         ("--channel DAPI", "has no channel 'DAPI'"),
         ("--device foo", "device 'foo' is not known; choose auto, cpu"),
         ("--init nowhere", "nowhere: there is no such model"),
+        ("--zero unknown", "no pixel is known to be background; paint some"),
+        ("--background 3", "background 3: 0 is the background already; choose zero"),
+        ("--zero unknown --background 0", "background: Input should be greater than"),
+        ("--zero nothing", 'Choose from: "background", "unknown"'),
         ("--init nuclei --width 8", "width cannot change the model of --init"),
         ("--init nuclei --preset guide", "--preset guide cannot change the model of"),
     ],
@@ -319,6 +326,34 @@ def test_train_from_another_model(capsys, data, trained, tmp_path):
     assert "width cannot change the model of --init" in error
     assert run(*start, "--steps", 1, "--batch", 2) == 0
     assert Model.load(tmp_path / "m").config == Model.load(trained).config
+
+
+def test_partly_annotated_images_train_the_model_that_python_trains(tmp_path):
+    """Painted: some objects, some background as 900, one that is to be ignored."""
+    items = []
+    for i, size in enumerate((64, 64, 72)):
+        image, labels = blobs(i, size)
+        far = ~ndimage.binary_dilation(labels > 0, iterations=3)
+        labels[far & (np.arange(size) < 40)] = 900
+        labels[(labels > 5) & (labels < 8)] = 0
+        for name, array in (("images", image), ("labels", labels)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / name / f"p{i}.tif", array)
+        read = read_image(tmp_path / "images" / f"p{i}.tif")
+        meaning = {"zero": "unknown", "background": 900, "ignore": 1}
+        items.append(Annotated(read, labels, **meaning))
+    line = ["--output", tmp_path / "a", "--steps", 6, *SMALL]
+    words = "--zero unknown --background 900 --ignore 1".split()
+    assert run("train", tmp_path, *line, *words) == 0
+    config = TrainConfig(steps=6, patch=48, batch=4, warmup=5)
+    wanted = ModelConfig(width=4, depth=2)
+    drain(train_on(items, tmp_path / "b", config, model=wanted, device="cpu"))
+    a, b = (Model.load(tmp_path / name, "cpu") for name in "ab")
+    assert_equal_weights(a, b)
+    assert a.thresholds == b.thresholds and a.card["data"] == b.card["data"]
+    assert run("train", tmp_path, *line[:1], tmp_path / "c", *line[2:]) == 0
+    c = Model.load(tmp_path / "c", "cpu")
+    assert c.card["data"] != a.card["data"], "0 was background"
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])

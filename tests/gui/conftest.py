@@ -1,4 +1,9 @@
-"""What the GUI tests share; they drive real widgets in a real viewer on a display."""
+"""What the GUI tests share; they drive real widgets in a real viewer on a display.
+
+``make_napari_viewer()`` gives one viewer to all tests of a process, one after the other:
+to make and to end a viewer takes longer than most tests. A test that closes its viewer
+asks for ``new_viewer``; one that is shown, and a second one, are new as well.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from napari.utils._testsupport import make_napari_viewer as new_viewer  # noqa: F401
+from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtWidgets import QDockWidget
 
 NEEDS_DISPLAY = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
 HERE = Path(__file__).parent
@@ -33,6 +41,79 @@ def _modules_are_no_garbage():
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports the rest of torch
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_left_is_no_garbage():
+    """The same for what earlier modules left: whatever survives a collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _jobs_are_not_nice():
+    """Do not let jobs starve where all cores are at work on other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_unet.gui.worker.NICENESS", 0)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _shared_viewer(qapp):
+    from napari import Viewer
+    from napari._qt.qt_viewer import QtViewer
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "threads.status_checker.StatusChecker.start",
+            "qt_main_window._QtMainWindow._save_current_window_settings",
+        ):
+            patch.setattr(f"napari._qt.{name}", lambda *_: None)
+        viewer = Viewer(show=False, show_welcome_screen=False)
+        QtViewer._instances.clear()  # napari's fixture takes it for a leak
+        Viewer._instances.clear()
+        viewer.window._qt_window._instances.clear()
+        yield viewer
+        viewer.window._qt_window._instances.append(viewer.window._qt_window)
+        viewer.close()
+
+
+@pytest.fixture
+def make_napari_viewer(request):
+    """Return a function that gives a viewer: the one of this process if it is free."""
+    lent = []
+
+    def make(**options):
+        if options or lent:
+            return request.getfixturevalue("new_viewer")(**options)
+        lent.append(request.getfixturevalue("_shared_viewer"))
+        window = lent[0].window._qt_window
+        window._instances.append(window)  # it is the current viewer
+        return lent[0]
+
+    yield make
+    for viewer in lent:
+        _clear(viewer)
+        viewer.window._qt_window._instances.clear()
+
+
+def _clear(viewer):
+    """End all docks and layers; leave the viewer as a new one."""
+    viewer.layers.clear()
+    napari_s = [v for v in vars(viewer.window._qt_viewer).values() if isinstance(v, QDockWidget)]
+    for dock in viewer.window._qt_window.findChildren(QDockWidget):
+        if dock not in napari_s:
+            if inner := dock.widget():
+                inner.close()
+                inner.deleteLater()
+            viewer.window.remove_dock_widget(dock)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QCoreApplication.processEvents()
+    viewer.theme = "dark"
+    viewer.dims.reset()
+    viewer.dims.ndim = 2
+    viewer.dims.order = (0, 1)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 0, 0), 1
 
 
 @pytest.fixture(autouse=True)

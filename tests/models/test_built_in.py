@@ -46,6 +46,12 @@ def fields():
     return drain(load_samples(find_pairs(sample_data.folder("nuclei") / "test")))
 
 
+@pytest.fixture(scope="module")
+def base(nuclei, fields):
+    """AP50 on the fields as they are."""
+    return ap50(nuclei, fields)
+
+
 def ap50(model, samples):
     found = []
     for sample in samples:
@@ -99,29 +105,28 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_it_finds_nuclei_of_any_type_polarity_and_colour(nuclei, fields, what):
+def test_it_finds_nuclei_of_any_type_polarity_and_colour(nuclei, fields, base, what):
     change, cost = CHANGES[what]
     arrays = [change(s.image.array) for s in fields]
     changed = [
         Sample(Image(a, len(a) == 3, name=s.name), s.labels)
         for a, s in zip(arrays, fields, strict=True)
     ]
-    base = ap50(nuclei, fields)
     assert base > 0.75
     assert ap50(nuclei, changed) > base - cost
 
 
-@pytest.mark.parametrize("zoom", [0.5, 2.0, 4.0])
-def test_it_finds_them_at_any_magnification(nuclei, fields, zoom):
+@pytest.mark.parametrize("zoom", [0.5, 4.0])
+def test_it_finds_them_at_any_magnification(nuclei, fields, base, zoom):
     near = [resample(s, zoom) for s in fields]
-    assert ap50(nuclei, near) > ap50(nuclei, fields) - 0.12
+    assert ap50(nuclei, near) > base - 0.12
     for sample in near:
         size = segmented(nuclei, sample.image)[0].object_size
         assert size == pytest.approx(typical_size([sample]), rel=0.35)
 
 
 def test_it_finds_few_large_nuclei_among_debris(nuclei, script):
-    assert ap50(nuclei, script.large_fields(7_000)[:3]) > 0.7
+    assert ap50(nuclei, script.large_fields(7_000, 3)) > 0.7
 
 
 def test_it_finds_next_to_nothing_where_nothing_is(nuclei, script):

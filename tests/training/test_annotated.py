@@ -98,14 +98,14 @@ def test_pixels_that_nobody_annotated_do_not_count():
 
 
 def test_a_label_that_is_ignored_teaches_nothing_in_layers_and_folders(tmp_path):
-    layer = pair(ignored=1)
+    layer = pair(ignore=1)
     (sample,), _ = drain(load([layer]))
     np.testing.assert_array_equal(sample.mask, layer.labels != 1)
     assert 1 not in sample.labels
     for kind, array in (("images", layer.image.array[0]), ("labels", layer.labels)):
         (tmp_path / kind).mkdir()
         tifffile.imwrite(tmp_path / kind / "cells.tif", array)
-    (of_folder,), _ = drain(load([Folder(tmp_path, ignored=1)]))
+    (of_folder,), _ = drain(load([Folder(tmp_path, ignore=1)]))
     np.testing.assert_array_equal(of_folder.mask, sample.mask)
     np.testing.assert_array_equal(of_folder.labels, sample.labels)
 
@@ -127,6 +127,29 @@ def test_frames_that_nobody_annotated_are_left_out():
     samples, _ = drain(load([item]), events.append)
     assert names(samples) == ["film_t0", "film_t2"]
     assert any("2 of 4" in e.text for e in events if isinstance(e, Note))
+
+
+def test_numbers_mean_in_a_folder_what_they_mean_in_layers(tmp_path):
+    item = film(3)
+    labels = item.labels.astype(np.uint16)
+    labels[(labels == 0) & (np.arange(64) < 20)] = 99
+    labels[1] = 0
+    for kind, array in (("images", item.image.array[:, 0]), ("labels", labels)):
+        (tmp_path / kind).mkdir()
+        file, axes = tmp_path / kind / "film.tif", {"axes": "TYX"}
+        tifffile.imwrite(file, array.astype(np.uint16), imagej=True, metadata=axes)
+    meaning = {"zero": "unknown", "background": 99, "ignore": 1}
+    of_layers, _ = drain(load([Annotated(item.image, labels, **meaning)]))
+    events = []
+    of_folder, _ = drain(load([Folder(tmp_path, **meaning)]), events.append)
+    assert names(of_folder) == names(of_layers) == ["film_t0", "film_t2"]
+    for a, b in zip(of_folder, of_layers, strict=True):
+        np.testing.assert_array_equal(a.labels, b.labels)
+        np.testing.assert_array_equal(a.mask, b.mask)
+    notes = " ".join(e.text for e in events if isinstance(e, Note))
+    assert "time points without labels were left out" in notes
+    with pytest.raises(ValueError, match="0 is the background already"):
+        drain(load([Folder(tmp_path, background=99)]))
 
 
 def test_marked_pairs_validate_and_all_others_train():

@@ -86,8 +86,9 @@ def trained(folder, name="forest", samples=None, config=None, **options):
     return model, events
 
 
-@pytest.mark.parametrize("formulation", ["instances", "semantic"])
-@pytest.mark.parametrize("rgb", [False, True], ids=["grey", "rgb"])
+@pytest.mark.parametrize(
+    ("rgb", "formulation"), [(False, "instances"), (True, "semantic")]
+)
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_member_learns_saves_and_loads(tmp_path, name, ndim, rgb, formulation):

@@ -18,7 +18,7 @@ TESTS = str(Path(__file__).parents[1])
 KILLS = 20
 STEPS = 200
 SCRIPT = f"""
-import sys, torch
+import os, sys, torch
 from support.trainings import discs, SMALL
 from napari_unet.config import TrainConfig
 from napari_unet.events import StepDone, drain
@@ -26,22 +26,49 @@ from napari_unet.training.loop import train
 
 torch.set_num_threads(1)
 config = TrainConfig(steps={STEPS}, batch=4, patch=32)
-print("ready", flush=True)
-events = train(
-    [discs(i) for i in range(4)], None, sys.argv[1], config, model=SMALL, resume=True
-)
-drain(events, lambda e: isinstance(e, StepDone) and print(e.step, flush=True))
+samples = [discs(i) for i in range(4)]
+for line in sys.stdin:
+    run = os.fork()  # a process of its own, that need not import torch again
+    if run:
+        print("exit", os.waitstatus_to_exitcode(os.waitpid(run, 0)[1]), flush=True)
+        continue
+    print(os.getpid(), flush=True)
+    events = train(samples, None, line.rstrip(), config, model=SMALL, resume=True)
+    drain(events, lambda e: isinstance(e, StepDone) and print(e.step, flush=True))
+    os._exit(0)
 """
 
 
-def start(folder):
-    environment = {**os.environ, "PYTHONPATH": TESTS}
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder)],
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-    )
+class Trainings:
+    """Starts trainings, each in a process of its own."""
+
+    def __init__(self):
+        self.parent = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": TESTS},
+            text=True,
+        )
+
+    def start(self, folder):
+        """Return the number of the process."""
+        self.parent.stdin.write(f"{folder}\n")
+        self.parent.stdin.flush()
+        return int(self.parent.stdout.readline())
+
+    def end(self):
+        """Wait for the end; returns the exit code."""
+        lines = iter(self.parent.stdout.readline, "")
+        return next(int(x.split()[1]) for x in lines if x.startswith("exit"))
+
+
+@pytest.fixture
+def trainings():
+    made = Trainings()
+    yield made
+    with made.parent as parent:
+        parent.kill()
 
 
 def weights(folder):
@@ -50,29 +77,25 @@ def weights(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_kill_at_random_moments_then_resume(tmp_path):
-    whole = start(tmp_path / "whole")
-    whole.communicate()
-    assert whole.returncode == 0
+def test_kill_at_random_moments_then_resume(tmp_path, trainings):
+    trainings.start(tmp_path / "whole")
+    assert trainings.end() == 0
     rng = random.Random(0)
     killed = 0
     folder = tmp_path / "killed"
     for _ in range(KILLS):
-        process = start(folder)
-        assert process.stdout.readline() == "ready\n"
+        process = trainings.start(folder)
         # Loading, the first save, steps and validations all come within a second.
         first = not (folder / WEIGHTS).exists()
         if first:
-            assert process.stdout.readline()  # until then there is nothing to load
+            assert trainings.parent.stdout.readline()  # until then there is nothing to load
         time.sleep(rng.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
+        os.kill(process, signal.SIGKILL)
+        killed += trainings.end() == -signal.SIGKILL
         assert Model.load(folder, "cpu").card["steps"] <= STEPS
     assert killed >= KILLS // 2, "most runs ended before they were killed"
-    last = start(folder)
-    last.communicate()
-    assert last.returncode == 0
+    trainings.start(folder)
+    assert trainings.end() == 0
     expected, found = weights(tmp_path / "whole"), weights(folder)
     for name, value in expected.items():
         np.testing.assert_array_equal(value, found[name], err_msg=name)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.meaning import Meaning
 from napari_unet.events import Control, EpochEnd, Note, Preview, StepDone, View, drain
 from napari_unet.formulations import formulation_of
 from napari_unet.models.model import Model
@@ -36,8 +37,9 @@ def data():
     return [discs(i) for i in range(4)]
 
 
-@pytest.mark.parametrize("formulation", ["instances", "semantic"])
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize(
+    ("ndim", "formulation"), [(2, "instances"), (3, "semantic")]
+)
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n != "unet"])
 def test_every_network_learns_resumes_and_loads(tmp_path, name, ndim, formulation):
     samples = [discs(i, ndim=ndim) for i in range(3)]
@@ -554,13 +556,13 @@ def test_rare_classes_weigh_more_where_that_is_wanted(tmp_path, data, formulatio
 
 def test_an_ignored_label_teaches_nothing(tmp_path, data):
     marked = [replace(s, labels=np.where(s.labels == 3, 255, s.labels)) for s in data]
-    ignored = [s.ignoring(255) for s in marked]
+    ignored = [s.understood(Meaning(ignore=255)) for s in marked]
     for before, after in zip(marked, ignored, strict=True):
         assert not (after.labels == 255).any()
         np.testing.assert_array_equal(after.mask, before.labels != 255)
-    twice = ignored[0].ignoring(2)
+    twice = ignored[0].understood(Meaning(ignore=2))
     np.testing.assert_array_equal(twice.mask, ~np.isin(marked[0].labels, (255, 2)))
-    assert data[0].ignoring(99) is data[0]
+    assert data[0].understood(Meaning(ignore=99)).mask is None
     changed = [
         with_array(s, np.where(s.mask, s.image.array, s.image.array.max()))
         for s in ignored

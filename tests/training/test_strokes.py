@@ -111,7 +111,7 @@ def test_time_in_which_a_training_is_paused_does_not_count(tmp_path):
                 control.resume()
 
     data = [discs(i) for i in range(3)]
-    config = options(steps=400)
+    config = options(steps=20)
     drain(train(data, [], tmp_path / "m", config, model=SMALL, control=control), pause)
     assert waits == 3, "it waited for a second"
     (told, first), (told_last, last) = steps[0], steps[-1]

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from napari_unet.config import Config, checked
 from napari_unet.config.base import help_of, members, parse, simple_type
+from napari_unet.data.meaning import Meaning
 
 Command = Callable[..., "int | None"]
 
@@ -21,44 +22,6 @@ Channel = Annotated[
     str | None,
     Parameter(help="Use only this channel of the images, by name or number from 0."),
 ]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which images of the data."""
-
-    channel: Channel = None
-    split: Annotated[
-        str | None, Parameter(help="Only images with this split in index.csv.")
-    ] = None
-    where: Annotated[
-        tuple[str, ...],
-        Parameter(
-            help="COLUMN=VALUE: only images with this value in index.csv.",
-            show_default=False,
-        ),
-    ] = ()
-
-    ignore: Annotated[
-        int | None, Parameter(help="Label value that means: not annotated.")
-    ] = None
-
-    def conditions(self) -> dict[str, str]:
-        """Return the column=value pairs of --where.
-
-        Raises
-        ------
-        ValueError
-            If one has no ``=``.
-        """
-        pairs = [text.partition("=") for text in self.where]
-        for column, sign, value in pairs:
-            if not (column and sign and value):
-                raise ValueError(
-                    f"--where {column}{sign}{value} is no condition; write "
-                    "COLUMN=VALUE, for example modality=fluorescence"
-                )
-        return {column: value for column, _, value in pairs}
 
 
 def options(command: Command, leave_out: Collection[str] = ()) -> Command:
@@ -163,3 +126,51 @@ def _collect(given: Any, kind: type[Config]) -> dict[str, Any]:
         if value is not None:
             found[member.name] = value
     return found
+
+
+MeaningOptions: Any = _mirror(Meaning, ())
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images of the data, and what their labels mean."""
+
+    channel: Channel = None
+    split: Annotated[
+        str | None, Parameter(help="Only images with this split in index.csv.")
+    ] = None
+    where: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="COLUMN=VALUE: only images with this value in index.csv.",
+            show_default=False,
+        ),
+    ] = ()
+    numbers: Annotated[MeaningOptions, Parameter(name="*")] = MeaningOptions()  # noqa: RUF009
+
+    def conditions(self) -> dict[str, str]:
+        """Return the column=value pairs of --where.
+
+        Raises
+        ------
+        ValueError
+            If one has no ``=``.
+        """
+        pairs = [text.partition("=") for text in self.where]
+        for column, sign, value in pairs:
+            if not (column and sign and value):
+                raise ValueError(
+                    f"--where {column}{sign}{value} is no condition; write "
+                    "COLUMN=VALUE, for example modality=fluorescence"
+                )
+        return {column: value for column, _, value in pairs}
+
+    def meaning(self) -> Meaning:
+        """Return what numbers in the labels mean.
+
+        Raises
+        ------
+        ValueError
+            If that cannot be.
+        """
+        return checked(Meaning, _collect(self.numbers, Meaning))

@@ -91,12 +91,12 @@ class Show:
             )
 
     def _progress(self, event: Progress) -> None:
+        # The images of a command; what is counted inside one of them leaves it alone.
+        if event.what in ("segmenting", "evaluating"):
+            self._step, self._outer, self._figure = None, event, ""
         if self._step is not None:  # a training validates: its bar stays where it is
             self._draw(f"{event.what} {_count(event)}", None, None)
             return
-        # The images of a command; what is counted inside one of them leaves it alone.
-        if event.what in ("segmenting", "evaluating"):
-            self._outer = event
         part = event.done / event.total if event.total else None
         self._draw(event.what, part, _count(event))
 

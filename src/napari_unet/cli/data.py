@@ -58,10 +58,10 @@ def load(
     """Read data sets; returns the samples and the modality of each."""
     samples: list[Sample] = []
     groups: list[str] = []
+    meaning = selection.meaning()
     for dataset in datasets:
-        loaded = drain(load_samples(dataset, channel=selection.channel), show)
-        if selection.ignore is not None:
-            loaded = [sample.ignoring(selection.ignore) for sample in loaded]
+        events = load_samples(dataset, channel=selection.channel, meaning=meaning)
+        loaded = drain(events, show)
         groups += [dataset.group(sample) for sample in loaded]
         samples += _named_apart(loaded, {s.name for s in samples}, dataset.path)
     return samples, groups

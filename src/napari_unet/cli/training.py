@@ -16,6 +16,7 @@ from napari_unet.cli.arguments import Device, Selection
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable, find, load
 from napari_unet.config import PRESETS, ModelConfig, TrainConfig, checked
+from napari_unet.data.samples import check_background
 from napari_unet.events import Control, drain
 from napari_unet.models.card import best_after, quality
 
@@ -74,6 +75,7 @@ def train(
         )
     with Show() as show:
         samples, _ = load(find(data, selection, split="train"), selection, show)
+        check_background(samples)
         if show_crops is not None:
             _show_crops(samples, show_crops, config, model, init, resume, device, show)
             return

@@ -1,30 +1,53 @@
-"""What numbers in labels mean: objects, background, or nothing known. No Qt here."""
+"""What numbers in labels mean: objects, background, or nothing known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from napari_unet.boxes import Box
+from napari_unet.config.base import Config
 
 Zero = Literal["background", "unknown"]
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What numbers in labels mean; the fields are those of :class:`Annotated`."""
+class Meaning(Config):
+    """What numbers in labels mean."""
 
-    zero: Zero = "background"
-    background: int | None = None
-    ignored: int | None = None
+    zero: Zero = Field(
+        "background",
+        description="What 0 in the labels means: background; or unknown, where not "
+        "all is annotated yet: unknown pixels teach nothing.",
+    )
+    background: int | None = Field(
+        None,
+        ge=1,
+        description="Label that background was painted with, where 0 is unknown.",
+    )
+    ignore: int | None = Field(
+        None, description="Label value that means: not annotated."
+    )
+
+    @model_validator(mode="after")
+    def _one_background(self) -> Self:
+        if self.background is not None and self.zero == "background":
+            raise ValueError(
+                f"background {self.background}: 0 is the background already; choose "
+                "zero unknown if 0 is not annotated yet, or leave out background"
+            )
+        return self
 
     @property
     def others(self) -> set[int]:
         """The numbers above 0 that are no object and no class."""
-        return {n for n in (self.background, self.ignored) if n is not None}
+        return {n for n in (self.background, self.ignore) if n is not None}
+
+
+PLAIN = Meaning()
+"""0 is background, and every other number an object or a class."""
 
 
 def understood(
@@ -38,8 +61,8 @@ def understood(
     if mask is not None:
         for box in right:
             mask[box] = True
-    if meaning.ignored is not None:
-        counts = labels != meaning.ignored
+    if meaning.ignore is not None:
+        counts = labels != meaning.ignore
         mask = counts if mask is None else mask & counts
     for number in meaning.others:
         labels = np.where(labels == number, 0, labels)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.data.images import Image
+from napari_unet.data.meaning import Meaning, understood
 from napari_unet.labels import LabelledObjects
 
 
@@ -127,13 +128,13 @@ class Sample:
         """Return the sample under another name."""
         return replace(self, image=replace(self.image, name=name, series=series))
 
-    def ignoring(self, label: int) -> Sample:
-        """Return the sample with a label value that counts as not annotated."""
-        ignored = self.labels == label
-        if not ignored.any():
-            return self
-        mask = ~ignored if self.mask is None else self.mask & ~ignored
-        return replace(self, labels=np.where(ignored, 0, self.labels), mask=mask)
+    def understood(self, meaning: Meaning) -> Sample:
+        """Return the sample with labels in which 0 is background, and what counts."""
+        labels, mask = understood(self.labels, meaning)
+        if mask is None or mask.all():
+            return replace(self, labels=labels)
+        mask = mask if self.mask is None else self.mask & mask
+        return replace(self, labels=labels, mask=mask)
 
 
 def split(
@@ -227,6 +228,23 @@ def _part(sample: Sample, axis: int, where: slice) -> Sample:
         mask=None if sample.mask is None else sample.mask[box],
         start=tuple((where.start or 0) * (a == axis) for a in range(sample.ndim)),
     )
+
+
+def check_background(samples: Sequence[Sample]) -> None:
+    """Raise a ValueError where no pixel is known to be background."""
+    for sample in samples:
+        known = sample.labels == 0
+        if sample.mask is not None:
+            known &= sample.mask
+        if known.any():
+            return
+    if any(s.mask is not None for s in samples):
+        raise ValueError(
+            f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
+            "be background; paint some with a label of its own and choose it as "
+            "background label (--background), or press [This view is right] where all "
+            "objects are labelled"
+        )
 
 
 def data_hash(samples: Sequence[Sample]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from napari_unet.atomic import reason
+from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event, Note, Progress
 from napari_unet.files.layouts import INDEX, Finder, Pair, listing
@@ -203,7 +204,10 @@ def _index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
 
 
 def load_samples(
-    dataset: Dataset, *, channel: str | int | None = None
+    dataset: Dataset,
+    *,
+    channel: str | int | None = None,
+    meaning: Meaning = PLAIN,
 ) -> Generator[Event, None, list[Sample]]:
     """Read the files of a data set; long work, see :mod:`napari_unet.events`.
 
@@ -212,6 +216,8 @@ def load_samples(
     dataset : Dataset
     channel : str or int, optional
         Take only this channel of each image, by name or number from 0.
+    meaning : Meaning, optional
+        What numbers in the labels mean.
 
     Yields
     ------
@@ -221,7 +227,8 @@ def load_samples(
     Returns
     -------
     list of Sample
-        One per image, in the order of `dataset.pairs`; of a time-lapse one per frame.
+        One per image, in the order of `dataset.pairs`; of a time-lapse one per frame of
+        which something is known.
 
     Raises
     ------
@@ -233,7 +240,7 @@ def load_samples(
     notes: dict[str, Counter[str]] = {}
     for done, pair in enumerate(dataset.pairs):
         yield Progress("loading", done, len(dataset.pairs))
-        loaded = load_pair(pair, channel)
+        loaded = load_pair(pair, channel, meaning)
         samples += loaded.samples
         problems += loaded.problems
         for text, count in loaded.notes.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.data.images import ImageSeries, LabelImage
+from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.files.layouts import Pair, image_files
 from napari_unet.files.readers import read_image, read_labels
@@ -28,7 +29,11 @@ class Loaded:
     notes: Counter[str] = field(default_factory=Counter)
 
 
-def load_pair(pair: Pair, channel: str | int | None = None) -> Loaded:
+def load_pair(
+    pair: Pair,
+    channel: str | int | None = None,
+    meaning: Meaning = PLAIN,
+) -> Loaded:
     """Read an image and its labels and bring them together.
 
     Parameters
@@ -36,6 +41,8 @@ def load_pair(pair: Pair, channel: str | int | None = None) -> Loaded:
     pair : Pair
     channel : str or int, optional
         Take only this channel, by name or number from 0.
+    meaning : Meaning, optional
+        What numbers in the labels mean.
 
     Returns
     -------
@@ -61,9 +68,19 @@ def load_pair(pair: Pair, channel: str | int | None = None) -> Loaded:
         return loaded
     loaded.notes.update({*image.notes, *labels.notes})
     try:
-        loaded.samples += _samples(image, labels)
+        samples = [s.understood(meaning) for s in _samples(image, labels)]
     except ValueError as error:
         loaded.problems.append(str(error))
+        return loaded
+    # A frame that nobody annotated teaches nothing.
+    empty = {
+        i for i, s in enumerate(samples) if s.mask is not None and not s.mask.any()
+    }
+    if len(samples) > 1 and empty:
+        text = "time points without labels were left out"
+        loaded.notes[text] += len(empty)
+        samples = [s for i, s in enumerate(samples) if i not in empty]
+    loaded.samples += samples
     return loaded
 
 

@@ -1,4 +1,4 @@
-"""Images with labels as the docks hold them -> samples -> a model. No Qt here."""
+"""Images with labels as the docks hold them -> samples -> a model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_unet.boxes import Box
-from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config import ModelConfig, TrainConfig, checked
 from napari_unet.data.images import ImageSeries
 from napari_unet.data.meaning import Meaning, Zero, understood
-from napari_unet.data.samples import Sample
+from napari_unet.data.samples import Sample, check_background
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs, load_samples
 
@@ -36,12 +36,8 @@ class Annotated:
         The axes of the image without its channels.
     use : str
         ``automatic``: training or validation, as the options say.
-    zero : str
-        What 0 means in the labels; ``unknown`` pixels teach nothing.
-    background : int, optional
-        The label that background was painted with.
-    ignored : int, optional
-        A label that means: not annotated.
+    zero, background, ignore
+        What numbers in the labels mean, as for :class:`Meaning`.
     right : tuple of boxes
         Parts of the labels, a slice per axis, in which 0 is background whatever `zero`
         says: somebody has looked and found all objects labelled.
@@ -52,13 +48,13 @@ class Annotated:
     use: Use = "automatic"
     zero: Zero = "background"
     background: int | None = None
-    ignored: int | None = None
+    ignore: int | None = None
     right: tuple[Box, ...] = ()
 
     @property
     def meaning(self) -> Meaning:
         """What the numbers in the labels mean."""
-        return Meaning(self.zero, self.background, self.ignored)
+        return _meaning(self)
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,23 @@ class Folder:
     """A data set folder, as :func:`napari_unet.find_pairs` understands it.
 
     Where an index.csv has a split, its train images are taken, as on the command line.
+    The other fields are as for :class:`Annotated`.
     """
 
     path: Path
     use: Use = "automatic"
-    ignored: int | None = None
+    zero: Zero = "background"
+    background: int | None = None
+    ignore: int | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the numbers in the labels mean."""
+        return _meaning(self)
+
+
+def _meaning(item: Annotated | Folder) -> Meaning:
+    return checked(Meaning, {n: getattr(item, n) for n in Meaning.model_fields})
 
 
 @dataclass
@@ -158,9 +166,7 @@ def samples_of(
             dataset = find_pairs(item.path).for_training()
             for text in dataset.notes:
                 yield Note(text)
-            read = yield from load_samples(dataset)
-            if item.ignored is not None:
-                read = [s.ignoring(item.ignored) for s in read]
+            read = yield from load_samples(dataset, meaning=item.meaning)
             samples = dict(enumerate(read))
         else:
             name = unique(item.image.name, images)
@@ -172,7 +178,7 @@ def samples_of(
             names.add(name)
             samples[key] = sample.renamed(name, sample.series)
         found.append(samples)
-    _check_background([s for samples in found for s in samples.values()])
+    check_background([s for samples in found for s in samples.values()])
     return found
 
 
@@ -279,20 +285,3 @@ def _samples(item: Annotated) -> Generator[Event, None, dict[int, Sample]]:
             "no labels and were left out"
         )
     return samples
-
-
-def _check_background(samples: Sequence[Sample]) -> None:
-    """Raise a ValueError where no pixel is known to be background."""
-    for sample in samples:
-        known = sample.labels == 0
-        if sample.mask is not None:
-            known &= sample.mask
-        if known.any():
-            return
-    if any(s.mask is not None for s in samples):
-        raise ValueError(
-            f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
-            "be background; paint some with a label of its own and choose it as "
-            "background label, or press [This view is right] where all objects are "
-            "labelled"
-        )

@@ -1,5 +1,6 @@
 """Copied code and copied command lines do what the press did."""
 
+import re
 import shlex
 
 import numpy as np
@@ -8,6 +9,7 @@ import tifffile
 
 from napari_unet.cli import main
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.meaning import Meaning
 from napari_unet.events import drain
 from napari_unet.files.readers import read_image, read_labels
 from napari_unet.gui.copy_as.command import segment_command, train_command
@@ -26,6 +28,7 @@ SHORT = TrainConfig(
     steps=3, patch=48, batch=2, warmup=2, augment=AugmentConfig(flips=False, noise=0.1)
 )
 SMALL = ModelConfig(depth=2, width=4)
+UNKNOWN = Meaning(zero="unknown")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,8 @@ def data(tmp_path_factory):
 
 
 def executed(code, **names):
+    """Run copied code; of this package it imports the package alone."""
+    assert set(re.findall(r"from (napari_unet\S*)", code)) <= {"napari_unet"}
     exec(compile(code, "<copied>", "exec"), names)
     return names
 
@@ -207,12 +212,16 @@ def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
             np.stack([sample.image.array[0]] * 2), name=f"image {seed}"
         )
         labels = viewer.add_labels(sample.labels, name=f"labels {seed}")
-        options = {"use": use, "zero": "unknown", "background": 1, "ignored": 2}
+        meaning = {"zero": "unknown", "background": 1, "ignore": 2}
         pairs.append(
             Annotated(
-                image_of(image, "CYX", channel=1), labels_of(labels, "YX"), **options
+                image_of(image, "CYX", channel=1),
+                labels_of(labels, "YX"),
+                use,
+                **meaning,
             )
         )
+        options = {"use": use, "meaning": Meaning(**meaning)}
         items.append(
             ItemPress(image.name, None, "CYX", labels.name, channel=1, **options)
         )
@@ -230,11 +239,24 @@ def test_layers_are_trained_on_alike(make_napari_viewer, trained, tmp_path):
         train_command(press)
 
 
+def test_partly_annotated_files_are_trained_on_alike(data, tmp_path, monkeypatch):
+    meaning = Meaning(zero="unknown", background=1, ignore=2)
+    items = tuple(pair(data, i, meaning=meaning) for i in range(3))
+    press = TrainPress(items, tmp_path / "a", SHORT, SMALL, device="cpu")
+    copied = executed(train_python(press))["model"]
+    (tmp_path / "a").rename(tmp_path / "first")
+    command = train_command(press)
+    assert "--zero unknown --background 1 --ignore 2" in command
+    run(command, tmp_path, monkeypatch)
+    assert_same_training(copied, Model.load(tmp_path / "a", "cpu"))
+
+
 def test_the_command_line_ignores_the_same_label(data, tmp_path):
-    items = (pair(data, 0, ignored=3), FolderPress(data, ignored=3))
+    meaning = Meaning(ignore=3)
+    items = (pair(data, 0, meaning=meaning), FolderPress(data, meaning=meaning))
     words = shlex.split(train_command(TrainPress(items, tmp_path, SHORT)))
     assert words[words.index("--ignore") + 1] == "3"
-    assert "ignored=3" in train_python(TrainPress(items, tmp_path, SHORT))
+    assert "ignore=3" in train_python(TrainPress(items, tmp_path, SHORT))
 
 
 def test_some_pairs_of_a_folder_are_named_by_their_files(data, tmp_path):
@@ -271,8 +293,7 @@ def test_layers_are_saved_as_a_folder_first(data, tmp_path, monkeypatch):
     ("options", "message"),
     [
         ({"use": "validation"}, "for validation only"),
-        ({"zero": "unknown"}, "takes 0"),
-        ({"background": 2}, "takes 0"),
+        ({"meaning": UNKNOWN, "right": ((slice(0, 9),) * 2,)}, "views that are right"),
         ({"extra": ("b",)}, "from one file"),
     ],
 )
@@ -280,9 +301,10 @@ def test_what_the_command_line_cannot_do_is_said(data, tmp_path, options, messag
     press = TrainPress((pair(data, 0, **options),), tmp_path, SHORT)
     with pytest.raises(ValueError, match=message):
         train_command(press)
-    press = TrainPress((pair(data, 0), pair(data, 1, channel=0)), tmp_path, SHORT)
-    with pytest.raises(ValueError, match="one channel for all"):
-        train_command(press)
+    for other in ({"channel": 0}, {"meaning": UNKNOWN}):
+        press = TrainPress((pair(data, 0), pair(data, 1, **other)), tmp_path, SHORT)
+        with pytest.raises(ValueError, match=f"one {next(iter(other))} for all"):
+            train_command(press)
 
 
 def test_every_option_survives_the_command_line(data, tmp_path, monkeypatch):

@@ -220,7 +220,7 @@ def test_labels_on_channels_are_fixed_where_they_lie():
     layer = Labels(labels.copy())
     target = Pair(image, layer, "CYX", image_of(image, "CYX"))
     read = labels_reader(layer, "CYX", target.image)
-    found = drain(split(read, False, Meaning(ignored=6), Control()))
+    found = drain(split(read, False, Meaning(ignore=6), Control()))
     assert found.count == 1
     layer.data[1, 40, 40] = 3  # painted meanwhile
     assert write(target, found) and not write(target, found)

@@ -208,9 +208,9 @@ def test_objects_are_counted_again_after_edits(viewer, table, qtbot):
     layer.selected_label = 77
     layer.paint((2, 2), 77)
     qtbot.waitUntil(lambda: row.count.text() == "6 objects")
-    table.set_meaning(Meaning(background=77))
+    table.set_meaning(Meaning(zero="unknown", background=77))
     assert row.count.text() == "5 objects"
-    table.set_meaning(Meaning(background=77, ignored=1))
+    table.set_meaning(Meaning(zero="unknown", background=77, ignore=1))
     assert row.count.text() == "4 objects"
 
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
 from napari_unet.config.base import parse, simple_type, text_of
-from napari_unet.gui.parts.form import ConfigForm, fold
+from napari_unet.gui.parts.form import ConfigForm, Fold
 
 # Values that are not the default, for every option of every config.
 VALUES = {
@@ -365,7 +365,7 @@ def test_a_fold_is_closed_out_of_tabs_way_and_grows(qtbot):
     layout.addWidget(QLineEdit())
     host = QWidget()
     outer = QVBoxLayout(host)
-    section = fold("Options", inner)
+    section = Fold("Options", inner)
     outer.addWidget(section)
     outer.addStretch()
     qtbot.addWidget(host)

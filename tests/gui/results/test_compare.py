@@ -17,10 +17,10 @@ from napari_unet.gui.layers import edits
 from napari_unet.gui.layers import pairing as matching
 from napari_unet.gui.parts import csv_button
 from napari_unet.gui.parts.form import Fold
+from napari_unet.gui.parts.sorted_table import SortedTable
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results import compare as compare_module
 from napari_unet.gui.results import comparison as compared
-from napari_unet.gui.results.errors_table import ErrorsTable
 from napari_unet.scoring.error_table import list_errors
 from napari_unet.scoring.errors import Kind
 from support import segment_dock
@@ -529,12 +529,13 @@ def test_the_fold_needs_no_wider_dock(dock):
 
 
 def test_all_columns_fit_into_a_narrow_dock(qtbot):
-    table = ErrorsTable()
+    table = SortedTable("")
     qtbot.addWidget(table)
     texts = {"kind": "matched", "truth": "123, 4567, 890 +3", "result": "1234"}
     texts |= {"µm³": "12,345.6", "IoU": "0.50", "t": "100"}
-    columns = {name: [text] * 30 for name, text in texts.items()}
-    table.show_columns(object(), columns, {name: np.arange(30) for name in texts})
+    cells = {name: [text] * 30 for name, text in texts.items()}
+    keys = {name: np.arange(30) for name in texts}
+    table.set_columns(compare_module.columns(cells, keys))
     table.resize(292, 300)
     table.show()
     qtbot.waitUntil(lambda: table.viewport().width() < 292)

@@ -12,6 +12,7 @@ from napari_unet.data.images import Stats
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.parts.sorted_table import SortedModel
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
@@ -228,12 +229,16 @@ def test_classes_are_called_and_coloured_as_their_model_says(viewer):
     assert layer.features["name"].tolist() == ["tumour", "stroma"]
     assert np.allclose(layer.get_color(3)[:3], [0, 0x72 / 255, 0xB2 / 255], atol=1e-3)
     assert classes.summary().startswith("tumour (1) 25.0%, stroma (3) 2.0%   ")
-    table = objects_table.TableModel()
-    table.set_features(layer.features)
-    cells = [[table.text(c, r) for c in range(3)] for r in table.order]
-    assert cells == [["1", "25.0%", "tumour"], ["3", "2.0%", "stroma"]]
+    table = SortedModel()
+    table.set_columns(objects_table.columns(layer.features))
+
+    def cells():
+        places = [[table.index(r, c) for c in range(3)] for r in range(2)]
+        return [[table.data(place) for place in row] for row in places]
+
+    assert cells() == [["1", "25.0%", "tumour"], ["3", "2.0%", "stroma"]]
     table.sort(2)
-    assert [table.text(2, r) for r in table.order] == ["stroma", "tumour"]
+    assert [row[2] for row in cells()] == ["stroma", "tumour"]
 
 
 def test_no_objects_and_thousands(viewer):

@@ -87,13 +87,13 @@ def test_the_core_gets_what_the_form_says(dock):
     settings = dock.form.settings()
     assert settings.config == config
     assert settings.model == ModelConfig(depth=3, formulation="semantic")
-    assert settings.meaning == Meaning("unknown", 4)
+    assert settings.meaning == Meaning(zero="unknown", background=4)
     dock.form.labels_mean.ignored_box.setValue(9)
     settings = dock.form.settings()
-    assert settings.meaning == Meaning("unknown", 4, 9)
+    assert settings.meaning == Meaning(zero="unknown", background=4, ignore=9)
     assert settings.device == "cpu"  # as the preferences say
     (item,) = dock.table.items(settings.meaning)
-    assert (item.zero, item.background, item.ignored) == ("unknown", 4, 9)
+    assert (item.zero, item.background, item.ignore) == ("unknown", 4, 9)
 
 
 def test_the_budget_is_in_minutes_unless_the_options_say_otherwise(dock):

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_unet.config import Config
 from napari_unet.config.base import text_of
+from napari_unet.data.meaning import PLAIN
 from napari_unet.files.datasets import find_pairs
 from napari_unet.files.readers import stem
 from napari_unet.gui.copy_as.press import (
@@ -59,12 +60,8 @@ def train_command(press: TrainPress) -> str:
     ValueError
         If the command line has no option for what was pressed.
     """
-    channels = {i.channel if isinstance(i, ItemPress) else None for i in press.items}
-    if len(channels) > 1:
-        raise ValueError(
-            "napari-unet train takes one channel for all images, but these use "
-            f"different ones; {AS_PYTHON}"
-        )
+    channel = _common(press, "channel")
+    meaning = _common(press, "meaning") or PLAIN
     for item in press.items:
         _check_plain(item)
     head, data = "", _data(press.items)
@@ -75,9 +72,8 @@ def train_command(press: TrainPress) -> str:
     words = ["napari-unet", "train", *map(str, data)]
     words += ["--output", str(press.folder)]
     words += [] if press.init is None else ["--init", press.init]
-    words += [*_channel(next(iter(channels), None)), *_device(press.device)]
-    ignored = next((i.ignored for i in press.items if i.ignored is not None), None)
-    words += [] if ignored is None else ["--ignore", str(ignored)]
+    words += [*_channel(channel), *_device(press.device)]
+    words += _options(meaning, meaning.model_dump(exclude_defaults=True))
     words += _options(press.config, press.config.model_dump(exclude_defaults=True))
     if press.model is not None and press.init is None:
         words += _options(press.model, press.model.model_dump(exclude_unset=True))
@@ -124,6 +120,17 @@ def _check_savable(press: SegmentPress | ItemPress) -> None:
         )
 
 
+def _common(press: TrainPress, field: str) -> Any:
+    """Return what all items have in this field, or raise a ValueError."""
+    values = {getattr(item, field, None) for item in press.items}
+    if len(values) > 1:
+        raise ValueError(
+            f"napari-unet train takes one {field} for all images, but these use "
+            f"different ones; {AS_PYTHON}"
+        )
+    return next(iter(values), None)
+
+
 def _check_plain(item: ItemPress | FolderPress) -> None:
     """Raise a ValueError unless the command line can do what an item asks for."""
     name = str(item.path) if isinstance(item, FolderPress) else item.image
@@ -133,10 +140,10 @@ def _check_plain(item: ItemPress | FolderPress) -> None:
             f"{AS_PYTHON}"
         )
     if isinstance(item, ItemPress):
-        if item.zero != "background" or item.background is not None:
+        if item.right and item.meaning.zero == "unknown":
             raise ValueError(
-                f"{name}: napari-unet train takes 0, and nothing else, for the "
-                f"background; {AS_PYTHON}"
+                f"{name}: napari-unet train knows nothing of views that are right; "
+                f"{AS_PYTHON}"
             )
         _check_savable(item)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from napari_unet.boxes import Box
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.meaning import PLAIN, Meaning
 
 # Options of a segmentation that change nothing of what the network says.
 DECODING = ("threshold", "smallest", "link", "score")
@@ -72,7 +73,7 @@ class ItemPress:
         Name of the labels layer.
     labels_path : Path, optional
         The file behind it, where reading it gives the same labels.
-    use, zero, background, ignored, right
+    use, meaning, right
         As for :class:`napari_unet.training.annotated.Annotated`.
     """
 
@@ -84,9 +85,7 @@ class ItemPress:
     channel: int | None = None
     extra: tuple[str, ...] = ()
     use: Literal["automatic", "training", "validation"] = "automatic"
-    zero: Literal["background", "unknown"] = "background"
-    background: int | None = None
-    ignored: int | None = None
+    meaning: Meaning = PLAIN
     right: tuple[Box, ...] = ()
 
     @property
@@ -101,7 +100,7 @@ class FolderPress:
 
     path: Path
     use: Literal["automatic", "training", "validation"] = "automatic"
-    ignored: int | None = None
+    meaning: Meaning = PLAIN
 
 
 @dataclass(frozen=True)

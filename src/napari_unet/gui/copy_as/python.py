@@ -1,4 +1,4 @@
-"""What reproduces a press of a button: Python code, or a command line."""
+"""The Python code that reproduces a press of a button."""
 
 from __future__ import annotations
 
@@ -17,23 +17,14 @@ from napari_unet.gui.copy_as.press import (
 )
 
 WIDTH = 50
+LINE = 88
 CONSOLE = "# For napari's console: it uses the layers that are open now.\n"
-NAMES = {
-    "napari_unet": (
-        "AugmentConfig",
-        "Model",
-        "ModelConfig",
-        "PredictConfig",
-        "TrainConfig",
-        "drain",
-    ),
-    "napari_unet.training.annotated": ("Annotated", "Folder", "train_on"),
-    "napari_unet.gui.layers.images": ("image_of", "labels_of"),
-    "napari_unet.gui.layers.placement": ("placement", "with_layer_axes"),
-    "napari_unet.files.readers": ("read_image", "read_labels"),
-    "napari_unet.segmentation.segment": ("segment",),
-    "napari_unet.files.writers": ("write_labels",),
-}
+# What the code may use of `napari_unet`.
+NAMES = (
+    *("Annotated", "AugmentConfig", "Folder", "Model", "ModelConfig", "PredictConfig"),
+    *("TrainConfig", "drain", "image_of", "labels_of", "placement", "read_image"),
+    *("read_labels", "segment", "train_on", "with_layer_axes", "write_labels"),
+)
 
 
 def segment_python(press: SegmentPress) -> str:
@@ -47,8 +38,8 @@ def segment_python(press: SegmentPress) -> str:
         lines.append(f"image = {_image_of('layer', press)}")
         axes = repr(press.axes)
         end = [
-            f"labels = as_layer(result.labels, layer, {axes})",
-            f"place = place_on(layer, {axes})",
+            f"labels = with_layer_axes(result.labels, layer, {axes})",
+            f"place = placement(layer, {axes})",
             f"viewer.add_labels(labels, name={press.image + ' labels'!r}, **place)",
         ]
     else:
@@ -104,15 +95,10 @@ def _item(item: ItemPress | FolderPress, lines: list[str]) -> str:
         lines.append(f"{image} = {_image_of(f'viewer.layers[{item.image!r}]', item)}")
         lines.append(f"{labels} = {_call('labels_of', own)}")
         options = [image, labels]
-    for name, default in (
-        ("use", "automatic"),
-        ("zero", "background"),
-        ("background", None),
-        ("ignored", None),
-    ):
-        value = getattr(item, name, default)
-        if value != default:
-            options.append(f"{name}={value!r}")
+    given = item.meaning.model_dump(exclude_defaults=True)
+    if item.use != "automatic":
+        given = {"use": item.use, **given}
+    options += [f"{name}={value!r}" for name, value in given.items()]
     if isinstance(item, ItemPress) and item.right:
         boxes = (", ".join(f"{s.start}:{s.stop}" for s in box) for box in item.right)
         options.append(f"right={_list([f'np.s_[{box}]' for box in boxes])}")
@@ -121,15 +107,14 @@ def _item(item: ItemPress | FolderPress, lines: list[str]) -> str:
 
 def _with_imports(body: str) -> str:
     """Return code with the imports of the names that occur in it."""
-    ours = []
-    for module, names in NAMES.items():
-        used = [n for n in names if re.search(rf"\b{n}\b[(.]", body)]
-        if used:
-            ours.append(f"from {module} import {', '.join(used)}\n")
+    used = [n for n in NAMES if re.search(rf"\b{n}\b[(.]", body)]
+    ours = f"from napari_unet import {', '.join(used)}\n"
+    if len(ours) > LINE:
+        ours = f"from napari_unet import ({_listed(used)})\n"
     others = "from pathlib import Path\n" if "Path(" in body else ""
     others += "import numpy as np\n" if "np.s_" in body else ""
     head = CONSOLE if "viewer." in body else ""
-    return head + (others and f"{others}\n") + "".join(ours) + f"\n{body}\n"
+    return head + (others and f"{others}\n") + ours + f"\n{body}\n"
 
 
 def _config(config: Config, given: dict[str, Any]) -> list[str]:

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
@@ -19,6 +18,7 @@ from napari_unet.gui.inside.maps_layer import FieldBox, InsideLayers
 from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import sentence
 
 if TYPE_CHECKING:
@@ -85,23 +85,17 @@ class InsideForm(QWidget):
         self._job: worker.Job | None = None
         self._text = self._doing = ""
         self._layers, self._field = InsideLayers(viewer), FieldBox(viewer)
-        self._of_image = Connections()
-        for end in (self._field.end, self._of_image.end):
-            self.destroyed.connect(end)
+        self._of_image = Connections(self)
+        self.destroyed.connect(self._field.end)
         self.drawing = Drawing()
         self.drawing.picked.connect(self._pick)
         self.drawing.gated.connect(self._pick_gate)
         self.drawing.ticked.connect(self._tick)
         self.field = QCheckBox("receptive field at the cursor")
         self.field.toggled.connect(self._show_field)
-        self.field_size, self.told = QLabel(), QLabel()
-        for label in (self.told, self.field_size):
-            label.setWordWrap(True)
-        self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.drawing, self.told, self.field, self.field_size):
-            column.addWidget(widget)
+        self.field_size, self.told = sentences(), sentences(selectable=True)
+        parts = self.drawing, self.told, self.field, self.field_size
+        lay_out(QVBoxLayout(self), *parts)
         self._show()
 
     def set_open(self, opened: bool) -> None:

@@ -72,8 +72,7 @@ class Edits(QObject):
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._of_layer = Connections()
-        self.destroyed.connect(self._of_layer.end)
+        self._of_layer = Connections(self)
 
     def follow(self, layer: Labels | None) -> None:
         """Follow a layer from now on; None: none."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QToolButton,
     QVBoxLayout,
@@ -16,7 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.data.doctor import Finding
 from napari_unet.events import Note
-from napari_unet.gui.parts.dock_widgets import breakable
+from napari_unet.gui.parts.dock_widgets import breakable, lay_out, sentences
 from napari_unet.text import counted
 
 # More sentences would push Start out of sight.
@@ -52,15 +51,10 @@ class Findings(QWidget):
         self.button.setCheckable(True)
         self.button.setToolTip("What was noticed about the data; press to read it.")
         self.text = QWidget()
-        self._column = QVBoxLayout(self.text)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
+        self._column = lay_out(QVBoxLayout(self.text), spacing=4)
         self.text.hide()
         self.button.toggled.connect(self.text.setVisible)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.button)
-        column.addWidget(self.text)
+        lay_out(QVBoxLayout(self), self.button, self.text)
         self._fill()
 
     @property
@@ -138,8 +132,8 @@ class FindingRow(QWidget):
     def __init__(self, what: Finding | str, findings: Findings) -> None:
         super().__init__()
         self.what = what
-        self.label = QLabel(breakable(f"• {_told(what)}"))
-        self.label.setWordWrap(True)
+        self.label = sentences()
+        self.label.setText(breakable(f"• {_told(what)}"))
         self.label.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -149,20 +143,12 @@ class FindingRow(QWidget):
         self.show_button.setToolTip(SHOW_HELP)
         self.show_button.clicked.connect(lambda: findings.show_wanted.emit(what))
         self.fix_button.clicked.connect(lambda: findings.fix_wanted.emit(what))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.label)
-        line = QHBoxLayout()
-        line.setContentsMargins(12, 0, 0, 0)
-        for button, wanted in (
-            (self.show_button, isinstance(what, Finding) and what.place is not None),
-            (self.fix_button, isinstance(what, Finding) and what.fix is not None),
-        ):
-            button.setVisible(wanted)
-            line.addWidget(button)
-        line.addStretch(1)
-        column.addLayout(line)
+        found = what if isinstance(what, Finding) else None
+        self.show_button.setVisible(found is not None and found.place is not None)
+        self.fix_button.setVisible(found is not None and found.fix is not None)
+        buttons = self.show_button, self.fix_button, 1
+        line = lay_out(QHBoxLayout(), *buttons, margins=(12, 0, 0, 0))
+        lay_out(QVBoxLayout(self), self.label, line, spacing=2)
 
     def grey(self, why_not: str) -> None:
         """Grey the button that fixes, and say why; "": it can be pressed."""

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs
 from napari_unet.gui import worker
-from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel
+from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel, lay_out
 from napari_unet.text import counted
 from napari_unet.training.annotated import USES, Folder, Use
 
@@ -38,7 +38,7 @@ class DataRow(QFrame):
             "automatic: a part is held back for validation, as the options say. "
             "validation: judges the model and is never trained on."
         )
-        self.use_box.currentIndexChanged.connect(self._tell)
+        self.use_box.currentIndexChanged.connect(self.changed)
         self.count = QLabel()
         self.remove_button = QToolButton()
         self.remove_button.setText("✕")
@@ -54,14 +54,8 @@ class DataRow(QFrame):
         return cast(Use, self.use_box.currentText())
 
     def _add_last_line(self) -> None:
-        line = QHBoxLayout()
-        line.addWidget(self.use_box)
-        line.addWidget(self.count, 1)
-        line.addWidget(self.remove_button)
-        self.rows.addRow("used for", line)
-
-    def _tell(self) -> None:
-        self.changed.emit()
+        line = self.use_box, (self.count, 1), self.remove_button
+        self.rows.addRow("used for", lay_out(QHBoxLayout(), *line))
 
     def _remove(self) -> None:
         self.removed.emit(self)
@@ -84,9 +78,9 @@ class FolderRow(DataRow):
             on_errored=self._fail,
         )
 
-    def item(self, ignored: int | None) -> Folder:
-        """Return what training takes; labels of the number `ignored` teach nothing."""
-        return Folder(self.path, self.use, ignored)
+    def item(self, ignore: int | None) -> Folder:
+        """Return what training takes; labels of the number `ignore` teach nothing."""
+        return Folder(self.path, self.use, ignore=ignore)
 
     def _found(self, dataset: Dataset) -> None:
         which = " for training" if dataset.has_split else ""

@@ -41,13 +41,8 @@ class MeaningChoice(QObject):
         for button in (self.background_button, self.unknown_button):
             self._group.addButton(button)
         self._group.buttonClicked.connect(self._touch)
-        self.background_box = self._label_box(
-            "The label that background was painted with; 0 teaches nothing."
-        )
-        self.ignored_box = self._label_box(
-            "A label that means: not annotated. Its pixels are left out of training "
-            "and validation."
-        )
+        self.background_box = self._label_box("background")
+        self.ignored_box = self._label_box("ignore")
 
     @property
     def zero(self) -> Zero | None:
@@ -59,12 +54,11 @@ class MeaningChoice(QObject):
     @property
     def value(self) -> Meaning:
         """What numbers in the labels mean, as far as it was said."""
-        unknown = self.zero == "unknown"
-        return Meaning(
-            "unknown" if unknown else "background",
-            self.background_box.value() or None if unknown else None,
-            self.ignored_box.value() or None,
-        )
+        ignore = self.ignored_box.value() or None
+        if self.zero != "unknown":
+            return Meaning(ignore=ignore)
+        background = self.background_box.value() or None
+        return Meaning(zero="unknown", background=background, ignore=ignore)
 
     def why_not(self, known: bool) -> str:
         """Return what is still to be said.
@@ -90,18 +84,15 @@ class MeaningChoice(QObject):
         self.unknown_button.setChecked(zero == "unknown")
         self._group.setExclusive(True)
 
-    def _label_box(self, help_text: str) -> QSpinBox:
-        """Return a box for a number of labels, or none."""
+    def _label_box(self, field: str) -> QSpinBox:
+        """Return a box for a number of labels, or none, as the field explains it."""
         box = ignore_wheel(QSpinBox())
         box.setRange(0, 2**31 - 1)
         box.setSpecialValueText("none")
-        box.setToolTip(help_text)
-        box.valueChanged.connect(self._tell)
+        box.setToolTip(Meaning.model_fields[field].description or "")
+        box.valueChanged.connect(self.changed)
         return box
 
     def _touch(self) -> None:
         self._touched = True
-        self.changed.emit()
-
-    def _tell(self) -> None:
         self.changed.emit()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -181,7 +180,7 @@ class PairRow(DataRow):
         """Return what training takes: a copy of the labels, and the image as it is."""
         target = self.target()
         drawn = labels_of(target.labels, target.axes, target.image)
-        numbers = asdict(meaning)
+        numbers = meaning.model_dump()
         return Annotated(target.image, drawn, self.use, **numbers, right=self.right)
 
     def target(self) -> Pair:
@@ -202,7 +201,7 @@ class PairRow(DataRow):
             channel=self.picker.channel,
             extra=tuple(layer.name for layer in self.picker.extra),
             use=self.use,
-            **asdict(meaning),
+            meaning=meaning,
             right=self.right,
         )
 

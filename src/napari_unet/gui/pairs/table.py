@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import FolderPress, ItemPress
@@ -21,10 +16,14 @@ from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.pairs.folder_row import DataRow, FolderRow
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.parts.dialogs import ask_folder
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button
 from napari_unet.training.annotated import Annotated, Folder
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+LAYERS_HELP = "Add a row for another image layer with its labels layer."
+FOLDER_HELP = "Add a folder of images with labels; it is read when training starts."
 
 
 class PairsTable(QWidget):
@@ -42,26 +41,11 @@ class PairsTable(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._rows: list[DataRow] = []
-        self.layers_button = QPushButton("+ layers")
-        self.layers_button.setToolTip(
-            "Add a row for another image layer with its labels layer."
-        )
-        self.folder_button = QPushButton("+ folder...")
-        self.folder_button.setToolTip(
-            "Add a folder of images with labels; it is read when training starts."
-        )
-        self.layers_button.clicked.connect(self._add_layers)
-        self.folder_button.clicked.connect(self._ask_folder)
+        self.layers_button = push_button("+ layers", LAYERS_HELP, self._add_layers)
+        self.folder_button = push_button("+ folder...", FOLDER_HELP, self._ask_folder)
         self._column = QVBoxLayout()
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.layers_button)
-        buttons.addWidget(self.folder_button)
-        buttons.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(self._column)
-        column.addLayout(buttons)
+        buttons = lay_out(QHBoxLayout(), self.layers_button, self.folder_button, 1)
+        lay_out(QVBoxLayout(self), self._column, buttons, spacing=2)
         self._add_layers()
         self._first = self._rows[0]  # which nobody asked for
 
@@ -162,7 +146,7 @@ class PairsTable(QWidget):
             If a pair is not complete or does not fit.
         """
         pairs = [row.item(meaning) for row in self.pairs]
-        return [*pairs, *(row.item(meaning.ignored) for row in self.folders)]
+        return [*pairs, *(row.item(meaning.ignore) for row in self.folders)]
 
     def targets(self) -> list[Pair]:
         """Return the layers of the pairs."""
@@ -171,7 +155,7 @@ class PairsTable(QWidget):
     def press(self, meaning: Meaning) -> tuple[ItemPress | FolderPress, ...]:
         """Return the same for the code that reproduces a press."""
         pairs = [row.press(meaning) for row in self.pairs]
-        ignored = meaning.ignored
+        ignored = Meaning(ignore=meaning.ignore)
         folders = [FolderPress(row.path, row.use, ignored) for row in self.folders]
         return (*pairs, *folders)
 

@@ -12,14 +12,21 @@ class Connections:
     """Slots on events of napari that end with a widget.
 
     It is no widget, so that it can end when the widget is gone.
+
+    Parameters
+    ----------
+    owner : QObject, optional
+        The widget.
     """
 
     # PySide6 holds the methods that signals call weakly: nobody else may hold one that
     # `destroyed` is to end.
     _alive: ClassVar[set[Connections]] = set()
 
-    def __init__(self) -> None:
+    def __init__(self, owner: QObject | None = None) -> None:
         self._connected: list[tuple[Any, Callable[..., None]]] = []
+        if owner is not None:
+            owner.destroyed.connect(self.end)
 
     def connect(self, event: Any, slot: Callable[..., None]) -> None:
         """Call a slot at an event."""

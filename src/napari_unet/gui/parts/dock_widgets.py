@@ -1,13 +1,24 @@
-"""Forms, menus and number boxes for a narrow dock that is scrolled by the wheel."""
+"""Layouts, texts, buttons and menus for a narrow dock that is scrolled by the wheel."""
 
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QScrollArea, QWidget
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
 
+B = TypeVar("B", bound=QBoxLayout)
 W = TypeVar("W", bound=QWidget)
 
 LETTERS = 10  # of its entries that a menu must have room for
@@ -34,6 +45,50 @@ def ignore_wheel(widget: W) -> W:
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
     return widget
+
+
+def lay_out(
+    layout: B,
+    *items: QWidget | QLayout | int | tuple[Any, int],
+    spacing: int | None = None,
+    margins: tuple[int, int, int, int] | None = (0, 0, 0, 0),
+) -> B:
+    """Put widgets and layouts into one, in their order.
+
+    A number is room that stretches; what comes as a tuple with a number stretches, too.
+    """
+    if margins is not None:
+        layout.setContentsMargins(*margins)
+    if spacing is not None:
+        layout.setSpacing(spacing)
+    for each in items:
+        item, stretch = each if isinstance(each, tuple) else (each, 0)
+        if isinstance(item, int):
+            layout.addStretch(item)
+        elif isinstance(item, QWidget):
+            layout.addWidget(item, stretch)
+        else:
+            layout.addLayout(item, stretch)
+    return layout
+
+
+def push_button(text: str, help_text: str, pressed: Callable[..., Any]) -> QPushButton:
+    """Return a button with its tooltip, and what it does."""
+    made = QPushButton(text)
+    made.setToolTip(help_text)
+    made.clicked.connect(pressed)
+    return made
+
+
+def sentences(help_text: str = "", *, selectable: bool = False) -> QLabel:
+    """Return an empty label for text of several lines, which can be copied or not."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setToolTip(help_text)
+    if selectable:
+        flags = Qt.TextInteractionFlag
+        label.setTextInteractionFlags(flags.TextSelectableByMouse)
+    return label
 
 
 def breakable(text: str) -> str:

@@ -19,6 +19,7 @@ from superqt import QCollapsible
 
 from napari_unet.config import Config
 from napari_unet.config.base import explain, findings
+from napari_unet.gui.parts.dock_widgets import lay_out
 from napari_unet.gui.parts.option_row import OptionRow
 
 NO_CHOICES: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -111,9 +112,8 @@ class ConfigForm(QWidget):
             group = ConfigForm(info.annotation)
             group.changed.connect(self._check)
             self._groups[name] = group
-            section = self._folds[name] = Fold(title, group)
-            section.setToolTip(info.description or "")
-            layout.addRow(section)
+            self._folds[name] = Fold(title, group, info.description or "")
+            layout.addRow(self._folds[name])
             return
         row = OptionRow(name, info)
         row.changed.connect(self._check)
@@ -163,27 +163,25 @@ class ConfigForm(QWidget):
             group._mark([(w[2], text) for w, text in inner if w[0] == name])
 
 
-def fold(title: str, widget: QWidget) -> QWidget:
-    """Return a closed fold with a widget inside.
+class Fold(QCollapsible):
+    """A section that opens and closes at once, and grows with what is inside.
 
     Parameters
     ----------
     title : str
     widget : QWidget
-        Not in reach of the Tab key while the fold is closed.
+        Not in reach of the Tab key while the fold is closed, as it is at first.
+    help_text : str
+        What is inside.
     """
-    return Fold(title, widget)
 
-
-class Fold(QCollapsible):
-    """A section that opens and closes at once, and grows with what is inside."""
-
-    def __init__(self, title: str, widget: QWidget) -> None:
+    def __init__(self, title: str, widget: QWidget, help_text: str = "") -> None:
         # superqt paints its icons once, in the colour that the palette has then: they
         # vanish in one of napari's themes. An arrow in the text follows the theme.
         # Blank ones, since PySide6 takes an empty icon for none at all.
         super().__init__(title, expandedIcon=" ", collapsedIcon=" ")
         self._title = title
+        self.setToolTip(help_text)
         self.setDuration(0)
         spare = self.content()
         self.layout().removeWidget(spare)
@@ -203,10 +201,8 @@ class Fold(QCollapsible):
     def put_beside(self, widget: QWidget) -> None:
         """Put a widget beside the title, on the right."""
         button = self.toggleButton()
-        line = QHBoxLayout()
         self.layout().removeWidget(button)
-        line.addWidget(button, 1)
-        line.addWidget(widget)
+        line = lay_out(QHBoxLayout(), (button, 1), widget)
         self.layout().insertLayout(0, line)
         self.setTabOrder(button, widget)
 

@@ -8,7 +8,7 @@ from typing import Any
 from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.config.base import help_of, parse, simple_type, text_of
+from napari_unet.gui.parts.dock_widgets import ignore_wheel
 
 # Legible on napari's dark and light background alike.
 FRAME = "#option { border: 1px solid #d9534f; border-radius: 2px; }"
@@ -84,24 +85,15 @@ class OptionRow(QFrame):
         for widget in (self._sign, self._editor.native):
             widget.setToolTip(f"{text}\n{self.toolTip()}" if text else self.toolTip())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let the wheel scroll the dock; only what has the focus is changed by it."""
-        if event.type() == QEvent.Type.Wheel and not self._editor.native.hasFocus():
-            event.ignore()
-            return True
-        return bool(super().eventFilter(watched, event))
-
     def _place(self) -> None:
-        native = self._editor.native
+        native = ignore_wheel(self._editor.native)
         native.setToolTip(self.toolTip())
-        native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        native.installEventFilter(self)
         self.setFocusProxy(native)
         self.layout().insertWidget(0, native)
         if isinstance(native, QLineEdit):
             native.setPlaceholderText(self._placeholder())
-            native.editingFinished.connect(self._edited)
+            native.editingFinished.connect(self.changed)
         else:
             self._editor.changed.connect(self._edited)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from napari.utils import cancelable_progress
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QProgressBar, QWidget
 
 from napari_unet.events import Event, Progress, StepDone, TileDone
-from napari_unet.gui.parts.dock_widgets import breakable
+from napari_unet.gui.parts.dock_widgets import breakable, push_button, sentences
 from napari_unet.text import time_left
 
 # A guess at the time left from less than this would jump about.
@@ -43,11 +43,8 @@ class ProgressRow(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setToolTip("How far the work is.")
-        self._text = QLabel()
-        self._text.setWordWrap(True)
-        self._button = QPushButton("Cancel")
-        self._button.setToolTip(CANCEL_HELP)
-        self._button.clicked.connect(self._cancel)
+        self._text = sentences()
+        self._button = push_button("Cancel", CANCEL_HELP, self._cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(2)

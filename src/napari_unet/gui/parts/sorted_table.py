@@ -1,46 +1,64 @@
-"""What the tables of the Segment dock share: sorted columns, rows to pick."""
+"""A table of columns that is sorted by any of them, and whose rows are picked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
-from qtpy.QtWidgets import QAbstractItemView, QTableView
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 ROWS = 8  # that are in sight
 NO_INDEX = QModelIndex()
 
 
-class SortedModel(QAbstractTableModel):
-    """Shows named columns, sorted by numbers that stand for their cells.
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Column:
+    """A column of a table.
 
-    A subclass says by :meth:`text` what a cell shows, and by :meth:`help` what a column
-    means.
+    Parameters
+    ----------
+    name : str
+    keys : (rows,) array
+        By which it is sorted.
+    text : callable
+        Returns what the cell of a row shows.
+    help : str
+        What it means, a sentence.
+    long : bool
+        Whether cells may be too long: it gets the room that is left, and a tooltip
+        shows all of a cell.
+    words : bool
+        Whether they lie left, not right as numbers do.
     """
+
+    name: str
+    keys: np.ndarray
+    text: Callable[[int], str]
+    help: str
+    long: bool = False
+    words: bool = False
+
+
+class SortedModel(QAbstractTableModel):
+    """The rows of a table in the order in which they are shown."""
 
     def __init__(self) -> None:
         super().__init__()
         self.order = np.zeros(0, np.int64)
         """Which row of the given columns is shown where."""
-        self._names: list[str] = []
-        self._keys: list[np.ndarray] = []
+        self._columns: list[Column] = []
         self._sorting = (0, False)  # column, descending
 
-    def text(self, column: int, row: int) -> str:
-        """Return what a cell of the given columns shows."""
-        raise NotImplementedError
-
-    def help(self, name: str) -> str:
-        """Return what a column means, a sentence."""
-        raise NotImplementedError
-
-    def set_keys(self, names: Sequence[str], keys: Sequence[np.ndarray]) -> None:
-        """Show other columns, sorted as those before; within a model reset."""
-        self._names, self._keys = list(names), list(keys)
-        self.order = np.arange(len(self._keys[0]) if self._keys else 0)
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns, sorted as those before."""
+        self.beginResetModel()
+        self._columns = list(columns)
+        self.order = np.arange(len(columns[0].keys) if columns else 0)
         self._arrange()
+        self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = NO_INDEX) -> int:
         """Return the number of rows."""
@@ -48,13 +66,14 @@ class SortedModel(QAbstractTableModel):
 
     def columnCount(self, parent: QModelIndex = NO_INDEX) -> int:
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(self._names)
+        return 0 if parent.isValid() else len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell."""
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self.text(index.column(), int(self.order[index.row()]))
-        if role == Qt.ItemDataRole.TextAlignmentRole:
+        """Return the text of a cell, and where it lies."""
+        roles, column = Qt.ItemDataRole, self._columns[index.column()]
+        if role == roles.DisplayRole or (role == roles.ToolTipRole and column.long):
+            return column.text(int(self.order[index.row()]))
+        if role == roles.TextAlignmentRole and not column.words:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -65,12 +84,13 @@ class SortedModel(QAbstractTableModel):
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
         """Return the name of a column, or what it means."""
-        if orientation != Qt.Orientation.Horizontal or section >= len(self._names):
+        across = orientation == Qt.Orientation.Horizontal
+        if not across or section >= len(self._columns):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._names[section]
+            return self._columns[section].name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{self.help(self._names[section])} A click sorts."
+            return f"{self._columns[section].help} A click sorts."
         return None
 
     def sort(
@@ -84,23 +104,43 @@ class SortedModel(QAbstractTableModel):
 
     def _arrange(self) -> None:
         column, descending = self._sorting
-        if 0 <= column < len(self._keys):
-            keys = self._keys[column][self.order]
+        if 0 <= column < len(self._columns):
+            keys = self._columns[column].keys[self.order]
             order = np.argsort(-keys if descending else keys, kind="stable")
             self.order = self.order[order]
 
 
-def set_up(
-    view: QTableView, model: SortedModel, pick: Callable[[QModelIndex], None]
-) -> None:
-    """Make a view of a model whose rows are picked by a click or the arrow keys."""
-    view.setModel(model)
-    view.setSortingEnabled(True)
-    view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    view.setTabKeyNavigation(False)  # Tab leaves the table
-    view.verticalHeader().hide()
-    view.setFixedHeight((ROWS + 1) * view.verticalHeader().defaultSectionSize())
-    view.selectionModel().currentRowChanged.connect(pick)
-    view.clicked.connect(pick)
+class SortedTable(QTableView):
+    """The table; a row that is clicked or reached by the arrow keys is sent."""
+
+    picked = Signal(int)  # which row of the given columns
+
+    def __init__(self, help_text: str) -> None:
+        super().__init__()
+        self.rows = SortedModel()
+        self.setModel(self.rows)
+        self.setToolTip(help_text)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTabKeyNavigation(False)  # Tab leaves the table
+        self.verticalHeader().hide()
+        self.setFixedHeight((ROWS + 1) * self.verticalHeader().defaultSectionSize())
+        self.selectionModel().currentRowChanged.connect(self._pick)
+        self.clicked.connect(self._pick)
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns, sorted as those before."""
+        self.rows.set_columns(columns)
+        modes = QHeaderView.ResizeMode
+        some = any(column.long for column in columns)
+        for section, column in enumerate(columns):
+            wide = column.long or not some
+            mode = modes.Stretch if wide else modes.ResizeToContents
+            self.horizontalHeader().setSectionResizeMode(section, mode)
+
+    def _pick(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.picked.emit(int(self.rows.order[index.row()]))

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -25,7 +24,7 @@ from napari_unet.gui.layers.axes import (
     shape_of,
 )
 from napari_unet.gui.layers.placement import file_spacing, spacing_of, use_spacing
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out, sentences
 from napari_unet.gui.pickers.spacing_row import SpacingRow
 
 if TYPE_CHECKING:
@@ -104,13 +103,10 @@ class Line(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = sentences()
         self.buttons = QButtonGroup(self)
         self.buttons.idClicked.connect(self.picked)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.addWidget(self.label, 1)
+        self._row = lay_out(QHBoxLayout(self), (self.label, 1))
         self._said: object = None
         self.say("", ())
 
@@ -150,8 +146,7 @@ class AxesRow(QWidget):
         self._layer: Image | None = None
         self._found: tuple[object, tuple[float, ...] | None] = (None, None)
         self._answers: list[str] = []
-        self.line = QLabel()
-        self.line.setWordWrap(True)
+        self.line = sentences()
         self.change_button = QPushButton("change")
         self.change_button.setCheckable(True)
         self.change_button.toggled.connect(self._show_choices)
@@ -169,17 +164,9 @@ class AxesRow(QWidget):
         self.question, self.offer = Line(), Line()
         self.question.picked.connect(self._answer)
         self.offer.picked.connect(self._use_spacing)
-        top = QHBoxLayout()
-        for widget in (self.line, self.choices_box):
-            top.addWidget(widget, 1)
-        top.addWidget(self.change_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(top)
-        layout.addWidget(self.spacing)
-        layout.addWidget(self.question)
-        layout.addWidget(self.offer)
+        top = (self.line, 1), (self.choices_box, 1), self.change_button
+        rows = lay_out(QHBoxLayout(), *top), self.spacing, self.question, self.offer
+        lay_out(QVBoxLayout(self), *rows, spacing=2)
 
     def show_layer(self, layer: Image | None) -> None:
         """Show a layer as it is now."""

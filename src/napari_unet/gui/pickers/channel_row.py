@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
 
 
 class ChannelRow(QWidget):
@@ -37,10 +37,8 @@ class ChannelRow(QWidget):
         self.remove_button.setText("✕")
         self.remove_button.setToolTip("Leave this channel out; its layer stays.")
         self.remove_button.clicked.connect(self._remove)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(ignore_wheel(self.box.native), 1)
-        row.addWidget(self.remove_button)
+        box = ignore_wheel(self.box.native)
+        lay_out(QHBoxLayout(self), (box, 1), self.remove_button)
 
     def _change(self) -> None:
         self.changed.emit()

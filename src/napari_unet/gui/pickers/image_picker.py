@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -22,7 +22,7 @@ from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
 from napari_unet.gui.layers.pairing import is_preview
 from napari_unet.gui.parts.connections import Connections
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
 from napari_unet.gui.pickers.axes_row import AxesRow, describe, question
 from napari_unet.gui.pickers.channel_row import ChannelRow
 
@@ -68,22 +68,13 @@ class ImagePicker(QWidget):
         self.add_button = QPushButton("+ channel")
         self.add_button.clicked.connect(self._add)
         self.axes_row = AxesRow(viewer)
-        top = QHBoxLayout()
-        top.addWidget(ignore_wheel(self.image_box.native), 1)
-        top.addWidget(self.add_button)
+        image_box = ignore_wheel(self.image_box.native)
+        top = lay_out(QHBoxLayout(), (image_box, 1), self.add_button)
         self.channel_label = QLabel("channel")
-        channels = QHBoxLayout()
-        channels.addWidget(self.channel_label)
-        channels.addWidget(self.channel_box, 1)
+        channels = lay_out(QHBoxLayout(), self.channel_label, (self.channel_box, 1))
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(2)
-        self._column.addLayout(top)
-        self._column.addLayout(channels)
-        self._column.addWidget(self.axes_row)
-        self._of_layer, self._of_viewer = Connections(), Connections()
-        self.destroyed.connect(self._of_layer.end)
-        self.destroyed.connect(self._of_viewer.end)
+        lay_out(self._column, top, channels, self.axes_row, spacing=2)
+        self._of_layer, self._of_viewer = Connections(self), Connections(self)
         active = viewer.layers.selection.events.active
         self._of_viewer.connect(active, self._follow)
         self.reset_choices()
@@ -231,10 +222,9 @@ class ImagePicker(QWidget):
             entries = ["all", *names] if count > 1 else []
         box = self.channel_box
         if entries != [box.itemText(i) for i in range(box.count())]:
-            box.blockSignals(True)
-            box.clear()
-            box.addItems(entries)
-            box.blockSignals(False)
+            with QSignalBlocker(box):
+                box.clear()
+                box.addItems(entries)
         for widget in (self.channel_label, box):
             widget.setVisible(bool(entries))
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_new_file
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
 from napari_unet.models.card import describe
 from napari_unet.models.store import SUFFIX, read_header, read_thumbnail, read_weights
+
+SHARE_HELP = "Write the model as one file, for somebody else."
 
 
 class Card(QWidget):
@@ -25,20 +28,13 @@ class Card(QWidget):
         self._path = ""
         self.picture = QLabel()
         self.picture.setContentsMargins(4, 0, 0, 0)  # where the text begins
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setToolTip("The card of the model; the text can be copied.")
+        self.text = sentences("The card of the model; the text can be copied.")
         self.text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self.share_button = QPushButton("Share...")
-        self.share_button.setToolTip("Write the model as one file, for somebody else.")
-        self.share_button.clicked.connect(self._share)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.picture)
-        column.addWidget(self.text)
+        self.share_button = push_button("Share...", SHARE_HELP, self._share)
+        column = lay_out(QVBoxLayout(self), self.picture, self.text)
         column.addWidget(self.share_button, alignment=Qt.AlignmentFlag.AlignLeft)
 
     def show_model(self, name: str, path: str) -> None:

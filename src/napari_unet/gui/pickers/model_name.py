@@ -6,9 +6,9 @@ import re
 from datetime import date
 from pathlib import Path
 
-from qtpy.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
-from napari_unet.gui.parts.dock_widgets import breakable
+from napari_unet.gui.parts.dock_widgets import breakable, lay_out, sentences
 from napari_unet.gui.preferences import preferences
 from napari_unet.training.annotated import unique
 
@@ -27,14 +27,9 @@ class ModelName(QWidget):
             "The name of the model, which is also that of its folder. The folder of "
             "all models is set in napari's preferences."
         )
-        self.where = QLabel()
-        self.where.setWordWrap(True)
+        self.where = sentences()
         self.edit.textChanged.connect(self._show_folder)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.edit)
-        column.addWidget(self.where)
+        lay_out(QVBoxLayout(self), self.edit, self.where, spacing=2)
         self.suggest("model")
 
     def suggest(self, name: str) -> None:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
+from napari_unet.gui.parts.dock_widgets import lay_out
 from napari_unet.gui.pickers.model_card import Card
 from napari_unet.gui.preferences import preferences
 from napari_unet.models.store import BUILT_IN, SUFFIX, WEIGHTS, classifier_of
@@ -164,15 +165,8 @@ class ModelPicker(QWidget):
         self.other_button.setMenu(menu)
         self.card = Card()
         self.card.hide()
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.combo, 1)
-        row.addWidget(self.card_button)
-        row.addWidget(self.other_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self.card)
+        row = (self.combo, 1), self.card_button, self.other_button
+        lay_out(QVBoxLayout(self), lay_out(QHBoxLayout(), *row), self.card)
         self.combo.opened.connect(self.refresh)
         self.combo.currentIndexChanged.connect(self._tell)
         self.combo.activated.connect(self._touch)

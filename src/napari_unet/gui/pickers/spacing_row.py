@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.gui.layers.axes import axes_of, long_axes, shape_of
 from napari_unet.gui.layers.placement import spacing_of
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -41,15 +41,9 @@ class SpacingRow(QWidget):
         self.boxes = {axis: self._box(axis) for axis in NAMES}
         self.button = QPushButton("set")
         self.button.clicked.connect(self._give)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        line.addWidget(QLabel("µm"))
         self._names = {axis: QLabel(axis) for axis in NAMES}
-        for axis, box in self.boxes.items():
-            line.addWidget(self._names[axis])
-            line.addWidget(box, 1)
-        line.addWidget(self.button)
+        boxes = [i for a, b in self.boxes.items() for i in (self._names[a], (b, 1))]
+        lay_out(QHBoxLayout(self), QLabel("µm"), *boxes, self.button, spacing=4)
 
     def show_layer(self, layer: Image | None) -> None:
         """Show the spacing of a layer, as far as it is known."""
@@ -63,9 +57,8 @@ class SpacingRow(QWidget):
         for axis, box in self.boxes.items():
             for widget in (box, self._names[axis]):
                 widget.setVisible(axis in there)
-            box.blockSignals(True)
-            box.setValue(known.get(axis, 0.0))
-            box.blockSignals(False)
+            with QSignalBlocker(box):
+                box.setValue(known.get(axis, 0.0))
         self._arrange()
 
     def _box(self, axis: str) -> QDoubleSpinBox:

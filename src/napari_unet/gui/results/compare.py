@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import image_of, labels_of
 from napari_unet.gui.layers.pairing import fits, is_preview, labels_on
 from napari_unet.gui.parts.csv_button import CsvButton
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out, sentences
+from napari_unet.gui.parts.sorted_table import Column, SortedTable
 from napari_unet.gui.results.comparison import (
+    HELP,
+    LONG,
     ComparisonTable,
     compare,
     told,
     written,
 )
 from napari_unet.gui.results.errors_layer import ShownComparison
-from napari_unet.gui.results.errors_table import ErrorsTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
 
@@ -71,28 +74,17 @@ class CompareForm(QWidget):
         self.truth_box.changed.connect(self._choose)
         self.button = QPushButton("Compare")
         self.button.clicked.connect(self._press)
-        self.figures, self.errors = QLabel(), QLabel()
-        for label in (self.figures, self.errors):
-            label.setWordWrap(True)
-            label.setToolTip(FIGURES_HELP)
-        selectable = Qt.TextInteractionFlag.TextSelectableByMouse
-        self.figures.setTextInteractionFlags(selectable)
-        self.table = ErrorsTable()
+        self.figures = sentences(FIGURES_HELP, selectable=True)
+        self.errors = sentences(FIGURES_HELP)
+        self.table = SortedTable("A click on a row shows the place in the image.")
+        self._in_table: ComparisonTable | None = None
         self.table.picked.connect(self._go_to)
         self.csv_button = CsvButton("Table of errors", self._written)
         self.csv_button.setToolTip(CSV_HELP)
-        line = QHBoxLayout()
-        line.addWidget(ignore_wheel(self.truth_box.native), 1)
-        line.addWidget(self.button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(line)
-        above = QHBoxLayout()
-        above.addWidget(self.figures, 1)
-        above.addWidget(self.csv_button)
-        column.addLayout(above)
-        for widget in (self.errors, self.table):
-            column.addWidget(widget)
+        truth_box = ignore_wheel(self.truth_box.native)
+        line = lay_out(QHBoxLayout(), (truth_box, 1), self.button)
+        above = lay_out(QHBoxLayout(), (self.figures, 1), self.csv_button)
+        lay_out(QVBoxLayout(self), line, above, self.errors, self.table)
         self.follow(None)
 
     @property
@@ -251,8 +243,9 @@ class CompareForm(QWidget):
         figures, errors = told(found)
         self.figures.setText(figures if shown.current else f"{figures}\n{CHANGED}")
         self.errors.setText(errors)
-        if self.table.shown is not found:
-            self.table.show_columns(found, found.texts, found.keys)
+        if self._in_table is not found:
+            self._in_table = found
+            self.table.set_columns(columns(found.texts, found.keys))
 
     def _written(self) -> tuple[str, str] | None:
         shown = self._of_result()
@@ -266,3 +259,13 @@ class CompareForm(QWidget):
         shown = self._of_result()
         if shown is not None:
             shown.go_to(index)
+
+
+def columns(
+    texts: Mapping[str, Sequence[str]], keys: Mapping[str, np.ndarray]
+) -> list[Column]:
+    """Return the columns of a comparison, by what they show and are sorted by."""
+    return [
+        Column(name, keys[name], cells.__getitem__, HELP[name], name in LONG, not place)
+        for place, (name, cells) in enumerate(texts.items())
+    ]

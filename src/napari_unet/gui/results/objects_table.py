@@ -6,18 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QModelIndex, Signal
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet.gui.parts.csv_button import CsvButton
-from napari_unet.gui.parts.sorted_table import SortedModel, set_up
+from napari_unet.gui.parts.dock_widgets import lay_out
+from napari_unet.gui.parts.sorted_table import Column, SortedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,43 +29,72 @@ HELP = {
 FORMATS = {"id": "d", "class": "d", "frame": "d", "share": ".1%", "score": ".3f"}
 
 
-class TableModel(SortedModel):
-    """Shows the columns of a features table, sorted by any of them."""
+# napari's own features table (0.9.2) takes the place of a row for its label, which are
+# two things where a score hides objects; it shows none, and sorted 55,555 in 44 s.
+class ObjectsTable(QWidget):
+    """The table with a line below it: what it holds, and [CSV].
+
+    A row that is clicked or reached by the arrow keys is sent as `picked`, by its id.
+    """
+
+    picked = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
-        self._index = np.zeros(0, np.int64)
-        self._columns: list[np.ndarray] = []
-        self._formats: list[str] = []
+        self._features: pd.DataFrame | None = None
+        self._name = ""
+        self.view = SortedTable("A click on a row shows the object in the image.")
+        self.view.picked.connect(self._pick)
+        self.text = QLabel(NOTHING)
+        self.save_button = CsvButton("Table of objects", self._written)
+        below = lay_out(QHBoxLayout(), (self.text, 1), self.save_button)
+        lay_out(QVBoxLayout(self), self.view, below)
+        self.show_features(None, "")
 
-    @property
-    def ids(self) -> np.ndarray:
-        """The label of each row, in the order in which they are shown."""
-        return self._index[self.order]
+    def show_features(self, features: pd.DataFrame | None, name: str) -> None:
+        """Show the features of a labels layer of this name; None: there is none."""
+        self._name = name
+        there = features is not None
+        self._features = features
+        self.view.set_columns([] if features is None else columns(features))
+        self.text.setText(name if there else NOTHING)
+        self.save_button.setEnabled(there)
+        self.save_button.setToolTip(
+            "Write this table as a CSV file." if there else NOTHING
+        )
 
-    def set_features(self, features: pd.DataFrame | None) -> None:
-        """Show another table, sorted as the one before; None: nothing."""
-        self.beginResetModel()
-        names: list[str] = []
-        columns: list[np.ndarray] = []
-        if features is not None:
-            table = printed(features)
-            names = list(table.columns)
-            columns = [table[name].to_numpy() for name in names]
-            pairs = zip(names, columns, strict=True)
-            self._formats = [FORMATS.get(n) or _format(values) for n, values in pairs]
-            self._index = features["index"].to_numpy()
-        self._columns = columns
-        self.set_keys(names, [_numbers(values) for values in columns])
-        self.endResetModel()
+    def _pick(self, row: int) -> None:
+        if self._features is not None:
+            self.picked.emit(int(self._features["index"].iloc[row]))
 
-    def text(self, column: int, row: int) -> str:
-        """Return the text of a cell."""
-        return format(self._columns[column][row], self._formats[column])
+    def _written(self) -> tuple[str, str] | None:
+        if self._features is None:
+            return None
+        return self._name, printed(self._features).to_csv(index=False)
 
-    def help(self, name: str) -> str:
-        """Return what a column means; its name may end in a unit."""
-        return HELP[name.split()[0]]
+
+def columns(features: pd.DataFrame) -> list[Column]:
+    """Return the columns of a features table as they are shown."""
+    return [
+        _column(name, values.to_numpy()) for name, values in printed(features).items()
+    ]
+
+
+def printed(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a features table that people read."""
+    if "class" in features:
+        return features.drop(columns="index")
+    return features.rename(columns={"index": "id"})
+
+
+def _column(name: str, values: np.ndarray) -> Column:
+    """Return one of them; its name may end in a unit."""
+    form = FORMATS.get(name) or _format(values)
+
+    def text(row: int) -> str:
+        return format(values[row], form)
+
+    return Column(name, _numbers(values), text, HELP[name.split()[0]])
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
@@ -92,62 +115,3 @@ def _format(values: np.ndarray) -> str:
     if np.array_equal(values, np.round(values)):
         places = 0
     return f",.{min(max(places, 0), 6)}f"
-
-
-def printed(features: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of a features table that people read."""
-    if "class" in features:
-        return features.drop(columns="index")
-    return features.rename(columns={"index": "id"})
-
-
-class ObjectsTable(QWidget):
-    """The table with a line below it: what it holds, and [CSV].
-
-    A row that is clicked or reached by the arrow keys is sent as `picked`, by its id.
-    """
-
-    picked = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._features: pd.DataFrame | None = None
-        self._name = ""
-        self.model = TableModel()
-        self.view = QTableView()
-        set_up(self.view, self.model, self._pick)
-        self.view.setToolTip("A click on a row shows the object in the image.")
-        self.view.horizontalHeader().setSectionResizeMode(
-            QHeaderView.ResizeMode.Stretch
-        )
-        self.text = QLabel(NOTHING)
-        self.save_button = CsvButton("Table of objects", self._written)
-        below = QHBoxLayout()
-        below.addWidget(self.text, 1)
-        below.addWidget(self.save_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.view)
-        column.addLayout(below)
-        self.show_features(None, "")
-
-    def show_features(self, features: pd.DataFrame | None, name: str) -> None:
-        """Show the features of a labels layer of this name; None: there is none."""
-        self._name = name
-        there = features is not None
-        self._features = features
-        self.model.set_features(self._features)
-        self.text.setText(name if there else NOTHING)
-        self.save_button.setEnabled(there)
-        self.save_button.setToolTip(
-            "Write this table as a CSV file." if there else NOTHING
-        )
-
-    def _pick(self, index: QModelIndex) -> None:
-        if index.isValid():
-            self.picked.emit(int(self.model.ids[index.row()]))
-
-    def _written(self) -> tuple[str, str] | None:
-        if self._features is None:
-            return None
-        return self._name, printed(self._features).to_csv(index=False)

@@ -69,8 +69,7 @@ class ResultLayer(QObject):
         self._axes = ""
         self._writing = False
         self._buffer = np.zeros(0, np.int32)  # what the layer shows, a view of it
-        self._of_layer = Connections()
-        self.destroyed.connect(self._of_layer.end)
+        self._of_layer = Connections(self)
         views.added.connect(self._on_right)
 
     @property
@@ -144,7 +143,7 @@ class ResultLayer(QObject):
             for value, colour in outcome.colours.items():
                 colours[value] = colour
             self.layer.colormap = DirectLabelColormap(color_dict=colours)
-        # An axes string of the labels: what place_on() leaves in.
+        # An axes string of the labels: what placement() leaves in.
         axes = self._axes.removeprefix("C")
         self.layer.metadata = {
             **self.layer.metadata,

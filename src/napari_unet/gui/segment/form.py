@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
@@ -24,8 +24,8 @@ from napari_unet.gui.copy_as.segment import WRITERS
 from napari_unet.gui.inside.fold import InsideForm
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.parts.clipboard import CopyButton
-from napari_unet.gui.parts.dock_widgets import Column, ignore_wheel
-from napari_unet.gui.parts.form import ConfigForm, Fold, fold
+from napari_unet.gui.parts.dock_widgets import Column, ignore_wheel, lay_out, sentences
+from napari_unet.gui.parts.form import ConfigForm, Fold
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.gui.pickers.model_picker import ModelPicker
@@ -40,7 +40,29 @@ if TYPE_CHECKING:
 
 # The slider is the field for the score.
 FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
+RUNNING = "a segmentation is running; wait, or cancel it"
+NO_MODEL = "train a model first, or choose one with folder..."
+NO_RESULT = "segment this image first"
+EDITED = (
+    "the layer was edited, or found right, and hiding objects could undo that; segment "
+    "again"
+)
+NO_SCORES = "classes have no scores"
+NO_IMAGE = "there is no image here; open an image first"
+OPTIONS_HELP = "How images are segmented; empty: as training found."
+TRUTH_HELP = "How well the result agrees with true objects."
+INSIDE_HELP = "What the network computes on its way to the result."
 DEVICE_HELP = "Where the network runs; auto: on a graphics card where there is one."
+VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
+IMAGE_HELP = "Segment the whole image: all planes, all time points."
+ALL_HELP = "Segment all open images, one after the other."
+MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
+SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
+TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
+COPY_HELP = (
+    "Copy what reproduces this result: Python code or a command line; or what a paper "
+    "says of it."
+)
 
 
 class SegmentForm(Column):
@@ -51,18 +73,14 @@ class SegmentForm(Column):
         self.picker = ImagePicker(viewer)
         self.model = ModelPicker()
         self.progress = ProgressRow()
-        self.reason, self.summary, self.notes = QLabel(), QLabel(), QLabel()
-        self.reason.setToolTip("Why nothing can be segmented now.")
+        self.reason = sentences("Why nothing can be segmented now.")
+        self.summary, self.notes = (sentences(selectable=True) for _ in range(2))
         self.table = ObjectsTable()
         self.compare = CompareForm(viewer)
         self.inside = InsideForm(viewer)
         self._make_options()
         self._make_buttons()
         self._make_score()
-        for label in (self.reason, self.summary, self.notes):
-            label.setWordWrap(True)
-        for label in (self.summary, self.notes):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setWidget(self._content())
         self.show_outcome("", "")
 
@@ -112,38 +130,22 @@ class SegmentForm(Column):
         head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         head.addRow("Image", self.picker)
         head.addRow("Model", self.model)
-        buttons = _line(self.view_button, self.image_button)
-        buttons.addWidget(self.menu_button)
-        score = QHBoxLayout()
-        score.addWidget(QLabel("Score   at least"))
-        score.addWidget(self.score, 1)
-        options = fold("Options", self.options_form)
-        options.setToolTip("How images are segmented; empty: as training found.")
-        objects = fold("Objects", self.table)
-        objects.setToolTip("What was found, as a table.")
-        compare = fold("Compare with", self.compare)
-        compare.setToolTip("How well the result agrees with true objects.")
-        inside = Fold("Look inside", self.inside)
-        inside.setToolTip("What the network computes on its way to the result.")
+        buttons = (self.view_button, 1), (self.image_button, 1), self.menu_button
+        last = (self.right_button, 1), (self.train_button, 1), (self.copy_button, 1)
+        inside = Fold("Look inside", self.inside, INSIDE_HELP)
         inside.toggled.connect(self.inside.set_open)
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.addLayout(head)
-        column.addWidget(options)
-        column.addLayout(buttons)
-        reason = QHBoxLayout()
-        reason.addWidget(self.reason, 1)
-        reason.addWidget(self.first_button)
-        column.addLayout(reason)
-        column.addWidget(self.progress)
-        column.addWidget(self.summary)
-        column.addWidget(self.notes)
-        column.addLayout(score)
-        column.addWidget(objects)
-        column.addWidget(compare)
-        column.addWidget(inside)
-        column.addLayout(_line(self.right_button, self.train_button, self.copy_button))
-        column.addStretch(1)
+        lay_out(
+            QVBoxLayout(content),
+            *(head, Fold("Options", self.options_form, OPTIONS_HELP), _line(*buttons)),
+            *(_line((self.reason, 1), self.first_button), self.progress),
+            *(self.summary, self.notes),
+            _line(QLabel("Score   at least"), (self.score, 1)),
+            Fold("Objects", self.table, "What was found, as a table."),
+            Fold("Compare with", self.compare, TRUTH_HELP),
+            *(inside, _line(*last), 1),
+            margins=None,
+        )
         return content
 
     def _make_options(self) -> None:
@@ -188,34 +190,6 @@ class SegmentForm(Column):
         self.score.setDecimals(2)
 
 
-def _line(*widgets: QWidget) -> QHBoxLayout:
-    line = QHBoxLayout()
-    for widget in widgets:
-        line.addWidget(widget, 1)
-    return line
-
-
-RUNNING = "a segmentation is running; wait, or cancel it"
-NO_MODEL = "train a model first, or choose one with folder..."
-NO_RESULT = "segment this image first"
-EDITED = (
-    "the layer was edited, or found right, and hiding objects could undo that; segment "
-    "again"
-)
-NO_SCORES = "classes have no scores"
-NO_IMAGE = "there is no image here; open an image first"
-VIEW_HELP = "Segment what is in sight now: one plane and time point, in 3D all planes."
-IMAGE_HELP = "Segment the whole image: all planes, all time points."
-ALL_HELP = "Segment all open images, one after the other."
-MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
-SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
-TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
-COPY_HELP = (
-    "Copy what reproduces this result: Python code or a command line; or what a paper "
-    "says of it."
-)
-
-
 def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
     """Grey what cannot be done now, and say why.
 
@@ -255,3 +229,7 @@ def _no_scores(result: ResultLayer | None) -> str:
     if not result.outcome.instances:
         return NO_SCORES
     return EDITED if result.edited else ""
+
+
+def _line(*items: Any) -> QHBoxLayout:
+    return lay_out(QHBoxLayout(), *items)

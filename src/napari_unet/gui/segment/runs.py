@@ -77,9 +77,7 @@ class SegmentJobs(QObject):
         self._text = ""
         self._said: set[str] = set()  # errors of this press
         self._timer = debouncer(self, REFRESH_MS, self._flush)
-        connections = Connections()
-        connections.connect(viewer.layers.events.removed, self._on_removed)
-        self.destroyed.connect(connections.end)
+        Connections(self).connect(viewer.layers.events.removed, self._on_removed)
 
     @property
     def running(self) -> bool:

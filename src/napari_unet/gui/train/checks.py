@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -235,7 +235,7 @@ class Seen:
 def reader_of(row: PairRow, target: Pair, meaning: Meaning) -> Reader:
     """Return what makes the item of a pair in a job: labels may be slow to read."""
     read = labels_reader(target.labels, target.axes, target.image)
-    use, right, numbers = row.use, row.right, asdict(meaning)
+    use, right, numbers = row.use, row.right, meaning.model_dump()
     return lambda: Annotated(target.image, read(), use, **numbers, right=right)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -24,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.train.work import TrainSettings, crops_of
 from napari_unet.reports.crops_figure import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 TITLE = "What training sees"
 HELP = "See crops as this training would draw them, with the options of now."
+OTHERS_HELP = "Draw the crops of the steps that follow."
+CLOSE_HELP = "Close this window; what was read is forgotten."
 LOOKING = "drawing crops"  # the kind of its jobs
 BUSY = "the crops are being drawn"
 COUNT = ROWS * COLUMNS
@@ -180,31 +182,18 @@ class CropsWindow(QDialog):
         self.plain_box = QCheckBox("without augmentation")
         self.plain_box.setToolTip("The same places as they are in the images.")
         self.plain_box.toggled.connect(self._show)
-        self.others_button = QPushButton("Others")
-        self.others_button.setToolTip("Draw the crops of the steps that follow.")
-        self.others_button.clicked.connect(self.others)
-        self.close_button = QPushButton("Close")
-        self.close_button.setToolTip("Close this window; what was read is forgotten.")
-        self.close_button.clicked.connect(self.reject)
-        last = QHBoxLayout()
-        last.addWidget(self.plain_box, 1)
-        for button in (self.others_button, self.close_button):
-            button.setAutoDefault(False)  # Enter is for no button that has no focus
-            last.addWidget(button)
-        column = QVBoxLayout(self)
-        column.addLayout(grid)
-        column.addWidget(self._below)
-        column.addLayout(last)
+        self.others_button = push_button("Others", OTHERS_HELP, self.others)
+        self.close_button = push_button("Close", CLOSE_HELP, self.reject)
+        for each in (self.others_button, self.close_button):
+            each.setAutoDefault(False)  # Enter is for no button that has no focus
+        last = (self.plain_box, 1), self.others_button, self.close_button
+        last_line = lay_out(QHBoxLayout(), *last)
+        lay_out(QVBoxLayout(self), grid, self._below, last_line, margins=None)
 
     def _make_words(self) -> QWidget:
-        self.text, self.legend = QLabel(), QLabel()
+        self.text, self.legend = (sentences(selectable=True) for _ in range(2))
         words = QWidget()
-        column = QVBoxLayout(words)
-        column.setContentsMargins(0, 0, 0, 0)
-        for label in (self.text, self.legend):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            column.addWidget(label)
+        lay_out(QVBoxLayout(words), self.text, self.legend)
         return words
 
     def _start(self, work: worker.Work[Seen], *args: Any) -> None:

@@ -21,7 +21,7 @@ from napari_unet.gui.pairs.live_labels import LiveLabels
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.clipboard import Clipboard, CopyButton
-from napari_unet.gui.parts.dock_widgets import Column
+from napari_unet.gui.parts.dock_widgets import Column, lay_out
 from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.train.again import RefitBox
@@ -207,21 +207,16 @@ class TrainWidget(DockContent):
 
     def _lay_out(self) -> None:
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(6, 2, 6, 2)
-        column.setSpacing(4)  # all of it fits a screen of 800 px, but the options
-        for widget in (
+        lay_out(
+            QVBoxLayout(content),
             *(self.table, self.form, self.again),
-            *(self.findings, self.buttons, self.monitor),
-        ):
-            column.addWidget(widget)
-        column.addWidget(self.foot)
-        column.addStretch(1)
+            *(self.findings, self.buttons, self.monitor, self.foot, 1),
+            spacing=4,  # all of it fits a screen of 800 px, but the options
+            margins=(6, 2, 6, 2),
+        )
         scroll = Column()
         scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        lay_out(QVBoxLayout(self), scroll)
 
     def _data_changed(self) -> None:
         pairs, folders = self.table.pairs, self.table.folders
@@ -333,8 +328,5 @@ class TrainFoot(QWidget):
             "Copy what reproduces this training: Python code or a command line; or "
             "what a paper says of it."
         )
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.view_box, 1)
-        line.addWidget(self.next_button)
-        line.addWidget(self.copy_button)
+        line = (self.view_box, 1), self.next_button, self.copy_button
+        lay_out(QHBoxLayout(self), *line)

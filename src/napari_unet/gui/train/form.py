@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.pairs.meaning_choice import MeaningChoice
-from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel
-from napari_unet.gui.parts.form import ConfigForm, fold
+from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel, lay_out
+from napari_unet.gui.parts.form import ConfigForm, Fold
 from napari_unet.gui.pickers.model_name import ModelName
 from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
 from napari_unet.gui.preferences import preferences
@@ -34,6 +34,9 @@ TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
 ]
+
+OPTIONS_HELP = "Options that most trainings leave as they are."
+NETWORK_HELP = "Options of the network, for a start from scratch."
 
 
 class TrainForm(QWidget):
@@ -62,10 +65,7 @@ class TrainForm(QWidget):
         rows.addRow("Network", self.network_box)
         rows.addRow("Budget", self.minutes_box)
         self._rows = rows
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(rows)
-        column.addWidget(self.options)
+        lay_out(QVBoxLayout(self), rows, self.options)
         self._arrange()
 
     @property
@@ -194,8 +194,7 @@ class TrainForm(QWidget):
         self.look_button = QPushButton("look")
         self.train_form.put_beside("augment", self.look_button)
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
-        self.model_fold = fold("network", self.model_form)
-        self.model_fold.setToolTip("Options of the network, for a start from scratch.")
+        self.model_fold = Fold("network", self.model_form, NETWORK_HELP)
         self.device_box = ignore_wheel(QComboBox())
         wanted = preferences().device
         self.device_box.addItems(list(dict.fromkeys(["auto", "cpu", wanted])))
@@ -207,13 +206,8 @@ class TrainForm(QWidget):
         rows.addRow("Model name", self.name)
         rows.addRow("Ignored label", self.labels_mean.ignored_box)
         inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(rows)
-        column.addWidget(self.train_form)
-        column.addWidget(self.model_fold)
-        self.options = fold("Options", inside)
-        self.options.setToolTip("Options that most trainings leave as they are.")
+        lay_out(QVBoxLayout(inside), rows, self.train_form, self.model_fold)
+        self.options = Fold("Options", inside, OPTIONS_HELP)
 
     def _arrange(self) -> None:
         """Grey and hide what does not apply now."""
@@ -258,9 +252,4 @@ class TrainForm(QWidget):
 
 
 def _line(*widgets: QWidget) -> QHBoxLayout:
-    line = QHBoxLayout()
-    line.setSpacing(12)
-    for widget in widgets:
-        line.addWidget(widget)
-    line.addStretch(1)
-    return line
+    return lay_out(QHBoxLayout(), *widgets, 1, spacing=12)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
 from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 if TYPE_CHECKING:
@@ -58,17 +59,14 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
-        self._legend, self._values = QLabel(), QLabel()
-        self._values.setWordWrap(True)
+        self._legend, self._values = QLabel(), sentences()
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
         # Two lines from the beginning: what is below must not jump.
         self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(1)
-        for widget in (self._legend, self._chart, self._values):
+        parts = self._legend, self._chart, self._values
+        lay_out(QVBoxLayout(self), *parts, spacing=1)
+        for widget in parts:
             widget.setToolTip(HELP)
-            layout.addWidget(widget)
         self._timer = debouncer(self, REDRAW_MS, self._draw)
         viewer.events.theme.connect(self._paint)
         self.clear()

@@ -23,6 +23,7 @@ from napari_unet.events import (
     Progress,
     StepDone,
 )
+from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.train.loss_plot import LossPlot
 from napari_unet.text import clock, headline, sentence
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 MESSAGES = 20
 NOT_RUNNING = "nothing is being trained here"
 STOPPING = "the training is stopping"
+BEST_HELP = (
+    "Quality of the best model so far on the validation images. AP50: how many objects "
+    "were found right, with at least half of their area in common."
+)
 PAUSE_HELP = "Wait after the step at hand."
 FITTING = "a pixel classifier is fitted in one go; wait, or stop it"
 
@@ -58,17 +63,9 @@ class TrainMonitor(QWidget):
         self.plot = LossPlot(viewer)
         # As wide as the dock is: a plot asks for more than is there.
         self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.best = QLabel()
-        self.best.setWordWrap(True)
-        self.best.setToolTip(
-            "Quality of the best model so far on the validation images. AP50: how many "
-            "objects were found right, with at least half of their area in common."
-        )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        for widget in (self.progress, self.speed, self.plot, self.best):
-            column.addWidget(widget)
+        self.best = sentences(BEST_HELP)
+        parts = self.progress, self.speed, self.plot, self.best
+        lay_out(QVBoxLayout(self), *parts, spacing=2)
         self._say("")
 
     def begin(self, name: str) -> None:
@@ -141,16 +138,9 @@ class RunButtons(QWidget):
         self.start = QPushButton("Start")
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop")
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
-        self.reason.setToolTip("Why training cannot start now.")
-        line = QHBoxLayout()
-        for button in (self.start, self.pause, self.stop):
-            line.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(line)
-        column.addWidget(self.reason)
+        self.reason = sentences("Why training cannot start now.")
+        line = lay_out(QHBoxLayout(), self.start, self.pause, self.stop)
+        lay_out(QVBoxLayout(self), line, self.reason)
 
     def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
         """Grey what cannot be done now.
