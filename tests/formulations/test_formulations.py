@@ -239,8 +239,10 @@ def test_label_values_play_no_part():
     labels = blobs(count=20).labels.astype(np.int64)
     expected = formulation().encode(labels)[0]
     for values in (
+        labels.astype(np.uint8),
         np.where(labels > 0, labels + 70_000, 0),
         np.where(labels > 0, labels * 2**40 + 1, 0),
+        -labels.astype(np.uint64),  # from 2**64 - 1 down
     ):
         np.testing.assert_array_equal(formulation().encode(values)[0], expected)
 

@@ -100,7 +100,9 @@ def make_napari_viewer(request):
 def _clear(viewer):
     """End all docks and layers; leave the viewer as a new one."""
     viewer.layers.clear()
-    napari_s = [v for v in vars(viewer.window._qt_viewer).values() if isinstance(v, QDockWidget)]
+    napari_s = [
+        v for v in vars(viewer.window._qt_viewer).values() if isinstance(v, QDockWidget)
+    ]
     for dock in viewer.window._qt_window.findChildren(QDockWidget):
         if dock not in napari_s:
             if inner := dock.widget():

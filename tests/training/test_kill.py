@@ -88,7 +88,9 @@ def test_kill_at_random_moments_then_resume(tmp_path, trainings):
         # Loading, the first save, steps and validations all come within a second.
         first = not (folder / WEIGHTS).exists()
         if first:
-            assert trainings.parent.stdout.readline()  # until then there is nothing to load
+            assert (
+                trainings.parent.stdout.readline()
+            )  # until then there is nothing to load
         time.sleep(rng.uniform(0, 0.5))
         os.kill(process, signal.SIGKILL)
         killed += trainings.end() == -signal.SIGKILL

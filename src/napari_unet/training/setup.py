@@ -244,7 +244,7 @@ def new_run(
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
     batch, trained = batch_of(config, patch), _copied(model)
-    largest = {id(e.given): e.sample for e in reversed(training)}  # view of each
+    first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
         folder=folder,
         config=config,
@@ -256,7 +256,7 @@ def new_run(
         given=given,
         patch=patch,
         batch=batch,
-        epoch_steps=epoch_steps([*largest.values()], patch, batch, config.steps),
+        epoch_steps=epoch_steps([*first.values()], patch, batch, config.steps),
         data=data,
         card=card_of(config, prepared, data) | {"patch": list(patch), "batch": batch},
     )
