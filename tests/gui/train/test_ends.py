@@ -50,7 +50,7 @@ def test_an_error_in_the_job(dock, notices, monkeypatch):
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr(napari_unet.training.loop, "prepare", broken)
+        patch.setattr(napari_unet.training.loop, "new_run", broken)
         dock.train()
     assert dock.text.endswith("RuntimeError: the device is on fire")
     assert_usable(dock, notices, "RuntimeError", "on fire")
