@@ -318,6 +318,11 @@ def test_an_archive_without_a_model(tmp_path):
     refused(path, "not a model file")
 
 
+def test_a_shared_file_may_be_large(tmp_path):
+    model = made(depth=4, width=32)  # 31 MB
+    assert_same(model, Model.load(model.share(tmp_path / "m"), "cpu"))
+
+
 def test_an_archive_that_claims_too_much(tmp_path, monkeypatch):
     path = made().share(tmp_path / "m")
     monkeypatch.setattr(model_file, "MOST_BYTES", 1000)

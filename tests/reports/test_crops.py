@@ -13,7 +13,7 @@ from napari_unet.data.samples import Sample
 from napari_unet.events import drain
 from napari_unet.models.model import Model
 from napari_unet.reports.crops import Crops, source
-from napari_unet.reports.crops_figure import described, joined, legend, tiles
+from napari_unet.reports.crops_figure import described, legend, side_by_side, tiles
 from napari_unet.training import loop as training
 from support.made import UNVARIED, blobs
 
@@ -171,7 +171,7 @@ def test_pictures_of_stacks_are_their_middle_planes():
     crops = Crops(image, target, np.ones_like(target))
     (picture,) = tiles(crops, ModelConfig(ndim=3), 96)
     assert (picture == 255).all()
-    assert joined([picture] * 5, 4).shape == (196, 396, 3)
+    assert side_by_side([picture] * 5, 4).shape == (196, 396, 3)
 
 
 def test_a_sentence_says_what_is_seen():

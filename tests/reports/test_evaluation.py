@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as pillow
 
+from napari_unet.colours import ORANGE, SKY
 from napari_unet.config import ModelConfig
 from napari_unet.data.images import Image
 from napari_unet.data.samples import Sample
@@ -217,11 +218,11 @@ def test_overlay_draws_both_outlines(stack):
     shifted = np.roll(labels, 5, axis=-1)
     picture = np.array(pillow.open(io.BytesIO(figures.overlay(image, labels, shifted))))
     assert picture.shape[:2] == (800, 800)
-    solid, dashed = near(picture, figures.ORANGE), near(picture, figures.BLUE)
+    solid, dashed = near(picture, ORANGE), near(picture, SKY)
     assert solid > 500
     assert 200 < dashed < 0.9 * solid, "dashes leave gaps"
     alone = np.array(pillow.open(io.BytesIO(figures.overlay(image, labels))))
-    assert near(alone, figures.BLUE) == 0
+    assert near(alone, SKY) == 0
 
 
 def test_overlay_of_colours_without_objects():

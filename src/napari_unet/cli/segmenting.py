@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_unet.atomic import make_folder
 from napari_unet.cli.arguments import Channel, Device
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable
 from napari_unet.config import PredictConfig
-from napari_unet.events import Progress, drain
-from napari_unet.segmentation import outputs
+from napari_unet.events import drain
+from napari_unet.segmentation.outputs import Written, segment_files
 from napari_unet.text import class_name, clock, counted, width
 
 
@@ -37,34 +36,25 @@ def segment(
     output
         Folder of the results; older ones of the same name are replaced.
     """
-    from napari_unet.models.model import Model
-
-    paths, notes = outputs.find_images(image)
-    for note in notes:
-        print(note, file=sys.stderr)
-    outputs.check_outputs(paths, output)
     check_writable(output)
-    loaded = Model.load(model, device)
-    make_folder(output)
-    about = outputs.run_metadata(loaded, model, config, channel)
     failed = 0
+
+    def tell(result: Written | ValueError) -> None:
+        nonlocal failed
+        if isinstance(result, ValueError):
+            failed += 1
+            print(f"napari-unet: error: {result}", file=sys.stderr)
+        else:
+            took = clock(result.seconds)
+            print(f"{result.source}: {_text(result.told)}, {took} -> {result.file}")
+
     with Show() as show:
-        for done, path in enumerate(paths):
-            show(Progress("segmenting", done, len(paths)))
-            try:
-                events = outputs.segment_file(
-                    loaded, path, output, config, about, channel=channel
-                )
-                written = drain(events, show)
-                if written is not None:
-                    what = _text({**about, **written.told})
-                    took = clock(written.seconds)
-                    print(f"{path}: {what}, {took} -> {written.file}")
-            except ValueError as error:
-                failed += 1
-                print(f"napari-unet: error: {error}", file=sys.stderr)
-    if failed and len(paths) > 1:
-        print(f"{failed} of {len(paths)} images failed", file=sys.stderr)
+        events = segment_files(
+            image, output, model, config, tell, channel=channel, device=device
+        )
+        count = drain(events, show)
+    if failed and count > 1:
+        print(f"{failed} of {count} images failed", file=sys.stderr)
     return 2 if failed else 0
 
 

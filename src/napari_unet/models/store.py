@@ -27,8 +27,7 @@ SUFFIX = ".unetmodel"
 BUILT_IN = Path(__file__).parent
 HEADER = "napari_unet"
 # An archive may claim any size; no network of this family comes near.
-MOST_BYTES = 2**31
-MOST_THUMBNAIL = 2**20
+MOST_BYTES, MOST_CONFIG, MOST_THUMBNAIL = 2**31, 2**24, 2**20
 # An archive that is damaged, lacks the file, or is encrypted.
 ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 
@@ -238,10 +237,6 @@ def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
     return ""
 
 
-# An archive may claim any size for its text.
-MOST_BYTES = 2**24
-
-
 def classifier_of(path: str | Path) -> str | None:
     """Return which pixel classifier a model is; None: a network, or not known."""
     where = Path(path)
@@ -262,7 +257,7 @@ def _network_of(file: Path, changed: int) -> str:
             text = file.read_bytes()
         else:
             with zipfile.ZipFile(file) as archive:
-                if archive.getinfo(CONFIG).file_size > MOST_BYTES:
+                if archive.getinfo(CONFIG).file_size > MOST_CONFIG:
                     return ""
                 text = archive.read(CONFIG)
         return str(json.loads(text)["config"]["network"])

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.boxes import nearest
+from napari_unet.colours import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from napari_unet.config import ModelConfig
 from napari_unet.models.thumbnail import outlines
-from napari_unet.reports.figures import BLUE, GREEN, ORANGE, save
+from napari_unet.reports.figures import save
 
 if TYPE_CHECKING:
     from napari_unet.reports.crops import Crops, Source
@@ -23,7 +24,7 @@ EDGE = 192
 ROWS, COLUMNS = 3, 4
 GAP = 4
 WHITE = 255
-COLOURS = (ORANGE, BLUE, GREEN, "#CC79A7", "#D55E00", "#0072B2")
+COLOURS = (ORANGE, SKY, GREEN, PURPLE, VERMILION, BLUE)
 # How much of the image shows through where objects touch, and where nothing is known.
 TOUCHING, UNKNOWN = 0.4, 0.45
 
@@ -81,15 +82,15 @@ def save_picture(found: Source, path: str | Path) -> None:
 
     count, config = ROWS * COLUMNS, found.model.config
     sides = [
-        joined(tiles(crops, config))
+        side_by_side(tiles(crops, config))
         for crops in (found.crops(count), found.plain(count))
     ]
     stream = io.BytesIO()
-    Image.fromarray(joined(sides, 2, 6 * GAP)).save(stream, "PNG")
+    Image.fromarray(side_by_side(sides, 2, 6 * GAP)).save(stream, "PNG")
     save(stream.getvalue(), path)
 
 
-def joined(
+def side_by_side(
     pictures: Sequence[np.ndarray], columns: int = COLUMNS, gap: int = GAP
 ) -> np.ndarray:
     """Put pictures of one size side by side, on white; (height, width, 3) uint8."""
@@ -171,7 +172,7 @@ def _draw(picture: np.ndarray, maps: Sequence[np.ndarray], config: ModelConfig) 
     """Draw outlines of objects and where they touch, or of the regions of classes."""
     if config.formulation == "instances":
         touching = maps[1] > 0.5
-        blue = (1 - TOUCHING) * _values(BLUE)
+        blue = (1 - TOUCHING) * _values(SKY)
         picture[touching] = TOUCHING * picture[touching] + blue
         picture[outlines(maps[0] > 0.5)] = _values(ORANGE)
         return

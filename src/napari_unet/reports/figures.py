@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.atomic import atomic
+from napari_unet.colours import GREEN, ORANGE, SKY
 from napari_unet.data.images import Image, intensity_stats, normalise
 from napari_unet.data.samples import Sample
 from napari_unet.labels import LabelledObjects
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by everyone.
-ORANGE, BLUE, GREEN = "#E69F00", "#56B4E9", "#009E73"
 LEAST_EDGE = 800  # px; smaller images are enlarged
 MOST_EDGE = 4000
 
@@ -52,9 +51,9 @@ def overlay(image: Image, labels: np.ndarray, truth: np.ndarray | None = None) -
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    _outline(axes, middle(labels), ORANGE, "solid", "segmented")
+    _outline(axes, middle_plane(labels), ORANGE, "solid", "segmented")
     if truth is not None:
-        _outline(axes, middle(truth), BLUE, "dashed", "truth")
+        _outline(axes, middle_plane(truth), SKY, "dashed", "truth")
         axes.legend(loc="lower right", framealpha=0.8)
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
@@ -85,7 +84,7 @@ def loss_curve(
     figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     steps = _column(rows, "step")
-    axes.plot(steps, _column(rows, "loss"), "-", color=BLUE, label="training loss")
+    axes.plot(steps, _column(rows, "loss"), "-", color=SKY, label="training loss")
     axes.set(xlabel="step", ylabel="loss")
     title = "no validation"
     scores = _column(rows, "score")
@@ -137,8 +136,8 @@ def draw_rows(
     for axes, (title, sample, labels) in zip(grid, rows, strict=True):
         pictures = (
             stretched(sample.image),
-            _coloured(middle(sample.labels)),
-            _coloured(middle(labels)),
+            _coloured(middle_plane(sample.labels)),
+            _coloured(middle_plane(labels)),
         )
         counts = ("", _count(sample.labels), _count(labels))
         for one, picture, name, count in zip(
@@ -187,12 +186,12 @@ def stretched(image: Image) -> np.ndarray:
     return np.moveaxis(between, 0, -1) if image.rgb else between.mean(axis=0)
 
 
-def middle(labels: np.ndarray) -> np.ndarray:
+def middle_plane(labels: np.ndarray) -> np.ndarray:
     """Return the plane that :func:`stretched` shows."""
     return labels[len(labels) // 2] if labels.ndim == 3 else labels
 
 
-def outlines(labels: np.ndarray) -> list[np.ndarray]:
+def contours(labels: np.ndarray) -> list[np.ndarray]:
     """Return the outline of every object, holes too, as lines that can be dashed.
 
     Parameters
@@ -222,7 +221,7 @@ def _outline(
 
     axes.add_collection(
         LineCollection(
-            outlines(labels),
+            contours(labels),
             colors=colour,
             linestyles=style,
             linewidths=1.2,

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_unet.colours import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event, Note, Progress
 from napari_unet.reports.evaluation import Report
 from napari_unet.reports.figures import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    middle,
-    outlines,
+    contours,
+    middle_plane,
     png,
     save,
     stretched,
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LINES = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#0072B2")
+LINES = (SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE)
 DASHES = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = "os^Dv*P"
 # A picture in the gallery shows no more, or outlines would hide small objects.
@@ -191,13 +189,13 @@ def own_figure(report: Report, index: int) -> float:
 def _panel(axes: Axes, what: str, sample: Sample, report: Report, index: int) -> None:
     labels, truth, mask = report.labels[index], sample.labels, sample.mask
     errors = classify(report.matchings[index])
-    kinds = middle(error_image(errors, truth, labels, mask))
+    kinds = middle_plane(error_image(errors, truth, labels, mask))
     box = window(kinds > Kind.MATCHED)
     picture = stretched(sample.image)[box]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    true, predicted = middle(truth)[box], middle(labels)[box]
+    true, predicted = middle_plane(truth)[box], middle_plane(labels)[box]
     if mask is not None:
-        true = true * middle(mask)[box]
+        true = true * middle_plane(mask)[box]
     found = error_rows(errors, truth, labels, mask)
     for kind in STYLES:
         of_kind = [row for row in found if row.kind == kind]
@@ -238,7 +236,7 @@ def _draw(axes: Axes, labels: np.ndarray, kind: Kind, inner: bool = False) -> No
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import withStroke
 
-    style, lines = STYLES[kind], outlines(labels)
+    style, lines = STYLES[kind], contours(labels)
     width = 0.8 if inner else style.width
     # Black around them, since there are dark and light images.
     dark = [withStroke(linewidth=width + 1, foreground="black", alpha=0.6)]

@@ -42,6 +42,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from napari_unet.colours import GREEN, ORANGE, PURPLE, SKY, YELLOW
 from napari_unet.scoring.metrics import Matching
 from napari_unet.scoring.run_lengths import runs
 
@@ -64,13 +65,12 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
-# Okabe and Ito's colours, told apart by everyone.
 COLOURS = {
-    Kind.MATCHED: "#009E73",
-    Kind.MISSED: "#56B4E9",
-    Kind.FALSE: "#E69F00",
-    Kind.MERGED: "#CC79A7",
-    Kind.SPLIT: "#F0E442",
+    Kind.MATCHED: GREEN,
+    Kind.MISSED: SKY,
+    Kind.FALSE: ORANGE,
+    Kind.MERGED: PURPLE,
+    Kind.SPLIT: YELLOW,
 }
 
 

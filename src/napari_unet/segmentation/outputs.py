@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.atomic import sha256
+from napari_unet.atomic import make_folder, sha256
 from napari_unet.config import PredictConfig
-from napari_unet.events import Control, Event, Note
+from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels
@@ -26,13 +26,82 @@ if TYPE_CHECKING:
 class Written:
     """The labels of one image file.
 
-    file : where they are, a JSON file beside them
-    told : as :func:`result_metadata` returns it
+    source : the image
+    file : where the labels are, a JSON file beside them
+    told : what the JSON file says of the run and of the result
     """
 
+    source: Path
     file: Path
     told: dict[str, Any]
     seconds: float
+
+
+def segment_files(
+    inputs: Sequence[str],
+    output: Path,
+    model: str,
+    config: PredictConfig,
+    tell: Callable[[Written | ValueError], None],
+    *,
+    channel: str | None = None,
+    device: str = "auto",
+    control: Control | None = None,
+) -> Generator[Event, None, int]:
+    """Segment image files; each gets NAME_labels.tif and NAME_labels.json.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Paths, folders and patterns, as for :func:`find_images`.
+    output : Path
+        A folder, made if need be; older results of the same name are replaced.
+    model : str
+        Path of a model, or its built-in name.
+    config : PredictConfig
+    tell : callable
+        Is given what was written of each image, or why nothing was: the next one is
+        segmented all the same.
+    channel : str, optional
+        Name or number of the channel to segment.
+    device : str
+    control : Control, optional
+        After a `stop` no more is written.
+
+    Returns
+    -------
+    int
+        How many images there are.
+
+    Raises
+    ------
+    ValueError
+        If there is no image or no model, or results would replace each other; before
+        work starts.
+    """
+    paths, notes = find_images(inputs)
+    for note in notes:
+        yield Note(note)
+    check_outputs(paths, output)
+    yield Progress("loading the model", 0)
+    from napari_unet.models.model import Model
+
+    loaded = Model.load(model, device)
+    make_folder(output)
+    about = run_metadata(loaded, model, config, channel)
+    for done, path in enumerate(paths):
+        yield Progress("segmenting", done, len(paths))
+        try:
+            written = yield from segment_file(
+                loaded, path, output, config, about, channel=channel, control=control
+            )
+        except ValueError as error:
+            tell(error)
+            continue
+        if written is None:
+            break
+        tell(written)
+    return len(paths)
 
 
 def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -160,7 +229,7 @@ def segment_file(
         return None
     file = output / f"{image.name}_labels.tif"
     write_labels(file, result.labels, image.spacing, axes=image.axes.replace("C", ""))
-    told = result_metadata(model, result)
+    told = {**about, **result_metadata(model, result)}
     content = {
         "image": {
             "path": str(path),
@@ -169,12 +238,11 @@ def segment_file(
             "axes": image.axes,
             "spacing": image.spacing,
         },
-        **about,
         **told,
         "notes": list(dict.fromkeys([*image.notes, *result.notes])),
     }
     write_json(file.with_suffix(".json"), content)
-    return Written(file, told, result.seconds)
+    return Written(path, file, told, result.seconds)
 
 
 def run_metadata(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,13 @@ def segment_command(press: SegmentPress) -> str:
     ValueError
         If the command line has no option for what was pressed.
     """
-    if press.box is not None:
-        raise ValueError(
-            "napari-unet segment takes whole images, not a view; segment the image, "
-            f"or {AS_PYTHON}"
-        )
+    _check(press)
     head, file = "", press.path
-    _check_savable(press)
     if file is None:
         file = Path(f"{safe(press.image)}.tif")
         head = _save(press.image, None, file.with_suffix(""))
     words = ["napari-unet", "segment", str(file), "--model", press.model]
-    words += ["--output", SEGMENTED, *_channel(press.channel), *_device(press.device)]
+    words += ["--output", SEGMENTED, *_given(press.device, channel=press.channel)]
     options = _options(press.config, press.config.model_dump(exclude_defaults=True))
     return head + shlex.join(words + options) + "\n"
 
@@ -63,7 +58,7 @@ def train_command(press: TrainPress) -> str:
     channel = _common(press, "channel")
     meaning = _common(press, "meaning") or PLAIN
     for item in press.items:
-        _check_plain(item)
+        _check(item)
     head, data = "", _data(press.items)
     if data is None:
         pairs = [i for i in press.items if isinstance(i, ItemPress)]
@@ -71,8 +66,7 @@ def train_command(press: TrainPress) -> str:
         head, data = _save_pairs(pairs), [*folders, Path(TRAINING)]
     words = ["napari-unet", "train", *map(str, data)]
     words += ["--output", str(press.folder)]
-    words += [] if press.init is None else ["--init", press.init]
-    words += [*_channel(channel), *_device(press.device)]
+    words += _given(press.device, init=press.init, channel=channel)
     words += _options(meaning, meaning.model_dump(exclude_defaults=True))
     words += _options(press.config, press.config.model_dump(exclude_defaults=True))
     if press.model is not None and press.init is None:
@@ -98,26 +92,11 @@ def _options(config: Config, given: dict[str, Any], prefix: str = "--") -> list[
     return words
 
 
-def _channel(channel: int | None) -> list[str]:
-    return [] if channel is None else ["--channel", str(channel)]
-
-
-def _device(device: str) -> list[str]:
-    return [] if device == "auto" else ["--device", device]
-
-
-def _check_savable(press: SegmentPress | ItemPress) -> None:
-    """Raise a ValueError unless a file that napari saves says what the layer is."""
-    if press.extra:
-        raise ValueError(
-            f"{press.image}: the command line takes the channels of an image from one "
-            f"file, but these are layers; {AS_PYTHON}"
-        )
-    if press.path is None and press.axes not in ("YX", "ZYX"):
-        raise ValueError(
-            f"{press.image}: a file that napari saves does not say which of the axes "
-            f"{press.axes} is which; {AS_PYTHON}"
-        )
+def _given(device: str, **options: object) -> list[str]:
+    """Return the options that are not None, and a device that was chosen."""
+    options["device"] = None if device == "auto" else device
+    pairs = [(n, v) for n, v in options.items() if v is not None]
+    return [word for name, value in pairs for word in (f"--{name}", str(value))]
 
 
 def _common(press: TrainPress, field: str) -> Any:
@@ -131,21 +110,34 @@ def _common(press: TrainPress, field: str) -> Any:
     return next(iter(values), None)
 
 
-def _check_plain(item: ItemPress | FolderPress) -> None:
-    """Raise a ValueError unless the command line can do what an item asks for."""
+def _check(item: SegmentPress | ItemPress | FolderPress) -> None:
+    """Raise a ValueError unless the command line can do what was pressed."""
     name = str(item.path) if isinstance(item, FolderPress) else item.image
-    if item.use != "automatic":
-        raise ValueError(
-            f"{name}: is for {item.use} only, but napari-unet train chooses itself; "
-            f"{AS_PYTHON}"
+    for reason in _reasons(item):
+        raise ValueError(f"{name}: {reason}; {AS_PYTHON}")
+
+
+def _reasons(item: SegmentPress | ItemPress | FolderPress) -> Iterator[str]:
+    """Yield what the command line cannot do."""
+    if isinstance(item, SegmentPress):
+        if item.box is not None:
+            yield "napari-unet segment takes whole images, not a view"
+    elif item.use != "automatic":
+        yield f"is for {item.use} only, but napari-unet train chooses itself"
+    if isinstance(item, FolderPress):
+        return
+    if isinstance(item, ItemPress) and item.right and item.meaning.zero == "unknown":
+        yield "napari-unet train knows nothing of views that are right"
+    if item.extra:
+        yield (
+            "the command line takes the channels of an image from one file, but these "
+            "are layers"
         )
-    if isinstance(item, ItemPress):
-        if item.right and item.meaning.zero == "unknown":
-            raise ValueError(
-                f"{name}: napari-unet train knows nothing of views that are right; "
-                f"{AS_PYTHON}"
-            )
-        _check_savable(item)
+    if item.path is None and item.axes not in ("YX", "ZYX"):
+        yield (
+            f"a file that napari saves does not say which of the axes {item.axes} is "
+            "which"
+        )
 
 
 def _data(items: Sequence[ItemPress | FolderPress]) -> list[Path] | None:

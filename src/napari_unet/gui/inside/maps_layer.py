@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Vectors
 
+from napari_unet.colours import ORANGE
 from napari_unet.gui.inside.work import MAPS, Maps
 from napari_unet.gui.layers.axes import KEY, shape_of
 from napari_unet.gui.layers.placement import LINE, place_part, undisturbed
@@ -14,8 +15,6 @@ from napari_unet.gui.parts.connections import Connections
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-COLOUR = "#e69f00"  # of the receptive field: Okabe and Ito's orange
 
 
 class InsideLayers:
@@ -127,7 +126,7 @@ class FieldBox(Connections):
             layer = self._viewer.add_vectors(
                 self._edges(image, [0.0] * len(axes)),
                 name=f"{image.name} receptive field",
-                edge_color=COLOUR,
+                edge_color=ORANGE,
                 edge_width=max(0.5, LINE * self.size()[0]),
                 vector_style="line",
                 metadata={KEY: {"preview": True}},

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Vectors
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
+from napari_unet.colours import GREEN
 from napari_unet.gui.layers.axes import KEY, long_axes, shape_of
 from napari_unet.gui.layers.pairing import ours
 from napari_unet.gui.layers.placement import LINE, place_part, undisturbed, visible_box
@@ -18,7 +19,6 @@ from napari_unet.gui.layers.placement import LINE, place_part, undisturbed, visi
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-COLOUR = "#009e73"  # Okabe and Ito's green
 RIGHT = "This view is right"
 RIGHT_HELP = (
     "All objects in sight are labelled: what is 0 there counts as background, also "
@@ -67,7 +67,7 @@ def add_right_box(
             viewer.add_vectors(
                 edges,
                 name=f"{labels.name}: right",
-                edge_color=COLOUR,
+                edge_color=GREEN,
                 edge_width=max(0.5, LINE * (box[-2].stop - box[-2].start)),
                 vector_style="line",
                 metadata={KEY: {"right": [box], "labels": labels.unique_id}},

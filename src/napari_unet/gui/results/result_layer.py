@@ -13,6 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
+from napari_unet.colours import OKABE_ITO
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 # Comparing more values would be felt when a result is replaced.
 MOST_COMPARED = 64 * 2**20
 PART = 2**18  # values that are looked up at once, few enough for the cache
-# Okabe and Ito's colours, which the colour-blind tell apart.
-CLASS_COLOURS = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#f0e442",
-    "#0072b2",
-    "#d55e00",
-    "#cc79a7",
-)
 
 
 class ResultLayer(QObject):
@@ -241,6 +232,6 @@ def _parts(box: Box) -> Iterator[Box]:
 def _colours(classes: Sequence[int]) -> dict[int | None, str]:
     """Return a colour for each class; everything else is clear."""
     colours: dict[int | None, str] = {
-        c: CLASS_COLOURS[i % len(CLASS_COLOURS)] for i, c in enumerate(classes)
+        c: OKABE_ITO[i % len(OKABE_ITO)] for i, c in enumerate(classes)
     }
     return {None: "transparent", 0: "transparent", **colours}

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unet.atomic import make_folder
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
@@ -84,34 +83,19 @@ def segment_folder(
 
     It writes what the command line writes, and goes on after an image that fails.
     """
-    paths, notes = outputs.find_images([str(source)])
-    outputs.check_outputs(paths, output)
-    yield Progress("loading the model", 0)
-    from napari_unet.models.model import Model
-
-    model = Model.load(settings.model, settings.device)
-    make_folder(output)
-    told = None if channel is None else str(channel)
-    about = outputs.run_metadata(model, settings.model, settings.config, told)
-    done = 0
-    for index, path in enumerate(paths):
-        yield Progress(WHAT, index, len(paths))
-        try:
-            written = yield from outputs.segment_file(
-                model,
-                path,
-                output,
-                settings.config,
-                about,
-                channel=told,
-                control=control,
-            )
-        except ValueError as error:
-            notes.append(str(error))
-            continue
-        if control.stopped:
-            break
-        done += written is not None
-    for note in notes:
-        yield Note(note)
-    return f"{done:,} of {counted(len(paths), 'image')} segmented, in {output}"
+    results: list[outputs.Written | ValueError] = []
+    count = yield from outputs.segment_files(
+        [str(source)],
+        output,
+        settings.model,
+        settings.config,
+        results.append,
+        channel=None if channel is None else str(channel),
+        device=settings.device,
+        control=control,
+    )
+    failed = [r for r in results if isinstance(r, ValueError)]
+    for error in failed:
+        yield Note(str(error))
+    done = len(results) - len(failed)
+    return f"{done:,} of {counted(count, 'image')} segmented, in {output}"
