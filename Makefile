@@ -12,10 +12,10 @@ PACKAGES := xvfb libgl1 libglx-mesa0 libgl1-mesa-dri libegl1 libopengl0 libdbus-
 SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
 XVFB := $(if $(SCREEN),,xvfb-run -a -s "-screen 0 1400x900x24")
 
-# Tests of the docks that wait for those of the core.
-LATER := $(wildcard tests/gui/test_train_*.py) tests/gui/test_tour.py tests/gui/test_worker.py
+# Two processes, each with its own files and its own viewer.
+PYTEST := $(XVFB) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help demo test lint docs screenshots screen clean
+.PHONY: help demo test test-fast lint docs screenshots screen clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,14 +23,11 @@ help:  ## show this list
 demo: .venv/.installed$(if $(SCREEN),-napari)  ## train on the bundled nuclei for about a minute and segment an unseen image
 	$(BIN)/napari-unet demo
 
-# The docks need a screen, the core does not; side by side, and with a part of the docks
-# after the core, they take half the time.
 test: lint screen  ## ruff, mypy and all tests
-	@$(XVFB) $(BIN)/python -m pytest tests/gui $(addprefix --ignore=,$(LATER)) \
-	    >.docks.log 2>&1 & docks=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/gui; core=$$?; \
-	$(XVFB) $(BIN)/python -m pytest $(LATER); rest=$$?; \
-	wait $$docks; docks=$$?; cat .docks.log; exit $$((core | rest | docks))
+	$(PYTEST)
+
+test-fast: .venv/.installed-test screen  ## what to run before a commit: no trainings, a test or two of each dock
+	$(PYTEST) -m "not slow"
 
 docs: .venv/.installed-docs  ## make the site, docs/_build/html/index.html
 	$(BIN)/sphinx-build -q -E -W --keep-going docs docs/_build/html

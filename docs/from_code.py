@@ -114,9 +114,10 @@ class PublicNames(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
         rooms: dict[str, list[str]] = {room: [] for room in TITLES}
-        for name, home in napari_unet._HOME.items():
-            rooms.setdefault(home.split(".")[0], []).append(name)
-        shown = [getattr(napari_unet, name) for name in napari_unet._HOME]
+        public = [name for name in napari_unet.__all__ if name in napari_unet._HOME]
+        for name in public:
+            rooms.setdefault(napari_unet._HOME[name].split(".")[0], []).append(name)
+        shown = [getattr(napari_unet, name) for name in public]
         lines = []
         for room, names in rooms.items():
             title = TITLES.get(room, room.capitalize())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from support.made import (
     blobs,
@@ -35,15 +36,24 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The folder of a small model that knows the discs of conftest.blobs."""
+def trained(tmp_path_factory, worker_id):
+    """The folder of a small model that knows the discs of made.blobs."""
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent  # one model for all processes
+    folder = root / "discs"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _train(folder)
+    return folder
+
+
+def _train(folder):
     from napari_unet.config import ModelConfig, TrainConfig
     from napari_unet.events import drain
     from napari_unet.training.loop import train
     from support.made import blobs
 
-    folder = tmp_path_factory.mktemp("models") / "discs"
     samples = [blobs(seed, (128, 128), 30) for seed in range(4)]
     config = TrainConfig(steps=120, patch=64, batch=4, rate=5e-3, warmup=10)
     drain(train(samples, None, folder, config, model=ModelConfig(depth=2, width=8)))
-    return folder

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SPEC = importlib.util.spec_from_file_location("course", ROOT / "docs/course/run.py")
 course = importlib.util.module_from_spec(SPEC)

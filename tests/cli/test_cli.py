@@ -99,6 +99,7 @@ def process(*tokens: object, **options: object) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_it_without_a_word():
     with process("info", "nuclei") as running:
         running.stdout.close()
@@ -391,6 +392,7 @@ def test_interrupt_is_first_a_wish_then_deadly(capfd):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one")
+@pytest.mark.slow
 def test_first_interrupt_saves_a_model_that_loads(data, tmp_path):
     folder = tmp_path / "model"
     arguments = ["--output", folder, "--steps", 10**6, *SMALL]
@@ -657,6 +659,7 @@ def test_open_without_napari_says_how_to_get_it(capsys, monkeypatch):
     assert 'pip install "napari[all]"' in error_of(capsys, "open")
 
 
+@pytest.mark.slow
 def test_demo_leaves_a_model_and_pictures_and_makes_room_for_the_next(capsys, tmp_path):
     folder = tmp_path / "demo"
     line = ["demo", "--minutes", "0.01", "--output", folder, "--device", "cpu"]

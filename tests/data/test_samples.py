@@ -1,5 +1,7 @@
 """Samples: shapes, the honest split, intensity statistics."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,18 @@ def test_large_images_are_sampled_evenly(monkeypatch):
     assert part != whole
     assert part.low[0] == pytest.approx(whole.low[0], abs=0.2)
     assert part.high[0] == pytest.approx(whole.high[0], abs=0.2)
+
+
+def test_objects_are_looked_for_once_and_anew_in_other_labels():
+    labels = np.zeros((20, 20), np.int32)
+    labels[:5], labels[8:12] = 3, 7
+    mask = np.ones((20, 20), bool)
+    mask[:6] = False
+    sample = Sample(np.zeros((1, 20, 20)), labels, mask=mask)
+    assert sample.objects is sample.objects
+    assert sample.objects.ids.tolist() == [3, 7]
+    assert sample.annotated_objects is sample.annotated_objects
+    assert sample.annotated_objects.ids.tolist() == [7]
+    whole = replace(sample, mask=None)
+    assert whole.annotated_objects is whole.objects
+    assert replace(sample, labels=labels % 7).objects.ids.tolist() == [3]

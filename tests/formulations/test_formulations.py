@@ -14,6 +14,7 @@ from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.formulations import FORMULATIONS, formulation_of
 from napari_unet.formulations.losses import LOSSES
 from napari_unet.formulations.targets import inner_distance
+from napari_unet.labels import LabelledObjects
 from napari_unet.scoring import metrics
 from support.made import ball, blobs, numbered
 
@@ -238,8 +239,10 @@ def test_label_values_play_no_part():
     labels = blobs(count=20).labels.astype(np.int64)
     expected = formulation().encode(labels)[0]
     for values in (
+        labels.astype(np.uint8),
         np.where(labels > 0, labels + 70_000, 0),
         np.where(labels > 0, labels * 2**40 + 1, 0),
+        -labels.astype(np.uint64),  # from 2**64 - 1 down
     ):
         np.testing.assert_array_equal(formulation().encode(values)[0], expected)
 
@@ -304,7 +307,7 @@ def test_a_component_without_a_seed_is_no_object():
 def test_without_a_border_the_valley_of_the_distance_divides():
     shape = (30, 60)
     first, second = ball(shape, (15, 19), 12), ball(shape, (15, 41), 12)
-    depth = [inner_distance(disc.astype(int)) for disc in (first, second)]
+    depth = [inner_distance(LabelledObjects(disc * 1)) for disc in (first, second)]
     maps = np.stack([first | second, np.zeros(shape), np.maximum(*depth)])
     found = formulation().decode(maps, {**formulation().thresholds, "distance": 0.6})
     left, right = found.labels[15, 19], found.labels[15, 41]

@@ -1,8 +1,8 @@
 """What the GUI tests share; they drive real widgets in a real viewer on a display.
 
-``make_napari_viewer()`` gives one viewer to all tests of a process, one after the other:
-to make and to end a viewer takes longer than most tests. A test that closes its viewer
-asks for ``new_viewer``; one that is shown, and a second one, are new as well.
+``make_napari_viewer()`` gives one viewer to all tests of a process, one after another:
+to make and to end a viewer takes longer than most tests. A new one is what is shown, a
+second one in a test, and what a test gets that is marked as ``own_viewer``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from napari.utils._testsupport import make_napari_viewer as new_viewer  # noqa: F401
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QDockWidget
 
@@ -24,8 +25,12 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items):
     skip = pytest.mark.skip(reason="no display: run the tests with xvfb-run")
     for item in items:
-        if NEEDS_DISPLAY and HERE in item.path.parents:
+        if HERE not in item.path.parents:
+            continue
+        if NEEDS_DISPLAY:
             item.add_marker(skip)
+        if not item.get_closest_marker("quick"):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,6 +63,17 @@ def _jobs_are_not_nice():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _waits_are_patient(monkeypatch):
+    """Wait long where all cores are busy; a wait ends as soon as it can."""
+    wait = QtBot.waitUntil
+
+    def patient(self, callback, *, timeout=0):
+        wait(self, callback, timeout=max(timeout, 60_000))
+
+    monkeypatch.setattr(QtBot, "waitUntil", patient)
+
+
 @pytest.fixture(scope="session")
 def _shared_viewer(qapp):
     from napari import Viewer
@@ -84,7 +100,7 @@ def make_napari_viewer(request):
     lent = []
 
     def make(**options):
-        if options or lent:
+        if options or lent or request.node.get_closest_marker("own_viewer"):
             return request.getfixturevalue("new_viewer")(**options)
         lent.append(request.getfixturevalue("_shared_viewer"))
         window = lent[0].window._qt_window
@@ -100,9 +116,10 @@ def make_napari_viewer(request):
 def _clear(viewer):
     """End all docks and layers; leave the viewer as a new one."""
     viewer.layers.clear()
-    napari_s = [v for v in vars(viewer.window._qt_viewer).values() if isinstance(v, QDockWidget)]
+    parts = vars(viewer.window._qt_viewer).values()
+    own = [part for part in parts if isinstance(part, QDockWidget)]
     for dock in viewer.window._qt_window.findChildren(QDockWidget):
-        if dock not in napari_s:
+        if dock not in own:
             if inner := dock.widget():
                 inner.close()
                 inner.deleteLater()
@@ -138,4 +155,4 @@ def _no_job_outlives_its_test():
     from napari_unet.gui import worker
 
     yield
-    assert worker.jobs().stop(20), "a job did not end"
+    assert worker.jobs().stop(60), "a job did not end"

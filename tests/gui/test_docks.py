@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QDockWidget
 
 from napari_unet.gui.docks import find_dock, open_dock
 from napari_unet.gui.parts.connections import Connections
+from support.waits import deliver
 
 PLUGIN = "napari-unet-live"
 
@@ -18,6 +19,7 @@ def dock_of(widget):
 
 
 @pytest.mark.parametrize("name", ["Train", "Segment"])
+@pytest.mark.quick
 def test_a_dock_opens_once(make_napari_viewer, name):
     viewer = make_napari_viewer()
     assert find_dock(viewer, name) is None
@@ -50,6 +52,7 @@ def test_two_docks_that_are_opened_by_hand_lie_on_each_other(make_napari_viewer,
 
 
 @pytest.mark.parametrize("name", ["Train", "Segment"])
+@pytest.mark.quick
 def test_a_dock_that_is_closed_is_gone(make_napari_viewer, qtbot, name):
     viewer = make_napari_viewer()
     before = set(Connections._alive)
@@ -64,7 +67,7 @@ def test_a_dock_that_is_closed_is_gone(make_napari_viewer, qtbot, name):
 
 
 @pytest.mark.parametrize("name", ["Train", "Segment"])
-def test_a_dock_that_is_hidden_or_moved_stays(make_napari_viewer, qtbot, name):
+def test_a_dock_that_is_hidden_or_moved_stays(make_napari_viewer, name):
     viewer = make_napari_viewer(show=True)
     widget = open_dock(viewer, name)
     dock = dock_of(widget)
@@ -77,9 +80,9 @@ def test_a_dock_that_is_hidden_or_moved_stays(make_napari_viewer, qtbot, name):
         dock.show,
     ):
         move()
-        qtbot.wait(50)
+        deliver()
         assert isalive(widget) and dock_of(widget) is dock
     viewer.window.remove_dock_widget(dock)
     viewer.window.add_dock_widget(widget, name="elsewhere", area="bottom")
-    qtbot.wait(300)
+    deliver()
     assert isalive(widget) and dock_of(widget).windowTitle() == "elsewhere"

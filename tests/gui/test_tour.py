@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -198,20 +199,24 @@ def describe(widget):
     return f"{type(widget).__name__} {text!r} in {type(widget.parentWidget()).__name__}"
 
 
+def assert_nothing_is_cut(dock):
+    for area in dock.findChildren(QScrollArea):
+        bar = area.horizontalScrollBar()
+        assert not bar.isVisible() and bar.maximum() == 0
+    for child in dock.findChildren(QWidget):
+        if child.isVisibleTo(dock) and child.window() is dock.window():
+            right = child.mapTo(dock, child.rect().topRight()).x()
+            assert right <= dock.width(), describe(child)
+    assert dock.width() <= 420
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_is_cut_at_1280_by_800(viewer, docks, qtbot, theme):
     viewer.theme = theme
     for dock, name in zip(docks, ("Segment", "Train"), strict=True):
         open_dock(viewer, name)
         qtbot.waitUntil(dock.isVisible)
-        qtbot.wait(300)  # napari lays its window out anew
-        for area in dock.findChildren(QScrollArea):
-            bar = area.horizontalScrollBar()
-            assert not bar.isVisible() and bar.maximum() == 0
-        for child in dock.findChildren(QWidget):
-            if child.isVisibleTo(dock) and child.window() is dock.window():
-                right = child.mapTo(dock, child.rect().topRight()).x()
-                assert right <= dock.width(), describe(child)
-        assert dock.width() <= 420
+        # napari lays its window out anew
+        qtbot.waitUntil(partial(assert_nothing_is_cut, dock))
     assert viewer.window.geometry()[2] <= 1280
     assert QApplication.activeModalWidget() is None

@@ -22,6 +22,8 @@ from napari_unet.models.store import BUILT_IN
 from napari_unet.scoring import metrics
 from support.made import segmented
 
+pytestmark = pytest.mark.slow
+
 MOST_BYTES = 16 * 2**20
 
 

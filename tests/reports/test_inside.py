@@ -15,6 +15,8 @@ from napari_unet.reports.inside import MOST_PIXELS, look_inside, places, skips
 from napari_unet.reports.inside_figure import draw
 from support.made import shaken
 
+pytestmark = pytest.mark.slow
+
 STATS = Stats((0.0,), (1.0,))
 
 

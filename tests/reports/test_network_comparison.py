@@ -24,6 +24,8 @@ from napari_unet.training.loop import train
 from support.made import blobs, with_array
 from support.trainings import assert_equal_weights
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"patch": 48, "batch": 4, "warmup": 5}
 SMALL = "--width 4 --depth 2 --patch 48 --batch 4 --warmup 5 --device cpu".split()
 MODEL = ModelConfig(width=4, depth=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -106,8 +105,7 @@ class Slow:
         half = labels.shape[0] // 2
         places = (slice(0, half), slice(half, None))
         for gate, rows in zip((self.first, self.second), places, strict=True):
-            while not (gate.is_set() or control.stopped):
-                time.sleep(0.01)
+            while not (gate.wait(0.01) or control.stopped):
                 yield TileDone(self.blocks, 2)
             if self.error is not None and self.blocks:
                 raise self.error

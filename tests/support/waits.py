@@ -1,18 +1,27 @@
 """Waits for what a dock has still to do."""
 
-from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QTimer
 
 from napari_unet.gui import worker
+from napari_unet.gui.layers import edits
 
 
-def settle(qtbot, *parents):
-    """Wait until no job runs and no timer below the parents is going to start one."""
+def deliver():
+    """Let everything happen that is due, also the end of what is to be deleted."""
+    for _ in range(3):
+        QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def settle(qtbot, widget):
+    """Wait until no job runs, and no timer of a widget or layer is to start one."""
 
     def still():
-        timers = [t for p in parents for t in p.findChildren(QTimer)]
+        timers = [*widget.findChildren(QTimer)]
+        timers += [watch._timer for watch in edits._watches.values()]
         waiting = any(t.isActive() and t.isSingleShot() for t in timers)
         return not waiting and not worker.running()
 
     for _ in range(3):  # the end of one may start another
-        QCoreApplication.processEvents()
+        deliver()
         qtbot.waitUntil(still)

@@ -35,6 +35,8 @@ from support.fresh import loaded_after
 from support.made import blobs, notes, segmented
 from support.maps import FLOAT32, tiled_maps, whole_maps
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {2: (48, 56), 3: (8, 22, 24)}
 
 

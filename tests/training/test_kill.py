@@ -14,6 +14,8 @@ import pytest
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 TESTS = str(Path(__file__).parents[1])
 KILLS = 20
 STEPS = 200
@@ -88,7 +90,9 @@ def test_kill_at_random_moments_then_resume(tmp_path, trainings):
         # Loading, the first save, steps and validations all come within a second.
         first = not (folder / WEIGHTS).exists()
         if first:
-            assert trainings.parent.stdout.readline()  # until then there is nothing to load
+            assert (
+                trainings.parent.stdout.readline()
+            )  # until then there is nothing to load
         time.sleep(rng.uniform(0, 0.5))
         os.kill(process, signal.SIGKILL)
         killed += trainings.end() == -signal.SIGKILL

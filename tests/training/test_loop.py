@@ -31,15 +31,15 @@ from support.trainings import (
     weights,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data():
     return [discs(i) for i in range(4)]
 
 
-@pytest.mark.parametrize(
-    ("ndim", "formulation"), [(2, "instances"), (3, "semantic")]
-)
+@pytest.mark.parametrize(("ndim", "formulation"), [(2, "instances"), (3, "semantic")])
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n != "unet"])
 def test_every_network_learns_resumes_and_loads(tmp_path, name, ndim, formulation):
     samples = [discs(i, ndim=ndim) for i in range(3)]

@@ -13,6 +13,8 @@ from napari_unet.training.loop import train
 from napari_unet.training.strokes import painted
 from support.trainings import SMALL, discs, history, options
 
+pytestmark = pytest.mark.slow
+
 
 def update(rng, shape, name="discs 0", masked=False):
     """A box of random labels somewhere in an image."""

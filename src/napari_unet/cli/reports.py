@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_unet.atomic import make_folder
 from napari_unet.cli.arguments import Device, Selection
 from napari_unet.cli.bars import Show
@@ -223,7 +221,7 @@ def doctor(
             for s in samples
         }
     )
-    objects = sum(np.count_nonzero(np.unique(s.labels)) for s in samples)
+    objects = sum(len(s.objects.ids) for s in samples)
     print(f"{len(samples):,} images ({'; '.join(kinds)}), {objects:,} labels")
     findings = check(samples, formulation=formulation)
     for finding in findings:

@@ -27,8 +27,8 @@ from napari_unet.training.crops import (
     image_weights,
     seed_step,
 )
-from napari_unet.training.recipe import batch_of
-from napari_unet.training.setup import Start, first_model, settle
+from napari_unet.training.recipe import batch_of, patch_of
+from napari_unet.training.setup import StartingPoint, first_model, prepare
 
 COUNT = 12
 """Crops that are shown at once."""
@@ -173,8 +173,9 @@ def source(
             "augmentation to look at; choose another network"
         )
     first = None if init is None else first_model(init, device)
-    start = Start(config, wanted, first)
-    settled = yield from settle(start, samples, validation, device)
-    encoded = yield from encode_all(settled.training, settled.model)
-    batch = batch_of(config, settled.patch)
-    return Source(config, settled.model, encoded, settled.patch, batch)
+    start = StartingPoint(config, wanted, first)
+    prepared = yield from prepare(start, samples, validation, device)
+    training, network = prepared.training, prepared.model
+    patch = patch_of(config, network.config, training, network.divisor)
+    encoded = yield from encode_all(training, network)
+    return Source(config, network, encoded, patch, batch_of(config, patch))

@@ -14,6 +14,7 @@ from napari_unet.atomic import atomic
 from napari_unet.colours import GREEN, ORANGE, SKY
 from napari_unet.data.images import Image, intensity_stats, normalise
 from napari_unet.data.samples import Sample
+from napari_unet.labels import LabelledObjects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,16 +203,11 @@ def contours(labels: np.ndarray) -> list[np.ndarray]:
     list of (n, 2) array
         Points x, y in px.
     """
-    from scipy import ndimage
     from skimage.measure import find_contours
 
-    ids, dense = np.unique(labels, return_inverse=True)
-    dense = dense.reshape(labels.shape).astype(np.int32) + (ids[0] != 0)
-    lines = []
-    for number, box in enumerate(ndimage.find_objects(dense), start=1):
-        if box is None:
-            continue
-        part = np.pad(dense[box] == number, 1).astype(np.float32)
+    objects, lines = LabelledObjects(labels), []
+    for number, box in zip(objects.ids, objects.boxes, strict=True):
+        part = np.pad(labels[box] == number, 1).astype(np.float32)
         corner = np.array([box[0].start - 1, box[1].start - 1])
         contours = find_contours(part, 0.5)  # type: ignore[no-untyped-call]
         lines += [(line + corner)[:, ::-1] for line in contours]
@@ -238,18 +234,17 @@ def _coloured(labels: np.ndarray) -> np.ndarray:
     """Give each label a colour and a white outline, (Y, X, 3) float."""
     from skimage.segmentation import find_boundaries
 
-    _, dense = np.unique(labels, return_inverse=True)
-    dense = dense.reshape(labels.shape) + bool(labels.min())
-    colours = np.random.default_rng(0).uniform(0.2, 0.9, (int(dense.max()) + 1, 3))
+    objects = LabelledObjects(labels)
+    colours = np.random.default_rng(0).uniform(0.2, 0.9, (len(objects.ids) + 1, 3))
     colours[0] = 0
-    coloured = colours[dense]
-    edges = find_boundaries(dense, mode="inner")  # type: ignore[no-untyped-call]
+    coloured: np.ndarray = colours[objects.compact]
+    edges = find_boundaries(labels, mode="inner")  # type: ignore[no-untyped-call]
     coloured[edges] = 1
     return coloured
 
 
 def _count(labels: np.ndarray) -> str:
-    return f": {np.count_nonzero(np.unique(labels)):,} objects"
+    return f": {len(LabelledObjects(labels).ids):,} objects"
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

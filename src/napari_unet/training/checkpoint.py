@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from napari_unet.atomic import atomic, make_folder
+from napari_unet.events import EpochEnd
 from napari_unet.models.store import read_header
 
 STATE = "state.safetensors"
@@ -29,7 +30,7 @@ COLUMNS = ("epoch", "step", "seconds", "loss", "validation_loss", "score", "best
 class Counters:
     """Where a run stands. `history` has one row per epoch.
 
-    total : steps at which a run of some minutes ends, once that is settled
+    total : steps at which a run of some minutes ends, once that is known
     painted : whether labels came while it ran
     """
 
@@ -72,6 +73,20 @@ def save_state(
     with atomic(run / STATE) as temporary:
         temporary.write_bytes(content)
     write_history(folder, counters.history)
+
+
+def history_row(end: EpochEnd) -> dict[str, Any]:
+    """Return what ``history.csv`` says of a validation."""
+    row: dict[str, Any] = {
+        "epoch": end.epoch,
+        "step": end.step,
+        "seconds": round(end.seconds, 1),
+        "loss": round(end.loss, 5),
+    }
+    for name, value in (("validation_loss", end.validation_loss), ("score", end.score)):
+        row[name] = "" if value is None else round(value, 5)
+    figures = {name: round(value, 5) for name, value in end.metrics.items()}
+    return {**row, "best": int(end.best), **figures}
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -17,25 +17,25 @@ import torch
 
 from napari_unet.boxes import grow
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.images import Stats
 from napari_unet.data.samples import Sample, data_hash
-from napari_unet.events import Control, EpochEnd, Event, Note, Progress
+from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.models.model import Model
-from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import (
-    CLASSIFIERS,
     LEAST_PROBABILITY,
     PixelClassifier,
     pixel_features,
 )
 from napari_unet.segmentation.prediction import plan_tiles
 from napari_unet.text import version
-from napari_unet.training.checkpoint import has_state, write_history
+from napari_unet.training.checkpoint import history_row, write_history
 from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.pixel_fitting import FITS
-from napari_unet.training.recipe import complete, hold_back
-from napari_unet.training.setup import card_of, check_fit, examine, refuse, start_of
-from napari_unet.training.validation import Validation, validate
+from napari_unet.training.preview import illustrate, preview
+from napari_unet.training.setup import StartingPoint, card_of, prepare
+from napari_unet.training.validation import Validation, epoch_end, validate
 
+FIRST_PIXELS = 2**14
 # More pixels gain little: neighbours are much alike.
 MOST_PIXELS = 12_000
 # Share of a class among all pixels, to the power of this, is its share in the fit.
@@ -48,81 +48,43 @@ UNUSED = {
 }
 
 
-def wants_baseline(
-    folder: Path,
-    wanted: ModelConfig | None,
-    init: Model | str | Path | None,
-    resume: bool,
-) -> bool:
-    """Return whether a pixel classifier is wanted, not a network.
-
-    Raises
-    ------
-    ValueError
-        If it is to start from another model, or to go on.
-    """
-    network = (wanted or ModelConfig()).network
-    if resume and (folder / WEIGHTS).exists() and not has_state(folder):
-        network = Model.load(folder, "cpu").config.network
-    if resume:
-        refuse(network, "resume")
-    if init is not None:
-        refuse(network, "init")
-    return network in CLASSIFIERS
-
-
-def fit_baseline(
+def train_classifier(
+    start: StartingPoint,
     samples: Sequence[Sample],
     validation: Sequence[Sample] | None,
     folder: Path,
-    config: TrainConfig,
-    wanted: ModelConfig | None,
     device: str,
     control: Control,
-) -> Generator[Event, None, tuple[Model, Encoded]]:
-    """Fit a pixel classifier and save it; the arguments are those of :func:`train`.
-
-    Returns
-    -------
-    Model
-        As it was saved.
-    Encoded
-        A sample that shows what it does.
-
-    Raises
-    ------
-    ValueError
-        If options, samples or the folder are not fit for it.
-    """
-    began, wanted = time.monotonic(), wanted or ModelConfig()
-    start_of(folder, config, wanted, None, False, device)
-    if not samples:
-        raise ValueError("there are no samples to train on; give images with labels")
-    everything = [*samples, *(validation or [])]
-    fitted = complete(wanted, samples)
-    yield from examine(everything, fitted)
-    yield from _unused(config, wanted)
-    model = Model.create(fitted, config.seed, device)
-    check_fit(model, everything, config)
-    training, judges = list(samples), list(validation or [])
-    if validation is None:
-        training, judges = hold_back(samples, config, fitted.formulation)
-    encoded = yield from encode_all(training, model)
-    judged = yield from encode_all(judges, model, judges=True)
-    loss = yield from fit_classifier(model, encoded, config.seed, control)
+) -> Generator[Event, None, Model]:
+    """Train a pixel classifier and save it; see :func:`napari_unet.train`."""
+    began, config = time.monotonic(), start.config
+    prepared = yield from prepare(start, samples, validation, device)
+    yield from _unused(config, start.wanted)
+    model = prepared.model
+    training = yield from encode_all(prepared.training, model)
+    judges = yield from encode_all(prepared.judges, model, judges=True)
+    loss = yield from fit_classifier(model, training, config.seed, control)
     found: Validation | None = None
-    if judged:
-        found = yield from validate(model, judged, config)
+    if judges:
+        found = yield from validate(model, judges, config)
         model.thresholds = dict(found.thresholds)
     seconds = time.monotonic() - began
-    model.card = card_of(config, training, judges, data_hash(everything))
+    model.card = card_of(config, prepared, data_hash(prepared.given))
     model.card |= {"steps": 1, "seconds": round(seconds, 1)}
     model.card["versions"]["scikit-learn"] = version("scikit-learn")
     if found:
         model.card["validation"] |= found.summary()
     model.save(folder)
-    yield _record(folder, loss, found, seconds)
-    return model, (judged or encoded)[0]
+    figures = {"epoch": 1, "step": 1, "loss": loss, "best": True, "seconds": seconds}
+    end = epoch_end(found, **figures, seconds_left=0.0)
+    write_history(folder, [history_row(end)])
+    yield end
+    stats: dict[str, Stats] = {}
+    for most in (FIRST_PIXELS, None):  # the middle is there in a second
+        yield from preview(model, prepared.given, stats, control, 1, most)
+    yield from illustrate(model, (judges or training)[0])
+    model.save(folder)
+    return Model.load(folder, device)
 
 
 def _unused(config: TrainConfig, wanted: ModelConfig) -> Iterator[Note]:
@@ -137,28 +99,6 @@ def _unused(config: TrainConfig, wanted: ModelConfig) -> Iterator[Note]:
     if names:
         verb = "is" if len(names) == 1 else "are"
         yield Note(f"{', '.join(names)} {verb} not used by network {wanted.network}")
-
-
-def _record(
-    folder: Path, loss: float, found: Validation | None, seconds: float
-) -> EpochEnd:
-    """Write the history, of one row, and return the same as an event."""
-    metrics = dict(found.metrics) if found else {}
-    row = {
-        "epoch": 1,
-        "step": 1,
-        "seconds": round(seconds, 1),
-        "loss": round(loss, 5),
-        "validation_loss": round(found.loss, 5) if found else "",
-        "score": round(found.score, 5) if found else "",
-        "best": 1,
-        **{k: round(v, 5) for k, v in metrics.items()},
-    }
-    write_history(folder, [row])
-    if found is None:
-        return EpochEnd(1, 1, loss, None, None, metrics, 0, True, seconds, 0.0)
-    judged = found.loss, found.score, metrics, found.objects
-    return EpochEnd(1, 1, loss, *judged, True, seconds, 0.0)
 
 
 def fit_classifier(

@@ -10,22 +10,22 @@ from pathlib import Path
 import torch
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.images import Stats
 from napari_unet.data.samples import Sample
 from napari_unet.device import free_memory, is_out_of_memory
-from napari_unet.events import Control, EpochEnd, Event, Note, Progress
+from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.models.model import Model
-from napari_unet.training.classifiers import fit_baseline, wants_baseline
+from napari_unet.networks.pixel_classifiers import CLASSIFIERS
+from napari_unet.training.checkpoint import history_row
+from napari_unet.training.classifiers import train_classifier
 from napari_unet.training.crops import draw, encode_views, seed_step
 from napari_unet.training.preview import illustrate, preview
 from napari_unet.training.run import Run
-from napari_unet.training.setup import prepare
+from napari_unet.training.setup import new_run, starting_point
 from napari_unet.training.strokes import painted
-from napari_unet.training.validation import Validation, validate
+from napari_unet.training.validation import Validation, epoch_end, validate
 
 GRADIENT_NORM = 1.0
 EVENT_SECONDS = 0.2
-FIRST_PIXELS = 2**14
 
 
 def train(
@@ -79,20 +79,13 @@ def train(
     """
     config = config or TrainConfig()
     control, place = control or Control(), Path(folder)
-    if wants_baseline(place, model, init, resume):
-        fitted, shown = yield from fit_baseline(
-            samples, validation, place, config, model, device, control
+    start = starting_point(place, config, model, init, resume, device)
+    if start.network in CLASSIFIERS:
+        fitted = yield from train_classifier(
+            start, samples, validation, place, device, control
         )
-        given = [*samples, *(validation or [])]
-        stats: dict[str, Stats] = {}
-        for most in (FIRST_PIXELS, None):  # the middle is there in a second
-            yield from preview(fitted, given, stats, control, 1, most)
-        yield from illustrate(fitted, shown)
-        fitted.save(place)
-        return Model.load(place, device)
-    run = yield from prepare(
-        samples, validation, place, config, model, init, resume, device
-    )
+        return fitted
+    run = yield from new_run(start, samples, validation, place, device)
     if run.counters.step == 0:
         # From here on a kill leaves a model that loads and a run that resumes.
         run.save_best()
@@ -103,7 +96,7 @@ def train(
         yield from control.wait_while_paused()
         run.began += time.monotonic() - waiting
         yield from _take_updates(run, control)
-        run.settle()
+        run.minutes_to_steps()
         loss = yield from _step(run)
         if loss is not None:
             if not math.isfinite(loss):
@@ -233,32 +226,18 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
         counters.best = found.score if found else None
         run.save_best(found)
     counters.stale = 0 if best else counters.stale + 1
-    figures = {k: round(v, 5) for k, v in found.metrics.items()} if found else {}
-    counters.history.append(
-        {
-            "epoch": counters.epoch,
-            "step": counters.step,
-            "seconds": round(run.seconds, 1),
-            "loss": round(loss, 5),
-            "validation_loss": round(found.loss, 5) if found else "",
-            "score": round(found.score, 5) if found else "",
-            "best": int(best),
-            **figures,
-        }
+    end = epoch_end(
+        found,
+        epoch=counters.epoch,
+        step=counters.step,
+        loss=loss,
+        best=best,
+        seconds=run.seconds,
+        seconds_left=run.seconds_left(),
     )
+    counters.history.append(history_row(end))
     run.save_state()
-    yield EpochEnd(
-        counters.epoch,
-        counters.step,
-        loss,
-        found.loss if found else None,
-        found.score if found else None,
-        found.metrics if found else {},
-        found.objects if found else 0,
-        best,
-        run.seconds,
-        run.seconds_left(),
-    )
+    yield end
 
 
 def _rescore_best(run: Run) -> Generator[Event, None, None]:

@@ -1,4 +1,4 @@
-"""The state of one training run, and how it is set up."""
+"""The state of one training run."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Run:
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of the budget; None where it is in minutes and not settled yet."""
+        """Steps of the budget; None as long as it is in minutes."""
         if self.config.epochs:
             return self.config.epochs * self.epoch_steps
         return self.config.steps or self.counters.total
 
-    def settle(self) -> None:
+    def minutes_to_steps(self) -> None:
         """Once the rate is to fall, turn a budget of minutes into one of steps.
 
         From then on time plays no part, so that equal steps give equal weights.

@@ -1,4 +1,4 @@
-"""What a run starts from, and what must be right before it does."""
+"""What happens before the first step: checks, the division of the samples, targets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napari_unet.training.checkpoint import (
     read_state,
     restore,
 )
-from napari_unet.training.crops import Encoded, encode_all
+from napari_unet.training.crops import encode_all
 from napari_unet.training.memory import tell_memory
 from napari_unet.training.recipe import (
     batch_of,
@@ -42,8 +42,8 @@ MOST_NOTES = 5
 
 
 @dataclass(frozen=True)
-class Start:
-    """What a run starts from: a model, or a config of one; a state, if it goes on."""
+class StartingPoint:
+    """What a training starts from: a model, or a config of one; a state, to resume."""
 
     config: TrainConfig
     wanted: ModelConfig
@@ -51,35 +51,47 @@ class Start:
     header: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
 
+    @property
+    def network(self) -> str:
+        """Name of the network, or of the pixel classifier."""
+        return (self.model.config if self.model else self.wanted).network
 
-def start_of(
+
+def starting_point(
     folder: Path,
     config: TrainConfig,
     wanted: ModelConfig | None,
     init: Model | str | Path | None,
     resume: bool,
     device: str,
-) -> Start:
-    """Find out what a run starts from.
+) -> StartingPoint:
+    """Find out what a training starts from.
 
     Raises
     ------
     ValueError
-        If the folder holds a model that would be lost, or nothing to resume.
+        If the folder holds a model that would be lost, or nothing to resume; if a
+        pixel classifier is to start from another model, or to be resumed.
     """
     wanted = wanted or ModelConfig()
-    there = (folder / WEIGHTS).exists()
+    there, state = (folder / WEIGHTS).exists(), resume and has_state(folder)
+    if init is not None:
+        refuse(wanted.network, "init")
+    if resume and (state or not there):
+        refuse(wanted.network, "resume")
     if there and not resume:
         raise ValueError(
             f"{folder} holds a model already; choose another folder, or --resume "
             "its run"
         )
-    if resume and has_state(folder):
+    if state:
         header, tensors = read_state(folder)
         stored = _resumed(config, header["train"])
-        return Start(stored, wanted, Model.load(folder, device), header, tensors)
+        model = Model.load(folder, device)
+        return StartingPoint(stored, wanted, model, header, tensors)
     if there:
         model = Model.load(folder, device)
+        refuse(model.config.network, "resume")
         if model.card.get("steps"):
             raise ValueError(
                 f"{folder} holds a trained model but no run to resume; start from it "
@@ -87,8 +99,8 @@ def start_of(
             )
         wanted = model.config  # killed between its first two files, before any step
     elif init is not None:
-        return Start(config, wanted, first_model(init, device))
-    return Start(config, wanted)
+        return StartingPoint(config, wanted, first_model(init, device))
+    return StartingPoint(config, wanted)
 
 
 def first_model(init: Model | str | Path, device: str) -> Model:
@@ -126,30 +138,30 @@ def refuse(network: str, option: str) -> None:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """What is settled before the first step.
+class Prepared:
+    """A model and checked samples.
 
+    given : all samples
     training, judges : those that teach, and those that validate
-    patch : shape of the crops, px
     """
 
     model: Model
+    given: list[Sample]
     training: list[Sample]
     judges: list[Sample]
-    patch: tuple[int, ...]
 
 
-def settle(
-    start: Start,
+def prepare(
+    start: StartingPoint,
     samples: Sequence[Sample],
     validation: Sequence[Sample] | None,
     device: str,
-) -> Generator[Event, None, Settled]:
-    """Check everything that can be wrong; settle on model, split and patch.
+) -> Generator[Event, None, Prepared]:
+    """Check everything that can be wrong; create the model and divide the samples.
 
     Parameters
     ----------
-    start : Start
+    start : StartingPoint
     samples, validation, device
         As for :func:`napari_unet.train`.
 
@@ -160,20 +172,15 @@ def settle(
     """
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
-    config = start.config
-    wanted = (
-        complete(start.wanted, samples) if start.model is None else start.model.config
-    )
-    everything = [*samples, *(validation or [])]
-    yield from examine(everything, wanted)
-    model = start.model or Model.create(wanted, config.seed, device)
-    check_fit(model, everything, config)
-    if validation is None:
-        training, judges = hold_back(samples, config, wanted.formulation)
-    else:
-        training, judges = list(samples), list(validation)
-    patch = patch_of(config, wanted, training, model.divisor)
-    return Settled(model, training, judges, patch)
+    config, model, wanted = start.config, start.model, start.wanted
+    given = [*samples, *(validation or [])]
+    wanted = complete(wanted, samples) if model is None else model.config
+    yield from check_data(given, wanted)
+    model = model or Model.create(wanted, config.seed, device)
+    check_fit(model, given, config)
+    if validation is not None:
+        return Prepared(model, given, list(samples), list(validation))
+    return Prepared(model, given, *hold_back(samples, config, wanted.formulation))
 
 
 def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
@@ -188,7 +195,7 @@ def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> N
     model.formulation.check(config)
 
 
-def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
+def check_data(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
     """Raise what is wrong with the data as a ValueError, and tell what is odd."""
     yield Progress("checking", 0, len(samples))
     findings = doctor.check(
@@ -211,84 +218,60 @@ def examine(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
 WEIGHT_DECAY = 1e-4
 
 
-def prepare(
+def new_run(
+    start: StartingPoint,
     samples: Sequence[Sample],
     validation: Sequence[Sample] | None,
     folder: Path,
-    config: TrainConfig,
-    model_config: ModelConfig | None,
-    init: Model | str | Path | None,
-    resume: bool,
     device: str,
 ) -> Generator[Event, None, Run]:
-    """Check everything that can be wrong, then load, split and encode."""
-    start = start_of(folder, config, model_config, init, resume, device)
-    settled = yield from settle(start, samples, validation, device)
-    config, model, patch = start.config, settled.model, settled.patch
-    everything = [*samples, *(validation or [])]
-    data = data_hash(everything)
+    """Prepare a training and encode its samples; return it as it is before a step."""
+    prepared = yield from prepare(start, samples, validation, device)
+    config, model, given = start.config, prepared.model, prepared.given
+    patch = patch_of(config, model.config, prepared.training, model.divisor)
+    data = data_hash(given)
     if start.header and data != start.header["data"]:
         raise ValueError(
             f"{folder}: the run was made with other data "
             f"({len(start.header['data'])} images, now {len(data)} or changed); give "
             "the same, or train with --init into a new folder"
         )
-    yield from tell_memory(model, everything, patch, config)
-    encoded = yield from encode_all(settled.training, model)
-    judged = yield from encode_all(settled.judges, model, judges=True)
+    yield from tell_memory(model, given, patch, config)
+    training = yield from encode_all(prepared.training, model)
+    judges = yield from encode_all(prepared.judges, model, judges=True)
     if config.class_weights == "frequencies":
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
-        targets = ((e.target, e.weight) for e in encoded)
+        targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
-    run = _new_run(folder, config, model, encoded, judged, everything, patch, data)
-    if start.model and not start.header:
-        run.card["init"] = start.model.hash()
-    elif start.model and "init" in start.model.card:
-        run.card["init"] = start.model.card["init"]
+    batch, trained = batch_of(config, patch), _copied(model)
+    first = {id(e.given): e.sample for e in reversed(training)}  # view of each
+    run = Run(
+        folder=folder,
+        config=config,
+        model=trained,
+        averaged=_copied(model),
+        optimizer=_optimizer(trained, config),
+        training=training,
+        validation=judges,
+        given=given,
+        patch=patch,
+        batch=batch,
+        epoch_steps=epoch_steps([*first.values()], patch, batch, config.steps),
+        data=data,
+        card=card_of(config, prepared, data) | {"patch": list(patch), "batch": batch},
+    )
     if start.header:
-        _restore(run, start.header, start.tensors)
+        _restore(run, start)
+    elif start.model:
+        run.card["init"] = start.model.hash()
     clean(folder)
     return run
 
 
-def _new_run(
-    folder: Path,
-    config: TrainConfig,
-    model: Model,
-    encoded: list[Encoded],
-    judged: list[Encoded],
-    given: list[Sample],
-    patch: tuple[int, ...],
-    data: list[dict[str, Any]],
-) -> Run:
-    batch = batch_of(config, patch)
-    trained = Model(
-        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
-    )
-    averaged = Model(
-        model.config, copy.deepcopy(model.network), model.thresholds, {}, model.device
-    )
-    first = list({id(e.given): e for e in reversed(encoded)}.values())[::-1]
-    seen, parts = [e.sample for e in first], [e.given for e in first]
-    return Run(
-        folder,
-        config,
-        trained,
-        averaged,
-        _optimizer(trained, config),
-        encoded,
-        judged,
-        given,
-        patch,
-        batch,
-        epoch_steps(seen, patch, batch, config.steps),
-        data,
-        {
-            **card_of(config, parts, [e.given for e in judged], data),
-            "patch": list(patch),
-            "batch": batch,
-        },
-    )
+def _copied(model: Model) -> Model:
+    """Return a copy with an empty card."""
+    network = copy.deepcopy(model.network)
+    return Model(model.config, network, model.thresholds, {}, model.device)
 
 
 def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
@@ -303,16 +286,17 @@ def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
 
 
 def card_of(
-    config: TrainConfig,
-    training: Sequence[Sample],
-    held_back: Sequence[Sample],
-    data: list[dict[str, Any]],
+    config: TrainConfig, prepared: Prepared, data: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what the card of a model says of its data and options."""
+    training, validation = (
+        {"names": [s.name for s in part], "images": len(part)}
+        for part in (prepared.training, prepared.judges)
+    )
     return {
         "data": list(data),
-        "training": {"names": [s.name for s in training], "images": len(training)},
-        "validation": {"names": [s.name for s in held_back], "images": len(held_back)},
+        "training": training,
+        "validation": validation,
         "options": config.model_dump(mode="json", exclude_defaults=True),
         "seed": config.seed,
         "versions": {name: version(name) for name in ("torch", "numpy")},
@@ -320,13 +304,14 @@ def card_of(
     }
 
 
-def _restore(
-    run: Run, header: dict[str, Any], tensors: dict[str, torch.Tensor]
-) -> None:
-    run.counters = Counters(**header["counters"])
-    if run.config.minutes != header["train"]["minutes"]:
+def _restore(run: Run, start: StartingPoint) -> None:
+    """Put the state of a run that is resumed into a new one."""
+    run.counters = Counters(**start.header["counters"])
+    if run.config.minutes != start.header["train"]["minutes"]:
         run.counters.total = None  # of the minutes before
     run.before = run.counters.seconds
     run.averaged.thresholds = dict(run.counters.thresholds)
+    if start.model and "init" in start.model.card:
+        run.card["init"] = start.model.card["init"]
     networks = {"network": run.model.network, "averaged": run.averaged.network}
-    restore(tensors, networks, run.optimizer)
+    restore(start.tensors, networks, run.optimizer)

@@ -12,7 +12,7 @@ import torch
 
 from napari_unet.config import PredictConfig, TrainConfig
 from napari_unet.data.resampling import resize
-from napari_unet.events import Event, Progress
+from napari_unet.events import EpochEnd, Event, Progress
 from napari_unet.models.model import Model
 from napari_unet.scoring import metrics
 from napari_unet.scoring.classes import confusion, dice_iou
@@ -48,6 +48,21 @@ class Validation:
         """Return what the model card says of it."""
         figures = {name: round(value, 4) for name, value in self.metrics.items()}
         return {"objects": self.objects, "figures": figures}
+
+
+def epoch_end(found: Validation | None, **figures: Any) -> EpochEnd:
+    """Return the event of a validation, or of none; `figures` are its other fields."""
+    if found is None:
+        return EpochEnd(
+            validation_loss=None, score=None, metrics={}, objects=0, **figures
+        )
+    return EpochEnd(
+        validation_loss=found.loss,
+        score=found.score,
+        metrics=found.metrics,
+        objects=found.objects,
+        **figures,
+    )
 
 
 @dataclass

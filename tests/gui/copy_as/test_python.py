@@ -307,6 +307,7 @@ def test_what_the_command_line_cannot_do_is_said(data, tmp_path, options, messag
             train_command(press)
 
 
+@pytest.mark.quick
 def test_every_option_survives_the_command_line(data, tmp_path, monkeypatch):
     from napari_unet.cli import training
 

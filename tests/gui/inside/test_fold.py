@@ -116,6 +116,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.quick
 def test_maps_lie_exactly_on_the_image(dock, notices, place):
     model, image = made(), values(*SHAPE)
     dock.choose(model)

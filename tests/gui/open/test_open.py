@@ -69,6 +69,7 @@ def test_all_images_of_a_small_folder_become_pairs(viewer, qtbot, tmp_path, told
     assert dock(viewer).folders == [] and told == []
 
 
+@pytest.mark.quick
 def test_one_image_is_in_sight_and_active(viewer, qtbot, tmp_path):
     data_set(tmp_path / "set", 3)
     opening.open_pairs(viewer, tmp_path / "set")
@@ -228,6 +229,7 @@ def test_the_same_is_not_opened_twice_at_once(viewer, qtbot, told, stuck):
     wait(qtbot)
 
 
+@pytest.mark.own_viewer
 def test_closing_the_viewer_ends_it(viewer, qtbot, told, stuck):
     source, stopped = stuck
     opening.open_source(viewer, source, "a set")

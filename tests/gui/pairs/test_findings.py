@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -61,9 +60,10 @@ def wait(dock, *words):
             w in t for w, t in zip(words, texts, strict=True)
         )
 
-    dock.qtbot.waitUntil(there, timeout=20_000)
+    dock.qtbot.waitUntil(there, timeout=60_000)
 
 
+@pytest.mark.quick
 def test_binary_labels_are_fixed_before_start(make_napari_viewer, qtbot, notices):
     viewer = make_napari_viewer()
     binary = (blobs(0, (96, 128), 30).labels > 0) * 7
@@ -155,8 +155,7 @@ def test_a_look_that_was_overtaken_is_dropped(make_napari_viewer, qtbot, monkeyp
 
     def slow(turn, readers, learnt, alone, control):
         asked.append(turn)
-        while not gate.is_set():
-            time.sleep(0.01)
+        while not gate.wait(0.01):
             yield Progress("checking", 0)
         return Seen(turn, (Finding("warning", "cells", f"turn {turn}", "rest"),))
 

@@ -195,6 +195,7 @@ def test_a_bar_ends_with_its_widget(make_napari_viewer, qtbot):
     qtbot.waitUntil(lambda: not activity("training"))
 
 
+@pytest.mark.own_viewer
 def test_the_window_may_close_while_a_bar_is_shown(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     row = ProgressRow()

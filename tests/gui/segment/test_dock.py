@@ -34,6 +34,7 @@ def core_labels(trained, image, **options):
     return drain(segment(model, image[None], PredictConfig(**options)))
 
 
+@pytest.mark.quick
 def test_a_press_gives_the_labels_of_the_core_on_the_image(dock, trained):
     place = {"scale": (0.5, 0.5), "translate": (7, 8), "units": "um"}
     image = dock.viewer.add_image(picture(), name="cells", **place)
@@ -185,12 +186,11 @@ def test_results_are_known_by_their_layers_not_by_names(dock):
     assert dock.labels() == [other, first] and not other.data.any()
 
 
-def test_the_view_alone_is_segmented(dock, trained, qtbot):
+def test_the_view_alone_is_segmented(dock, trained):
     dock.viewer.add_image(picture())
     camera = dock.viewer.scene.camera
     camera.zoom = 6
     camera.center = (0, 40, 40)
-    qtbot.wait(50)
     dock.segment("view")
     (layer,) = dock.labels()
     (y0, y1), (x0, x1) = layer.metadata[KEY]["box"]

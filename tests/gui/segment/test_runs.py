@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 import tifffile
 
 import napari_unet.segmentation.segment
@@ -15,7 +16,7 @@ from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.segment import dock as segment_widget
-from support import segment_dock
+from support import segment_dock, waits
 from support.segment_dock import Dock, begin, picture, usable
 
 dock, slow, notices = segment_dock.dock, segment_dock.slow, segment_dock.notices
@@ -177,10 +178,11 @@ def test_a_threshold_that_changes_meanwhile_is_decoded_at_the_end(
     assert used == [None, 0.9]
     (result,) = dock.runs.results
     assert result.press.config.threshold == 0.9
-    dock.qtbot.wait(2 * dock.widget._options.interval())
+    waits.settle(dock.qtbot, dock.widget)
     assert used == [None, 0.9] and not dock.runs.running
 
 
+@pytest.mark.own_viewer
 def test_a_viewer_that_is_closed_ends_its_job(make_napari_viewer, qtbot, trained, slow):
     models().choose(trained)
     dock = Dock(make_napari_viewer(), qtbot)

@@ -1,7 +1,6 @@
 """Pixel classifiers in the Train dock: a first result at once, then after strokes."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from napari_unet.config import TrainConfig
 from napari_unet.events import Progress
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.training import classifiers as baselines
+from support import waits
 from support.train_dock import (  # noqa: F401
     LONG,
     Dock,
@@ -73,10 +73,10 @@ def test_a_stroke_fits_again_into_the_same_model(dock, own_models, qtbot):  # no
     preview = dock.viewer.layers["cells preview"]
     assert preview.data.any(), "the view is shown"
     stroke(dock)
-    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
     stroke(dock, 70)  # while it is being fitted: once more
     dock.wait()
-    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
     dock.wait()
     assert folders(own_models) == [name]
     after = arrays(own_models / name)
@@ -101,7 +101,7 @@ def test_unticked_nothing_is_fitted_again(dock, own_models, qtbot):  # noqa: F81
     dock.train()
     written = (own_models / folders(own_models)[0] / "model.safetensors").stat()
     stroke(dock)
-    qtbot.wait(600)
+    waits.settle(qtbot, dock.widget)
     assert dock.widget._job is None
     now = (own_models / folders(own_models)[0] / "model.safetensors").stat()
     assert now.st_mtime_ns == written.st_mtime_ns
@@ -120,7 +120,7 @@ def test_a_network_is_not_replaced_where_the_menu_has_changed(
     stroke(dock)
     dock.press("stop")
     dock.wait()
-    qtbot.wait(600)
+    waits.settle(qtbot, dock.widget)
     assert dock.widget._job is None
     (name,) = folders(own_models)
     assert Model.load(own_models / name, "cpu").config.network == "unet"
@@ -133,13 +133,13 @@ def test_a_model_of_other_layers_is_not_replaced(dock, own_models, qtbot):  # no
     row.choose(dock.viewer.layers["other"], other)
     other.data[:3, :3] = 99
     other.events.paint(value=[])
-    qtbot.wait(600)
+    waits.settle(qtbot, dock.widget)
     assert dock.widget._job is None and len(folders(own_models)) == 1
 
 
 def fit_again(dock):
     """Wait for the fit that a stroke brought, and for its end."""
-    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
     dock.wait()
 
 
@@ -155,7 +155,7 @@ def test_an_undo_fits_again_and_a_refresh_does_not(dock, own_models, qtbot):  # 
     after = arrays(own_models / name)
     assert all(np.array_equal(before[k], after[k]) for k in after)
     layer.refresh()
-    qtbot.wait(800)
+    waits.settle(qtbot, dock.widget)
     assert dock.widget._job is None
 
 
@@ -189,8 +189,7 @@ def held(monkeypatch):
     gate, fit = threading.Event(), baselines.fit_classifier
 
     def wait(*arguments):
-        while not gate.is_set():
-            time.sleep(0.01)
+        while not gate.wait(0.01):
             yield Progress("features", 0, 1)
         return (yield from fit(*arguments))
 
@@ -210,7 +209,7 @@ def test_a_fit_cannot_be_paused_and_a_stop_keeps_the_model(
     before = arrays(own_models / name)
     held.clear()
     stroke(dock)
-    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=5000)
+    dock.qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
     pause = dock.buttons.pause
     assert not pause.isEnabled() and "in one go" in pause.toolTip()
     dock.widget.pause()

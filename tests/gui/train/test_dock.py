@@ -43,6 +43,7 @@ def dock(make_napari_viewer, qtbot):
     return dock
 
 
+@pytest.mark.quick
 def test_start_trains_the_pair_and_the_model_is_chosen(dock, own_models, notices):
     dock.train()
     model_folder = own_models / f"cells {date.today():%Y-%m-%d}"
@@ -192,7 +193,9 @@ def test_pause_stops_the_steps_until_resume(dock, qtbot):
     assert dock.buttons.pause.text() == "Resume"
     qtbot.waitUntil(lambda: dock.monitor.speed.text() == "paused")
     before = dock.widget.presses.steps
-    qtbot.wait(600)
+    for _ in range(2):  # it tells each half second that it waits
+        with qtbot.waitSignal(dock.widget._job.told, timeout=20_000):
+            pass
     assert dock.widget.presses.steps == before
     dock.press("pause")
     assert dock.buttons.pause.text() == "Pause"

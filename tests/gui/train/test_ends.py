@@ -50,7 +50,7 @@ def test_an_error_in_the_job(dock, notices, monkeypatch):
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr(napari_unet.training.loop, "prepare", broken)
+        patch.setattr(napari_unet.training.loop, "new_run", broken)
         dock.train()
     assert dock.text.endswith("RuntimeError: the device is on fire")
     assert_usable(dock, notices, "RuntimeError", "on fire")
@@ -216,6 +216,7 @@ def test_a_dock_that_is_opened_again_can_train(dock, qtbot, notices, own_models)
     assert len(list(own_models.iterdir())) == 2
 
 
+@pytest.mark.own_viewer
 def test_a_viewer_that_is_closed_ends_its_training(dock, qtbot, notices, own_models):
     dock.set(LONG)
     dock.press()
