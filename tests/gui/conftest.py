@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from napari.utils._testsupport import make_napari_viewer as new_viewer  # noqa: F401
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QDockWidget
+
+from support.waits import deliver
 
 NEEDS_DISPLAY = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
 HERE = Path(__file__).parent
@@ -49,8 +50,9 @@ def _modules_are_no_garbage():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _what_is_left_is_no_garbage():
+def _what_is_left_is_no_garbage(qapp):
     """The same for what earlier modules left: whatever survives a collection."""
+    deliver()
     gc.collect()
     gc.freeze()
 
@@ -97,6 +99,7 @@ def _shared_viewer(qapp):
 @pytest.fixture
 def make_napari_viewer(request):
     """Return a function that gives a viewer: the one of this process if it is free."""
+    gc.collect(1)  # as napari's own: widgets of earlier tests that nobody holds
     lent = []
 
     def make(**options):
@@ -124,8 +127,7 @@ def _clear(viewer):
                 inner.close()
                 inner.deleteLater()
             viewer.window.remove_dock_widget(dock)
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QCoreApplication.processEvents()
+    deliver()
     viewer.theme = "dark"
     viewer.dims.reset()
     viewer.dims.ndim = 2

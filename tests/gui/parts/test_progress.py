@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.utils.progress import progress
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
 
 from napari_unet.events import Block, EpochEnd, Note, Progress, StepDone, TileDone
 from napari_unet.gui.parts import progress as module
@@ -141,34 +142,36 @@ def test_cancel_tells_once_and_says_stopping_until_the_end(qtbot, row):
     assert button(row).isEnabled() and row.text == "segmenting"
 
 
-def activity(what):
-    """Return the bars that napari shows for some work."""
-    labels = [w for w in QApplication.allWidgets() if isinstance(w, QLabel)]
+def activity(viewer, what):
+    """Return the bars of some work in this window; each shows those of all."""
+    labels = viewer.window._qt_window.findChildren(QLabel)
     shown = [label for label in labels if label.text() == f"{what}: "]
     return [label.parent().findChild(QProgressBar) for label in shown]
 
 
+@pytest.mark.own_viewer
 def test_napari_shows_the_same_bar(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     row = ProgressRow()
     viewer.window.add_dock_widget(row, name="row")
     row.start("segmenting")
-    (ours,) = activity("segmenting")
+    (ours,) = activity(viewer, "segmenting")
     assert ours.maximum() == 0, "busy"
     row.show_event(TileDone(1, 4))
     assert (ours.value(), ours.maximum()) == (25, 100)
     row.show_event(Progress("numbering", 0, 0))
-    assert activity("numbering") == [ours] and ours.maximum() == 0
+    assert activity(viewer, "numbering") == [ours] and ours.maximum() == 0
     row.show_event(TileDone(3, 4))
-    assert activity("segmenting") == [ours]
+    assert activity(viewer, "segmenting") == [ours]
     assert (ours.value(), ours.maximum()) == (75, 100)
     with qtbot.waitSignal(row.cancelled):
         ours.parent().findChild(QPushButton).click()  # Cancel in napari's activity
-    assert row.text == "stopping" and activity("stopping") == [ours]
+    assert row.text == "stopping" and activity(viewer, "stopping") == [ours]
     row.finish("")
-    qtbot.waitUntil(lambda: not activity("stopping"))
+    qtbot.waitUntil(lambda: not activity(viewer, "stopping"))
 
 
+@pytest.mark.own_viewer
 def test_events_that_napari_lets_in_meanwhile_do_no_harm(make_napari_viewer, qtbot):
     """napari handles waiting events when its bar moves: the end may come then."""
     viewer = make_napari_viewer()
@@ -180,19 +183,20 @@ def test_events_that_napari_lets_in_meanwhile_do_no_harm(make_napari_viewer, qtb
     QTimer.singleShot(0, lambda: row.finish("done"))
     row.show_event(TileDone(1, 20))
     qtbot.waitUntil(lambda: row.text == "done")
-    qtbot.waitUntil(lambda: not activity("segmenting"))
+    qtbot.waitUntil(lambda: not activity(viewer, "segmenting"))
 
 
+@pytest.mark.own_viewer
 def test_a_bar_ends_with_its_widget(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     row = ProgressRow()
     dock = viewer.window.add_dock_widget(row, name="row")
     row.start("training")
-    assert activity("training")
+    assert activity(viewer, "training")
     viewer.window.remove_dock_widget(dock)
     row.deleteLater()
     del row
-    qtbot.waitUntil(lambda: not activity("training"))
+    qtbot.waitUntil(lambda: not activity(viewer, "training"))
 
 
 @pytest.mark.own_viewer
@@ -200,7 +204,9 @@ def test_the_window_may_close_while_a_bar_is_shown(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     row = ProgressRow()
     viewer.window.add_dock_widget(row, name="row")
+    before = set(progress._all_instances)
     row.start("training")
     row.show_event(step(25, 100, 408.0))
+    assert set(progress._all_instances) - before
     viewer.close()
-    qtbot.waitUntil(lambda: not activity("training"))
+    qtbot.waitUntil(lambda: set(progress._all_instances) <= before)

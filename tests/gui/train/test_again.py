@@ -66,17 +66,19 @@ def test_what_a_classifier_does_not_use_is_greyed(dock):
     assert dock.form.minutes_box.isEnabled()
 
 
-def test_a_stroke_fits_again_into_the_same_model(dock, own_models, qtbot):  # noqa: F811
+def test_a_stroke_fits_again_into_the_same_model(dock, own_models, held):  # noqa: F811
     dock.train()
     (name,) = folders(own_models)
     before = arrays(own_models / name)
     preview = dock.viewer.layers["cells preview"]
     assert preview.data.any(), "the view is shown"
+    held.clear()
     stroke(dock)
-    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: held.fits == 2)
     stroke(dock, 70)  # while it is being fitted: once more
-    dock.wait()
-    qtbot.waitUntil(lambda: dock.widget._job is not None, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: dock.widget.again._behind)
+    held.set()
+    dock.qtbot.waitUntil(lambda: held.fits == 3)
     dock.wait()
     assert folders(own_models) == [name]
     after = arrays(own_models / name)
@@ -185,10 +187,12 @@ def test_a_preview_that_is_not_wanted_stays_hidden(dock):
 
 @pytest.fixture
 def held(monkeypatch):
-    """Holds each fit until it is let go."""
+    """Holds each fit until it is let go, and counts them."""
     gate, fit = threading.Event(), baselines.fit_classifier
+    gate.fits = 0
 
     def wait(*arguments):
+        gate.fits += 1
         while not gate.wait(0.01):
             yield Progress("features", 0, 1)
         return (yield from fit(*arguments))
