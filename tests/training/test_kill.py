@@ -17,8 +17,8 @@ from napari_unet.models.store import WEIGHTS
 pytestmark = pytest.mark.slow
 
 TESTS = str(Path(__file__).parents[1])
-KILLS = 20
-STEPS = 200
+KILLS = 10
+STEPS = 100
 SCRIPT = f"""
 import os, sys, torch
 from support.trainings import discs, SMALL

@@ -46,7 +46,7 @@ def test_every_network_learns_resumes_and_loads(tmp_path, name, ndim, formulatio
     if formulation == "semantic":
         samples = [replace(s, labels=(s.labels > 0) * 1) for s in samples]
     wanted = ModelConfig(network=name, depth=2, width=4, formulation=formulation)
-    config = options(steps=40, patch=16 if ndim == 3 else 32, rate=0.01)
+    config = options(steps=25, patch=16 if ndim == 3 else 32, rate=0.01)
     whole = drain(train(samples, None, tmp_path / "a", config, model=wanted))
     assert_equal_weights(whole, Model.load(tmp_path / "a", "cpu"))
     losses = [float(r["loss"]) for r in history(tmp_path / "a")]

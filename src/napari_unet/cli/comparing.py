@@ -13,6 +13,7 @@ from napari_unet.cli.arguments import Device, Selection
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable, find, load
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.data.samples import check_background
 from napari_unet.events import drain
 from napari_unet.files.datasets import Dataset, find_pairs
 
@@ -61,6 +62,7 @@ def compare(
         training = find(data, selection, split="train")
         judging = _judging(data, judge, selection)
         samples, _ = load(training, selection, show)
+        check_background(samples)
         judges = load(judging, selection, show)[0] if judging else None
         events = comparing(samples, judges, output, names, seeds, config, model, device)
         print(f"stop at any time: the same command resumes, all is kept in {output}")
