@@ -9,8 +9,7 @@ import pytest
 from napari_unet.data.samples import split
 from napari_unet.events import Control, EpochEnd, LabelUpdate, Progress, StepDone, drain
 from napari_unet.models.model import Model
-from napari_unet.training.loop import train
-from napari_unet.training.strokes import painted
+from napari_unet.training.loop import painted, train
 from support.trainings import SMALL, discs, history, options
 
 pytestmark = pytest.mark.slow

@@ -27,20 +27,9 @@ Channel = Annotated[
 def options(command: Command, leave_out: Collection[str] = ()) -> Command:
     """Spread the parameters of a command that are config models into options.
 
-    A parameter annotated with a subclass of Config gets one option a field; the
-    command is called with the config made of those that the user gave, so that
-    `model_fields_set` tells which.
-
-    Parameters
-    ----------
-    command : callable
-    leave_out : collection of str
-        Fields that become no options.
-
-    Raises
-    ------
-    ValueError
-        By the wrapped command, if an option is out of range.
+    A parameter annotated with a subclass of Config gets one option a field, but those
+    to `leave_out`; the command is called with the config made of those that the user
+    gave, so that `model_fields_set` tells which. One out of range is a ValueError.
     """
     hints = get_type_hints(command, include_extras=True)
     kinds = {name: hint for name, hint in hints.items() if _is_config(hint)}
@@ -149,13 +138,7 @@ class Selection:
     numbers: Annotated[MeaningOptions, Parameter(name="*")] = MeaningOptions()  # noqa: RUF009
 
     def conditions(self) -> dict[str, str]:
-        """Return the column=value pairs of --where.
-
-        Raises
-        ------
-        ValueError
-            If one has no ``=``.
-        """
+        """Return the column=value pairs of --where."""
         pairs = [text.partition("=") for text in self.where]
         for column, sign, value in pairs:
             if not (column and sign and value):
@@ -166,11 +149,5 @@ class Selection:
         return {column: value for column, _, value in pairs}
 
     def meaning(self) -> Meaning:
-        """Return what numbers in the labels mean.
-
-        Raises
-        ------
-        ValueError
-            If that cannot be.
-        """
+        """Return what numbers in the labels mean."""
         return checked(Meaning, _collect(self.numbers, Meaning))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from napari_unet.cli.arguments import Selection
@@ -22,17 +21,7 @@ def find(
 ) -> list[Dataset]:
     """Find the images with labels that the options ask for, and tell of them.
 
-    Parameters
-    ----------
-    data : sequence of Path
-    selection : Selection
-    split : str, optional
-        Taken where an index.csv has a split and the user names none.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
+    `split` is taken where an index.csv has a split and the user names none.
     """
     where = selection.conditions()
     found = []
@@ -82,11 +71,6 @@ def _named_apart(loaded: Sequence[Sample], taken: set[str], path: Path) -> list[
         else sample
         for sample in loaded
     ]
-
-
-def keep_pairs(dataset: Dataset, indices: Sequence[int]) -> Dataset:
-    """Return the data set with some of its pairs only."""
-    return replace(dataset, pairs=tuple(dataset.pairs[i] for i in indices))
 
 
 def check_writable(folder: Path) -> None:

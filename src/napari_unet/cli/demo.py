@@ -94,13 +94,7 @@ def _has_display() -> bool:
 
 
 def _clear(output: Path) -> None:
-    """Remove an older demo's model; other people's folders are left alone.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds anything but a demo.
-    """
+    """Remove an older demo's model; a ValueError if the folder holds anything else."""
     if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
         raise ValueError(
             f"{output} is not empty and no demo of ours; choose another --output"

@@ -83,8 +83,6 @@ def evaluate(
         report = drain(events, show)
     figures = report.to_dict()
     print_scores(figures)
-    if output is not None:
-        make_folder(output)
     if json is not None:
         make_folder(json.absolute().parent)
         write_json(json, figures)
@@ -96,6 +94,7 @@ def evaluate(
 def _draw(samples: Sequence[Sample], report: Report, folder: Path) -> None:
     from napari_unet.reports.gallery import ap_over_iou, gallery
 
+    make_folder(folder)
     lines, pictures = folder / "ap_over_iou.png", folder / "gallery.png"
     ap_over_iou(report.to_dict(), lines)
     with Show() as show:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from napari_unet.atomic import make_folder
 from napari_unet.cli.arguments import Device, Selection
 from napari_unet.cli.bars import Show
-from napari_unet.cli.data import check_writable, find, keep_pairs, load
+from napari_unet.cli.data import check_writable, find, load
 from napari_unet.cli.reports import load_model
 from napari_unet.config import PredictConfig
 from napari_unet.data.samples import Sample
@@ -121,7 +122,8 @@ def _choose(
             break
         for number in rng.permutation(len(known))[:IMAGES_OF_EACH]:
             dataset, i = known[number]
-            samples, _ = load([keep_pairs(dataset, [i])], selection, show)
+            alone = replace(dataset, pairs=(dataset.pairs[i],))
+            samples, _ = load([alone], selection, show)
             fitting = [s for s in samples if s.name in names] or samples
             chosen.append((kind, fitting[rng.integers(len(fitting))]))
     return chosen

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_unet.atomic import make_folder
 from napari_unet.cli.arguments import Device, Selection
@@ -127,20 +127,11 @@ def run(
 
     control = Control()
     with _stop_on_interrupt(control):
-        trained = drain(
-            training(
-                samples,
-                None,
-                output,
-                config,
-                model=model,
-                init=init,
-                resume=resume,
-                device=device,
-                control=control,
-            ),
-            show,
+        options: dict[str, Any] = {"init": init, "resume": resume, "device": device}
+        events = training(
+            samples, None, output, config, model=model, control=control, **options
         )
+        trained = drain(events, show)
     rows = read_history(output)
     objects = trained.card.get("validation", {}).get("objects")
     loss_curve(rows, output / "loss.png", objects=objects)
@@ -157,13 +148,7 @@ def print_result(model: Model, folder: Path) -> None:
 def with_preset(
     name: str | None, config: TrainConfig, model: ModelConfig
 ) -> tuple[TrainConfig, ModelConfig]:
-    """Put the options that the user gave over those of a preset.
-
-    Raises
-    ------
-    ValueError
-        If there is no such preset.
-    """
+    """Put the options that the user gave over those of a preset."""
     if name is None:
         return config, model
     if name not in PRESETS:

@@ -14,33 +14,30 @@ OUTLINE = np.array([255, 200, 0], np.uint8)
 
 
 def thumbnail(image: np.ndarray, rgb: bool, stats: Stats, labels: np.ndarray) -> bytes:
-    """Draw the outlines of labels over a small image.
+    """Draw the outlines of labels over a small image, or its middle plane; a PNG file.
 
-    Parameters
-    ----------
-    image : (C, [Z,] Y, X) array
-    rgb : bool
-    stats : Stats
-        Intensities that become black and white.
-    labels : ([Z,] Y, X) integer array
-        3D: the middle plane is shown.
-
-    Returns
-    -------
-    bytes
-        A PNG file.
+    `stats` are the intensities that become black and white.
     """
-    from PIL import Image
-
     shown = normalise(image, stats)
     if labels.ndim == 3:
         middle = len(labels) // 2
         shown, labels = shown[:, middle], labels[middle]
-    if not rgb:
-        shown = shown.mean(0, keepdims=True)
-    picture = np.clip(shown * 255, 0, 255).astype(np.uint8)
-    picture = np.moveaxis(np.broadcast_to(picture, (3, *labels.shape)), 0, -1).copy()
+    picture = in_colours(shown, rgb)
     picture[outlines(labels)] = OUTLINE
+    return png(picture)
+
+
+def in_colours(image: np.ndarray, rgb: bool) -> np.ndarray:
+    """Return (C, Y, X) from 0 to 1 as colours, or as grey, (Y, X, 3) uint8."""
+    shown = image if rgb else image.mean(0, keepdims=True)
+    values = np.clip(shown * 255, 0, 255).astype(np.uint8)
+    return np.moveaxis(np.broadcast_to(values, (3, *image.shape[1:])), 0, -1).copy()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Return (Y, X, 3) uint8 as a PNG file."""
+    from PIL import Image
+
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
     return stream.getvalue()

@@ -6,14 +6,14 @@ are drawn by the functions that would draw them then.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config import AugmentConfig, ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event
 from napari_unet.models.model import Model
@@ -55,17 +55,10 @@ class Crops:
 class Source:
     """A training that is settled, of which only the crops are wanted.
 
-    Parameters
-    ----------
-    config : TrainConfig
-    model : Model
-        Untrained, or the one to start from.
-    training : list of Encoded
-        What crops are drawn from.
-    patch : tuple of int
-        Shape of the crops, px.
-    batch : int
-        Crops per step.
+    model : untrained, or the one to start from
+    training : what crops are drawn from
+    patch : shape of the crops, px
+    batch : crops per step
     """
 
     config: TrainConfig
@@ -81,51 +74,34 @@ class Source:
     def crops(self, count: int = COUNT, step: int = 0) -> Crops:
         """Return crops of some steps of the training, from `step` on.
 
-        Parameters
-        ----------
-        count : int
-            Where the steps draw more, those that are shown are spread over all: the
-            first ones of a step are neither rotated, scaled nor deformed.
-        step : int
-            From 0.
+        Where the steps draw more, those that are shown are spread over all: the first
+        ones of a step are neither rotated, scaled nor deformed.
         """
         generator = torch.Generator(self.model.device)
-        batches = []
-        for number in range(step, step + self.steps(count)):
-            rng = seed_step(self.config.seed, number, generator)
-            weights = image_weights(self.training)
-            batch = draw(
-                self.training,
-                weights,
-                self.model,
-                self.patch,
-                self.batch,
-                self.config.augment,
-                rng,
-                generator,
-            )
+
+        def drawn(rng: np.random.Generator) -> list[np.ndarray]:
+            batch = draw(*self._what, rng, generator)
             arrays = (batch.image, batch.target, batch.weight)
-            batches.append([array.cpu().numpy() for array in arrays])
-        return self._spread(batches, count)
+            return [array.cpu().numpy() for array in arrays]
+
+        return self._spread(drawn, generator, count, step)
 
     def plain(self, count: int = COUNT, step: int = 0) -> Crops:
         """Return the places that :meth:`crops` returns, without augmentation."""
-        generator = torch.Generator()
-        batches = []
-        for number in range(step, step + self.steps(count)):
-            rng = seed_step(self.config.seed, number, generator)
-            parts = cut(
-                self.training,
-                image_weights(self.training),
-                self.model,
-                self.patch,
-                self.batch,
-                self.config.augment,
-                rng,
-            )
+
+        def drawn(rng: np.random.Generator) -> list[np.ndarray]:
+            parts = cut(*self._what, rng)
             crops = [self._middle(crop) for part in parts for crop in part.plain]
-            batches.append([np.stack(arrays) for arrays in zip(*crops, strict=True)])
-        return self._spread(batches, count)
+            return [np.stack(arrays) for arrays in zip(*crops, strict=True)]
+
+        return self._spread(drawn, torch.Generator(), count, step)
+
+    @property
+    def _what(
+        self,
+    ) -> tuple[list[Encoded], np.ndarray, Model, tuple[int, ...], int, AugmentConfig]:
+        weights, augment = image_weights(self.training), self.config.augment
+        return self.training, weights, self.model, self.patch, self.batch, augment
 
     def _middle(self, crop: Crop) -> list[np.ndarray]:
         """Cut the patch out of a crop that may have a margin."""
@@ -134,7 +110,16 @@ class Source:
         box = [slice(a, a + p) for a, p in zip(starts, self.patch, strict=True)]
         return [array[(slice(None), *box)].astype(np.float32) for array in crop]
 
-    def _spread(self, batches: Sequence[Sequence[np.ndarray]], count: int) -> Crops:
+    def _spread(
+        self,
+        drawn: Callable[[np.random.Generator], list[np.ndarray]],
+        generator: torch.Generator,
+        count: int,
+        step: int,
+    ) -> Crops:
+        steps = range(step, step + self.steps(count))
+        rngs = (seed_step(self.config.seed, number, generator) for number in steps)
+        batches = [drawn(rng) for rng in rngs]
         total = self.batch * len(batches)
         chosen = np.linspace(0, total - 1, count).round().astype(int)
         arrays = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
@@ -152,19 +137,8 @@ def source(
 ) -> Generator[Event, None, Source]:
     """Settle a training whose crops are wanted, drawn as it would; yields events.
 
-    Parameters
-    ----------
-    samples, validation, config, model, init, device
-        As for :func:`napari_unet.train`.
-
-    Returns
-    -------
-    Source
-
-    Raises
-    ------
-    ValueError
-        If the training could not start, or is that of a pixel classifier.
+    The parameters are those of :func:`napari_unet.train`. A ValueError if the training
+    could not start, or is that of a pixel classifier.
     """
     config, wanted = config or TrainConfig(), model or ModelConfig()
     if init is None and wanted.network in CLASSIFIERS:

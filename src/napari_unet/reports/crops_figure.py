@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from napari_unet.boxes import nearest
 from napari_unet.colours import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from napari_unet.config import ModelConfig
-from napari_unet.models.thumbnail import outlines
+from napari_unet.models.thumbnail import in_colours, outlines, png
 from napari_unet.reports.figures import save
 
 if TYPE_CHECKING:
@@ -32,17 +31,7 @@ TOUCHING, UNKNOWN = 0.4, 0.45
 def tiles(crops: Crops, config: ModelConfig, edge: int = EDGE) -> list[np.ndarray]:
     """Draw crops, each with what the network is to say of it; of stacks, middle planes.
 
-    Parameters
-    ----------
-    crops : Crops
-    config : ModelConfig
-        Of the model that they are for.
-    edge : int
-        Of the longer side of a picture, px.
-
-    Returns
-    -------
-    list of (height, width, 3) uint8 array
+    Each is (height, width, 3) uint8, `edge` px long on its longer side.
     """
     if config.ndim == 3:
         middle = crops.image.shape[2] // 2
@@ -65,29 +54,13 @@ def tiles(crops: Crops, config: ModelConfig, edge: int = EDGE) -> list[np.ndarra
 
 
 def save_picture(found: Source, path: str | Path) -> None:
-    """Draw crops on the left, and the same places without augmentation on the right.
-
-    Parameters
-    ----------
-    found : Source
-    path : str or Path
-        A PNG file; an older one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
-    """
-    from PIL import Image
-
+    """Draw crops on the left, and without augmentation on the right; a PNG file."""
     count, config = ROWS * COLUMNS, found.model.config
     sides = [
         side_by_side(tiles(crops, config))
         for crops in (found.crops(count), found.plain(count))
     ]
-    stream = io.BytesIO()
-    Image.fromarray(side_by_side(sides, 2, 6 * GAP)).save(stream, "PNG")
-    save(stream.getvalue(), path)
+    save(png(side_by_side(sides, 2, 6 * GAP)), path)
 
 
 def side_by_side(
@@ -107,18 +80,9 @@ def side_by_side(
 
 
 def legend(config: ModelConfig, unknown: bool = False) -> list[tuple[str, str]]:
-    """Return the colours in the pictures, and what they stand for.
+    """Return the colours in the pictures, as ``#rrggbb``, and what they stand for.
 
-    Parameters
-    ----------
-    config : ModelConfig
-    unknown : bool
-        Whether the crops hold places where nothing is known.
-
-    Returns
-    -------
-    list of (str, str)
-        A colour as ``#rrggbb``, or nothing for what is darker; and words.
+    `unknown`: crops hold places where nothing is known, which are darker, of no colour.
     """
     if config.formulation == "instances":
         found = [(ORANGE, "outlines of objects"), (BLUE, "where objects touch")]
@@ -130,16 +94,7 @@ def legend(config: ModelConfig, unknown: bool = False) -> list[tuple[str, str]]:
 
 
 def described(found: Source, count: int, plain: bool = False) -> str:
-    """Return a sentence that says what the pictures show.
-
-    Parameters
-    ----------
-    found : Source
-    count : int
-        Number of crops.
-    plain : bool
-        Whether they are shown without augmentation.
-    """
+    """Return a sentence that says what the pictures of so many crops show."""
     config = found.model.config
     size = " x ".join(map(str, found.patch))
     text = f"{count} crops of {size} px"
@@ -156,15 +111,11 @@ def _enlarged(image: np.ndarray, rgb: bool, edge: int) -> np.ndarray:
     """Return (C, Y, X) as grey or colours, (height, width, 3) float from 0 to 255."""
     from PIL import Image
 
-    shown = image if rgb else image.mean(0, keepdims=True)
-    values = np.clip(shown * 255, 0, 255).astype(np.uint8)
-    values = np.moveaxis(np.broadcast_to(values, (3, *values.shape[1:])), 0, -1)
-    height, width = values.shape[:2]
+    height, width = image.shape[1:]
     scale = edge / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = Image.fromarray(np.ascontiguousarray(values)).resize(
-        size, Image.Resampling.BICUBIC
-    )
+    picture = Image.fromarray(in_colours(image, rgb))
+    resized = picture.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(resized).astype(np.float32)
 
 

@@ -62,11 +62,10 @@ class Report:
             `classes`, `dice`, `iou`; then `by_modality`, with the same for each group,
             `seconds` and `megapixels_per_second`.
         """
-        members: dict[str, list[int]] = {
-            group: [] for group in sorted(set(self.groups))
+        members = {
+            group: [i for i, own in enumerate(self.groups) if own == group]
+            for group in sorted(set(self.groups))
         }
-        for index, group in enumerate(self.groups):
-            members[group].append(index)
         speed = self.megapixels / self.seconds if self.seconds else None
         return {
             **self._scores(range(len(self.names))),

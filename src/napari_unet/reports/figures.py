@@ -25,20 +25,9 @@ MOST_EDGE = 4000
 
 
 def overlay(image: Image, labels: np.ndarray, truth: np.ndarray | None = None) -> bytes:
-    """Draw the outlines of objects on their image; of a stack, its middle plane.
+    """Draw outlines of objects on their image, or on its middle plane, as a PNG file.
 
-    Parameters
-    ----------
-    image : Image
-    labels : ([Z,] Y, X) integer array
-        Drawn in orange, solid.
-    truth : ([Z,] Y, X) integer array, optional
-        Drawn in blue, dashed.
-
-    Returns
-    -------
-    bytes
-        A PNG file.
+    Labels, ([Z,] Y, X), are orange and solid, the truth is blue and dashed.
     """
     from matplotlib.figure import Figure
 
@@ -63,21 +52,10 @@ def overlay(image: Image, labels: np.ndarray, truth: np.ndarray | None = None) -
 def loss_curve(
     rows: Sequence[Mapping[str, Any]], path: str | Path, *, objects: int | None = None
 ) -> None:
-    """Draw the history of a training: losses, score and best epoch.
+    """Draw the history of a training: losses, score and best epoch; a PNG file.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The rows of ``history.csv``, numbers or text.
-    path : str or Path
-        A PNG file; an older one is replaced.
-    objects : int, optional
-        Number of validation objects behind the score.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
+    rows : the rows of ``history.csv``, numbers or text
+    objects : number of validation objects behind the score
     """
     from matplotlib.figure import Figure
 
@@ -112,21 +90,10 @@ def draw_rows(
     *,
     instances: bool = True,
 ) -> None:
-    """Draw images beside their true and predicted labels; of stacks, the middle plane.
+    """Draw images beside true and predicted labels, or their middle planes; a PNG file.
 
-    Parameters
-    ----------
-    rows : sequence of (title, Sample, labels)
-        `labels` are the prediction, ([Z,] Y, X).
-    path : str or Path
-        A PNG file; an older one is replaced.
-    instances : bool
-        Whether labels are objects, which are counted in the titles.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
+    A row is a title, a sample and its prediction, ([Z,] Y, X); with `instances`,
+    objects are counted in the titles.
     """
     from matplotlib.figure import Figure
 
@@ -150,13 +117,7 @@ def draw_rows(
 
 
 def save(content: bytes, path: str | Path) -> None:
-    """Write a picture that appears whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
-    """
+    """Write a picture that appears whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_bytes(content)
 
@@ -169,17 +130,7 @@ def png(figure: Figure) -> bytes:
 
 
 def stretched(image: Image) -> np.ndarray:
-    """Return an image for a picture, of a stack the middle plane.
-
-    Parameters
-    ----------
-    image : Image
-
-    Returns
-    -------
-    (Y, X) or (Y, X, 3) float array
-        From 0 to 1.
-    """
+    """Return an image, or its middle plane, (Y, X) or (Y, X, 3) from 0 to 1."""
     if image.ndim == 3:
         image = image.plane(image.shape[0] // 2)
     between = np.clip(normalise(image.array, intensity_stats(image)), 0, 1)
@@ -194,14 +145,7 @@ def middle_plane(labels: np.ndarray) -> np.ndarray:
 def contours(labels: np.ndarray) -> list[np.ndarray]:
     """Return the outline of every object, holes too, as lines that can be dashed.
 
-    Parameters
-    ----------
-    labels : (Y, X) integer array
-
-    Returns
-    -------
-    list of (n, 2) array
-        Points x, y in px.
+    Of (Y, X) integers; a line is (n, 2), points x, y in px.
     """
     from skimage.measure import find_contours
 

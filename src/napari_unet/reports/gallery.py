@@ -60,20 +60,7 @@ STYLES = {
 
 
 def ap_over_iou(report: Mapping[str, Any], path: str | Path) -> None:
-    """Draw average precision over the IoU threshold, a line for each group of images.
-
-    Parameters
-    ----------
-    report : mapping
-        Of objects, as :meth:`napari_unet.reports.evaluation.Report.to_dict` has it.
-    path : str or Path
-        A PNG file; an older one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
-    """
+    """Draw AP over IoU, a line for each group of a report of objects; a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
@@ -105,21 +92,7 @@ def gallery(
     """Draw the errors of the best, median and worst image of a group; yields events.
 
     They are chosen by their own mean of AP over IoU .50 to .90. Of a stack the middle
-    plane is drawn, of a large image the part with most errors.
-
-    Parameters
-    ----------
-    samples : sequence of Sample
-        Those that were evaluated.
-    report : Report
-        Of objects.
-    path : str or Path
-        A PNG file; an older one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
+    plane is drawn, of a large image the part with most errors. The file is a PNG.
     """
     from matplotlib.figure import Figure
 
@@ -157,13 +130,9 @@ def _height(sample: Sample) -> float:
 
 
 def choose(report: Report) -> dict[str, dict[str, int]]:
-    """Return the best, the median and the worst image of each group.
+    """Return the best, the median and the worst image of each group; no image twice.
 
-    Returns
-    -------
-    dict of str to dict of str to int
-        For each group ("" where there are none) the index of an image by what it is;
-        no image twice.
+    For each group, "" where there are none, the index of an image by what it is.
     """
     groups = report.groups or [""] * len(report.names)
     chosen = {}
@@ -285,12 +254,7 @@ def _legend(figure: Figure) -> None:
 
 
 def window(errors: np.ndarray) -> tuple[slice, slice]:
-    """Return the part of an image to show: all of a small one, else most errors.
-
-    Parameters
-    ----------
-    errors : (Y, X) bool array
-    """
+    """Return the part of (Y, X) to show: all of a small image, else most errors."""
     sizes = [min(n, MOST_SHOWN) for n in errors.shape]
     summed = np.pad(errors.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     (high, wide), (height, width) = sizes, errors.shape

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,10 +82,7 @@ def settled(
 ) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
     """Return the options, the size of the objects with them, and the intensities.
 
-    Raises
-    ------
-    ValueError
-        If the image does not fit the model, or has no intensities since it holds NaN.
+    A ValueError where the image does not fit the model, or has none since it holds NaN.
     """
     model.check(picture)
     stats = stats_of(picture, model, config)
@@ -100,12 +98,8 @@ def as_seen(
 ) -> Generator[Event, None, tuple[Image, Stats]]:
     """Return an image as the network sees it, and what becomes 0 and 1 in it.
 
-    Resampled to the size of objects that a model of any size knows.
-
-    Raises
-    ------
-    ValueError
-        As :func:`settled`.
+    Resampled to the size of objects that a model of any size knows; see
+    :func:`settled`.
     """
     config, stats = yield from settled(model, picture, config)
     return resampled(picture, model.config, config.object_size), stats
@@ -121,32 +115,14 @@ def look_inside(
 ) -> tuple[dict[Key, Features], dict[str, Features], np.ndarray]:
     """Run the network on a part of an image, and keep what it computes on the way.
 
-    Parameters
-    ----------
-    model : Model
-    picture : Image
-        As :func:`as_seen` returns it.
-    stats : Stats
-        Intensities that become 0 and 1.
-    box : tuple of slice
-        The part to look at; context around it is read.
-    wanted : collection of (level, column)
-        Of which places the features are kept; see :func:`places`.
-    without : collection of (level, column)
-        Skips that are switched off.
+    picture : as :func:`as_seen` returns it
+    box : the part to look at; context around it is read
+    wanted : of which places the features are kept; see :func:`places`
+    without : skips that are switched off
 
-    Returns
-    -------
-    features : dict of (level, column) to Features
-    gates : dict of str to Features
-        What the attention gates let through, from 0 to 1; empty for other networks.
-    maps : (maps, [Z,] Y, X) float32
-        What the network says of the box, 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If the part is too large to keep features of.
+    Returns the features by their places; what attention gates let through, 0 to 1, by
+    their names; and (maps, [Z,] Y, X) float32, what the network says of the box, 0 to
+    1. A ValueError if the part is too large to keep features of.
     """
     pixels = math.prod(s.stop - s.start for s in box)
     if pixels > MOST_PIXELS:
@@ -158,36 +134,32 @@ def look_inside(
     raw = np.asarray(picture.part(read).array)
     prepared = model.prepare(raw, picture.rgb, stats)[None]
     network = model.network.eval()
-    caught: dict[str, torch.Tensor] = {}
+    caught: dict[int, torch.Tensor] = {}
+
+    def catch(level: int, gate: object, given: object, result: torch.Tensor) -> None:
+        caught[level] = result
+
     hooks = [
-        gate.register_forward_hook(_catch(f"gate, level {level}", caught))
+        gate.register_forward_hook(functools.partial(catch, level))
         for level, gate in enumerate(getattr(network, "gate", []))
         if isinstance(gate, AttentionGate)
     ]
     try:
         with torch.inference_mode():
             batch = torch.as_tensor(prepared, device=model.device)
-            found = network.inside(batch, without=without)
-            logits = network.logits(found)[-1]
+            features = network.inside(batch, without=without)
+            logits = network.logits(features)[-1]
             maps = model.formulation.activate(logits.float()).cpu().numpy()[0]
     finally:
         for hook in hooks:
             hook.remove()
     names, inner = places(model), within(box, read)
-    features = {k: _cut(names[k], found[k], k[0], model, read, inner) for k in wanted}
+    seen = {k: _cut(names[k], features[k], k[0], model, read, inner) for k in wanted}
     gates = {
-        name: _cut(name, maps, level, model, read, inner)
-        for level, (name, maps) in enumerate(sorted(caught.items()))
+        (name := f"gate, level {level}"): _cut(name, found, level, model, read, inner)
+        for level, found in sorted(caught.items())
     }
-    return features, gates, maps[(slice(None), *inner)]
-
-
-def _catch(name: str, caught: dict[str, torch.Tensor]) -> Callable[..., None]:
-    def hook(module: object, given: object, result: torch.Tensor) -> None:
-        del module, given
-        caught[name] = result
-
-    return hook
+    return seen, gates, maps[(slice(None), *inner)]
 
 
 def _cut(

@@ -31,20 +31,8 @@ MOST_EDGE = 384  # px of the network that are looked at
 def draw(model: Model, picture: Image, stats: Stats, path: str | Path) -> None:
     """Draw the features of the middle of an image; of a stack, their middle plane.
 
-    Parameters
-    ----------
-    model : Model
-    picture : Image
-        As :func:`napari_unet.reports.inside.as_seen` returns it.
-    stats : Stats
-        Intensities that become 0 and 1.
-    path : str or Path
-        A PNG file; an older one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
+    `picture` is as :func:`as_seen` returns it; the file is a PNG, an older one is
+    replaced.
     """
     from matplotlib.figure import Figure
 

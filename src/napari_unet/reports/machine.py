@@ -18,10 +18,7 @@ GIB = 2**30
 def describe_machine() -> list[str]:
     """Tell what there is to compute with, and what keeps a GPU from being used.
 
-    Returns
-    -------
-    list of str
-        A line each: device, memory, cores, versions, and remedies where due.
+    A line each: device, memory, cores, versions, and remedies where due.
     """
     import torch
 

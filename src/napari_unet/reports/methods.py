@@ -31,15 +31,7 @@ OBJECTS = (
 def training_text(name: str, header: Mapping[str, Any]) -> str:
     """Return a paragraph on how a model was trained, and how good it is.
 
-    Parameters
-    ----------
-    name, header
-        As for :func:`napari_unet.models.card.describe`.
-
-    Raises
-    ------
-    ValueError
-        If the header is not that of a model.
+    The parameters are those of :func:`napari_unet.models.card.describe`.
     """
     config, _, card = contents(header)
     return " ".join(_training(name, config, card))
@@ -48,19 +40,9 @@ def training_text(name: str, header: Mapping[str, Any]) -> str:
 def segmentation_text(
     name: str, header: Mapping[str, Any], config: PredictConfig
 ) -> str:
-    """Return a paragraph on how images were segmented with a model.
+    """Return a paragraph on how images were segmented with a model and these options.
 
-    Parameters
-    ----------
-    name, header
-        As for :func:`napari_unet.models.card.describe`.
-    config : PredictConfig
-        The options of the segmentation.
-
-    Raises
-    ------
-    ValueError
-        If the header is not that of a model.
+    `name` and `header` are those of :func:`napari_unet.models.card.describe`.
     """
     known, thresholds, card = contents(header)
     sentences = [

@@ -56,23 +56,11 @@ def decode_block(
 ) -> tuple[Objects, bool]:
     """Decode one block with the margin of its context.
 
-    Parameters
-    ----------
-    maps : (channels, [Z,] Y, X) float array from 0 to 1, or uint8 from 0 to 255
-        Of the whole image; only the block and its margin are read.
-    context : Context
-    formulation : Formulation
-    thresholds : mapping of str to float
-    spacing : tuple of float or None
-
-    Returns
-    -------
-    objects : Objects
-        `labels` of the block alone; the table of the objects that it shows, with
-        scores and areas of the whole objects.
-    sure : bool
-        Whether they are what decoding the whole image would give. If not, a wider
-        margin can help.
+    Of the `maps` of the whole image, floats from 0 to 1 or uint8 from 0 to 255, only
+    the block and its margin are read. The labels are those of the block alone; the
+    table is of the objects that it shows, with scores and areas of the whole objects.
+    The second result says whether they are what decoding the whole image would give. If
+    not, a wider margin can help.
     """
     shape = tuple(maps.shape[1:])
     read = grow(context.box, context.margin, shape)
@@ -108,11 +96,8 @@ class Numbering:
     def add(self, objects: Objects, offset: int) -> np.ndarray:
         """Return a block's labels in working numbers, int32.
 
-        Parameters
-        ----------
-        objects : Objects
-        offset : int
-            Added to the ids: those of one plane of a stack begin behind the others'.
+        `offset` is added to the ids: those of a plane of a stack begin behind the
+        others'.
         """
         working = np.zeros(len(objects.ids) + 1, np.int32)
         for n, own in enumerate(objects.ids.tolist()):
@@ -137,9 +122,7 @@ class Numbering:
     def classes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ids, scores and areas of the classes that were counted."""
         ids = sorted(self.area)
-        score = np.array([self.score[i] for i in ids], np.float32)
-        area = np.array([self.area[i] for i in ids], np.int64)
-        return np.array(ids, np.int64), score, area
+        return np.array(ids, np.int64), *self._table(ids)
 
     def final(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the final number of each working number, and score and area by it."""
@@ -147,6 +130,8 @@ class Numbering:
         lookup = np.zeros(len(ids) + 1, np.int32)
         for number, i in enumerate(ids, start=1):
             lookup[self.known[i]] = number
+        return lookup, *self._table(ids)
+
+    def _table(self, ids: list[int]) -> tuple[np.ndarray, np.ndarray]:
         score = np.array([self.score[i] for i in ids], np.float32)
-        area = np.array([self.area[i] for i in ids], np.int64)
-        return lookup, score, area
+        return score, np.array([self.area[i] for i in ids], np.int64)

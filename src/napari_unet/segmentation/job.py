@@ -113,10 +113,17 @@ class SegmentationJob:
 
     def _run_picture(self, picture: Image, z: int | None) -> Iterator[Event]:
         """Tiles in the order of the focus; blocks as soon as their context is there."""
-        scaled = resampled(picture, self.model.config, self.config.object_size)
-        key = "" if self.cache is None else self._key(scaled)
-        maps = self.cache.find(key) if self.cache else None
-        waiting = self._waiting(picture.shape)
+        model = self.model.config
+        scaled = resampled(picture, model, self.config.object_size)
+        key, maps = "", None
+        if self.cache is not None:
+            self.known = self.known or identity(self.model)
+            key = self.cache.key(self.known, scaled, self.stats, self.config)
+            maps = self.cache.find(key)
+        size = self.config.object_size or model.object_size
+        instances = self.model.formulation.instances
+        boxes = blocks(picture.shape, self.config.block)
+        waiting = [Context.of(box, size, instances) for box in boxes]
         if maps is None:
             prediction = Prediction(
                 self.model, scaled, self.stats, self.config, self.memory, bytes_=True
@@ -135,19 +142,6 @@ class SegmentationJob:
         if scaled is not picture:
             maps = on_grid(maps, picture.shape, unrounded)
         yield from self._decode(maps, waiting, (), picture.spacing, z)
-
-    def _key(self, scaled: Image) -> str:
-        assert self.cache is not None
-        self.known = self.known or identity(self.model)
-        return self.cache.key(self.known, scaled, self.stats, self.config)
-
-    def _waiting(self, shape: Sequence[int]) -> list[Context]:
-        """Return the blocks that are to be decoded."""
-        size = self.config.object_size or self.model.config.object_size
-        instances = self.model.formulation.instances
-        return [
-            Context.of(box, size, instances) for box in blocks(shape, self.config.block)
-        ]
 
     def _predict(
         self,

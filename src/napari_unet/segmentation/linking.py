@@ -47,12 +47,8 @@ LEAST_IOU = 0.2  # of two objects with a missed plane between them
 class Chains:
     """Chains of objects over planes, which are added one after the other.
 
-    Parameters
-    ----------
-    count : int
-        The highest number of an object; each occurs in one plane only.
-    part : float
-        Of the smaller of two objects, above 0 to 1: what they must have in common.
+    count : the highest number of an object; each occurs in one plane only
+    part : of the smaller of two objects, above 0 to 1, what they must have in common
     """
 
     def __init__(self, count: int, part: float) -> None:
@@ -89,22 +85,13 @@ def link(
 ) -> Generator[Progress, None, np.ndarray]:
     """Find the chains of objects over the planes of a stack; changes nothing.
 
-    Parameters
-    ----------
-    labels : (Z, Y, X) integer array-like with shape and slicing
-        0 is background, every other number an object of one plane. Of a large one,
-        three planes at most are in memory.
-    written : sequence of tuple of slice
-        The boxes of `labels` that count, each of one plane.
-    count : int
-        The highest number.
-    part : float
-        As for :class:`Chains`.
+    labels : (Z, Y, X) integer array-like; 0 is background, every other number an object
+        of one plane; of a large one, three planes at most are in memory
+    written : the boxes of `labels` that count, each of one plane
+    count, part : as for :class:`Chains`
 
-    Returns
-    -------
-    (count + 1,) integer array
-        For each number, that of the object in which its chain begins.
+    Returns, for each number, that of the object in which its chain begins, (count +
+    1,).
     """
     boxes: dict[int, list[Box]] = defaultdict(list)
     for box in written:
@@ -128,25 +115,14 @@ def joined(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn the table of the planes' objects into that of their chains.
 
-    Parameters
-    ----------
-    first : (N + 1,) integer array
-        As :func:`link` returns it.
-    lookup : (N + 1,) int32 array
-        The final number of each object, which rises from plane to plane; 0 of 0.
-    score, area : (N,) arrays
-        By final number.
-    least : float
-        Chains of a lower score get the number 0, and are left out of the table.
+    first : (N + 1,), as :func:`link` returns it
+    lookup : (N + 1,), the final number of each object, rising from plane to plane; 0 of
+        0
+    score, area : (N,), by final number
+    least : chains of a lower score get the number 0, and are left out of the table
 
-    Returns
-    -------
-    lookup : (N + 1,) int32 array
-        The number of each object's chain, 1..n in the order of their first objects.
-    score : (n,) float32 array
-        Means, weighted by area.
-    area : (n,) int64 array
-        Sums, in voxels.
+    Returns the number of each object's chain, 1..n in the order of their first objects,
+    and their scores, means weighted by area, and areas, in voxels.
     """
     chain = np.unique(lookup[first], return_inverse=True)[1]
     area, score = (np.concatenate([[0], a])[lookup] for a in (area, score))

@@ -105,24 +105,10 @@ def with_size(
 def estimate_size(
     model: Model, picture: Image, stats: Stats, config: PredictConfig
 ) -> Generator[Event, None, float | None]:
-    """Estimate the diameter of the objects in an image, in px.
+    """Estimate the diameter of the objects in an image, in px, for a model of any size.
 
-    Parameters
-    ----------
-    model : Model
-        Of any size.
-    picture : Image
-        (C, Y, X), or (C, Z, Y, X), of which the middle plane is looked at.
-    stats : Stats
-        Intensities that become 0 and 1.
-    config : PredictConfig
-        For the precision. Its threshold plays no part: what is seen at another one is
-        still of the same size.
-
-    Returns
-    -------
-    float or None
-        None where no objects are found whose size is believed.
+    Of a stack the middle plane is looked at. The threshold plays no part: what is seen
+    at another one is still of the same size. None: no objects whose size is believed.
     """
     known = model.config.object_size
     assert known is not None
@@ -179,8 +165,8 @@ def _probe(
 ) -> _SizeProbe:
     """See how large objects are at one magnification.
 
-    At the right one, objects are found whose own size is what the map of sizes says.
-    At a wrong one, they fall into pieces or into one, and the two disagree.
+    At the right one, objects are found whose own size is what the map of sizes says; at
+    a wrong one, they fall into pieces or into one, and the two disagree.
     """
     known = model.config.object_size
     assert known is not None

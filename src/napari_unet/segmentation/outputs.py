@@ -48,36 +48,13 @@ def segment_files(
     device: str = "auto",
     control: Control | None = None,
 ) -> Generator[Event, None, int]:
-    """Segment image files; each gets NAME_labels.tif and NAME_labels.json.
+    """Segment the files that :func:`find_images` finds; returns how many there are.
 
-    Parameters
-    ----------
-    inputs : sequence of str
-        Paths, folders and patterns, as for :func:`find_images`.
-    output : Path
-        A folder, made if need be; older results of the same name are replaced.
-    model : str
-        Path of a model, or its built-in name.
-    config : PredictConfig
-    tell : callable
-        Is given what was written of each image, or why nothing was: the next one is
-        segmented all the same.
-    channel : str, optional
-        Name or number of the channel to segment.
-    device : str
-    control : Control, optional
-        After a `stop` no more is written.
-
-    Returns
-    -------
-    int
-        How many images there are.
-
-    Raises
-    ------
-    ValueError
-        If there is no image or no model, or results would replace each other; before
-        work starts.
+    Each gets NAME_labels.tif and NAME_labels.json in a folder, made if need be; older
+    ones are replaced. `tell` is given what was written of each image, or why nothing
+    was: the next one is segmented all the same. After a `stop` no more is written. A
+    ValueError before work starts: if there is no image or no model, or results would
+    replace each other.
     """
     paths, notes = find_images(inputs)
     for note in notes:
@@ -108,11 +85,6 @@ def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Return the image files that paths, folders and patterns stand for, and notes.
 
     Labels that lie beside their image in a folder are not taken for images.
-
-    Raises
-    ------
-    ValueError
-        If one of them stands for nothing.
     """
     found: list[Path] = []
     notes: list[str] = []
@@ -191,31 +163,9 @@ def segment_file(
     channel: str | None = None,
     control: Control | None = None,
 ) -> Generator[Event, None, Written | None]:
-    """Segment one file; writes NAME_labels.tif and NAME_labels.json.
+    """Segment one file; writes NAME_labels.tif and .json, or nothing after a `stop`.
 
-    Parameters
-    ----------
-    model : Model
-    path : Path
-    output : Path
-        A folder that exists.
-    config : PredictConfig
-    about : dict
-        As :func:`run_metadata` returns it; goes into the JSON file.
-    channel : str, optional
-        Name or number of the channel to segment.
-    control : Control, optional
-        After a `stop` nothing is written.
-
-    Returns
-    -------
-    Written or None
-        None where it was stopped.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, does not fit the model, or cannot be written.
+    `about`, as :func:`run_metadata` returns it, goes into the JSON file.
     """
     from napari_unet.segmentation.segment import segment
 

@@ -118,24 +118,10 @@ def predict_maps(
     config: PredictConfig | None = None,
     control: Control | None = None,
 ) -> Generator[Event, None, np.ndarray]:
-    """Run the network over one image by tiles; returns the maps.
+    """Run the network over one image by tiles; returns its maps, float32 from 0 to 1.
 
-    Tiled maps equal those of the whole image to 1e-5 in float32.
-
-    Parameters
-    ----------
-    model : Model
-    picture : Image
-    stats : Stats
-        Intensities that become 0 and 1.
-    config : PredictConfig, optional
-        For the tile, the precision, and whether mirrored images are averaged.
-    control : Control, optional
-        `stop` leaves 0 in the maps where no tile has been.
-
-    Returns
-    -------
-    (channels, [Z,] Y, X) float32 array, 0 to 1
+    Tiled maps equal those of the whole image to 1e-5 in float32. `stop` leaves 0 where
+    no tile has been.
     """
     prediction = Prediction(model, picture, stats, config or PredictConfig())
     yield from prediction.run(control or Control())

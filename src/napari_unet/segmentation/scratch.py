@@ -26,17 +26,7 @@ def scratch_array(
 ) -> np.ndarray:
     """Return zeros in memory, or in a temporary file that is gone with the array.
 
-    Parameters
-    ----------
-    shape : sequence of int
-    dtype : numpy dtype or type
-    what : str
-        What messages call it.
-
-    Raises
-    ------
-    ValueError
-        If it fits neither into memory nor on the disk.
+    A ValueError, which calls it `what`, if it fits neither into memory nor on the disk.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY * available_memory(torch.device("cpu")):

@@ -143,6 +143,7 @@ class _Run:
     done: list[tuple[int, Stats, _Part]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     last: int = 0  # the highest number so far
+    view: tuple[Box, Box] | None = None  # what is read for a part, and that within
 
     def __post_init__(self) -> None:
         """Check the box and the array for the labels."""
@@ -166,7 +167,7 @@ class _Run:
             if self.control.stopped:
                 return
             for event in self._frame(index):
-                yield self._placed(event, index, done)
+                yield from self._placed(event, index, done)
 
     def _frame(self, index: int) -> Iterator[Event]:
         """Segment one frame, or its part of the box."""
@@ -239,20 +240,8 @@ class _Run:
         part = image.part(read)
         inner = within(box, read)
         labels = np.zeros(part.shape, np.int32)
-        events = self._segment(part, stats, labels)
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                found: _Part = end.value
-                break
-            if not isinstance(event, Block):
-                yield event
-                continue
-            seen = common(event.box, inner)
-            if seen is not None:
-                shown = event.labels[within(seen, event.box)]
-                yield replace(event, box=moved(seen, read), labels=shown)
+        self.view = read, inner
+        found = yield from self._segment(part, stats, labels)
         out[box] = labels[inner]
         return self._inside(found, out, box)
 
@@ -282,17 +271,25 @@ class _Run:
         margin = Context.of((), size, self.model.formulation.instances).margin
         return math.ceil(max(self.model.halo) * zoom) + 2 * margin
 
-    def _placed(self, event: Event, index: int, done: int) -> Event:
-        """Return an event of one frame as one of the whole image."""
+    def _placed(self, event: Event, index: int, done: int) -> Iterator[Event]:
+        """Yield an event of one frame, or of its part, as one of the whole image."""
         if isinstance(event, Note):
             self.notes.append(event.text)
         if isinstance(event, TileDone):
             count = len(self.todo)
-            return TileDone(done * event.total + event.done, count * event.total)
-        if isinstance(event, Block) and self.timed:
-            where = (slice(index, index + 1), *event.box)
-            return replace(event, box=where, labels=event.labels[None])
-        return event
+            event = TileDone(done * event.total + event.done, count * event.total)
+        if isinstance(event, Block):
+            box, labels = event.box, event.labels
+            if self.view is not None:
+                read, inner = self.view
+                seen = common(box, inner)
+                if seen is None:
+                    return
+                box, labels = moved(seen, read), labels[within(seen, box)]
+            if self.timed:
+                box, labels = (slice(index, index + 1), *box), labels[None]
+            event = replace(event, box=box, labels=labels)
+        yield event
 
     def result(self, seconds: float) -> Result:
         """Return the labels of all frames."""

@@ -31,14 +31,9 @@ class Tile:
     crop: Box
 
 
-def padded_shape(
-    shape: Sequence[int], divisor: Sequence[int], least: Sequence[int] | None = None
-) -> tuple[int, ...]:
+def padded_shape(shape: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
     """Return the smallest shape that holds `shape` and is divisible by `divisor`."""
-    least = least or (0,) * len(shape)
-    return tuple(
-        -(-max(n, m) // d) * d for n, d, m in zip(shape, divisor, least, strict=True)
-    )
+    return tuple(-(-n // d) * d for n, d in zip(shape, divisor, strict=True))
 
 
 def tiles(
@@ -47,23 +42,13 @@ def tiles(
     halo: Sequence[int],
     divisor: Sequence[int],
 ) -> Iterator[Tile]:
-    """Cut an image into tiles, in raster order.
+    """Cut an image into tiles, in raster order; all numbers are px per axis.
 
-    Parameters
-    ----------
-    shape : sequence of int
-        Spatial shape of the image.
-    read : sequence of int
-        Wanted shape of a read; rounded up to the divisor, cut to the padded image.
-    halo : sequence of int
-        Context that a written pixel needs on either side.
-    divisor : sequence of int
-        Reads start on multiples of these.
+    read : wanted shape of a read; rounded up to the divisor, cut to the padded image
+    halo : context that a written pixel needs on either side
+    divisor : reads start on multiples of these
 
-    Raises
-    ------
-    ValueError
-        If a read is too small to write anything beside its halo.
+    A ValueError if a read is too small to write anything beside its halo.
     """
     padded = padded_shape(shape, divisor)
     axes = [

@@ -16,7 +16,7 @@ from napari_unet.events import Control, Event
 from napari_unet.models.model import Model
 from napari_unet.segmentation.checks import check_finite, stats_of
 from napari_unet.segmentation.object_size import with_size
-from napari_unet.segmentation.prediction import Prediction, TileLimit
+from napari_unet.segmentation.prediction import Prediction
 from napari_unet.segmentation.tiles import unrounded
 
 # How wide the place is: in objects, where their size is known, and in px.
@@ -95,17 +95,17 @@ def least_certain(
     if all(a >= b for a, b in zip(stats.low, stats.high, strict=True)):
         return None
     config = yield from with_size(model, picture, stats, config)
-    scan = _Scan(model, stats, config, control or Control())
+    control = control or Control()
     best: Place | None = None
     for z, plane in _planes(picture, model.config.ndim):
         mine = known if known is None or z is None else known[z]
         if mine is not None and mine.all():
             continue
-        found = yield from scan.at(plane, mine)
+        found = yield from _scan(model, plane, mine, stats, config, control)
         if found is not None and (best is None or found.uncertainty > best.uncertainty):
             box = found.box if z is None else (slice(z, z + 1), *found.box)
             best = replace(found, box=box)
-        if scan.control.stopped:
+        if control.stopped:
             break
     return best
 
@@ -119,55 +119,32 @@ def _planes(picture: Image, ndim: int) -> Iterator[tuple[int | None, Image]]:
         yield z, picture.plane(z)
 
 
-@dataclass
-class _Scan:
-    """One run of least_certain()."""
-
-    model: Model
-    stats: Stats
-    config: PredictConfig
-    control: Control
-
-    def at(
-        self, picture: Image, known: np.ndarray | None
-    ) -> Generator[Event, None, Place | None]:
-        """Return the place of one picture."""
-        scaled = resampled(picture, self.model.config, self.config.object_size)
-        prediction = Prediction(
-            self.model, scaled, self.stats, self.config, TileLimit(), bytes_=True
-        )
-        yield from prediction.run(self.control)
-        uncertainty = self._uncertainty(prediction.maps)
-        if known is not None:
-            uncertainty[known[nearest(known.shape, uncertainty.shape)]] = 0
-        return _worst(uncertainty, picture.shape, self._edge)
-
-    @property
-    def _edge(self) -> int:
-        size = self.config.object_size or self.model.config.object_size
-        return int(np.clip(OBJECTS * size, *EDGES)) if size else EDGE
-
-    def _uncertainty(self, maps: np.ndarray) -> np.ndarray:
-        """Return the uncertainty of each pixel; 0 where no tile has been."""
-        uncertainty = np.zeros(maps.shape[1:], np.float32)
-        for box in blocks(uncertainty.shape, PIECE):
-            part = maps[(slice(None), *box)]
-            found = self.model.formulation.uncertainty(unrounded(part))
-            uncertainty[box] = np.where(part.any(0), found, 0)
-        return uncertainty
+def _scan(
+    model: Model,
+    picture: Image,
+    known: np.ndarray | None,
+    stats: Stats,
+    config: PredictConfig,
+    control: Control,
+) -> Generator[Event, None, Place | None]:
+    """Return the place of one picture; what no tile has been to counts as sure."""
+    scaled = resampled(picture, model.config, config.object_size)
+    prediction = Prediction(model, scaled, stats, config, bytes_=True)
+    yield from prediction.run(control)
+    uncertainty = np.zeros(scaled.shape, np.float32)
+    for box in blocks(scaled.shape, PIECE):
+        part = prediction.maps[(slice(None), *box)]
+        found = model.formulation.uncertainty(unrounded(part))
+        uncertainty[box] = np.where(part.any(0), found, 0)
+    if known is not None:
+        uncertainty[known[nearest(known.shape, uncertainty.shape)]] = 0
+    size = config.object_size or model.config.object_size
+    edge = int(np.clip(OBJECTS * size, *EDGES)) if size else EDGE
+    return _worst(uncertainty, picture.shape, edge)
 
 
 def _worst(uncertainty: np.ndarray, shape: Sequence[int], edge: int) -> Place | None:
-    """Return the square of the largest mean uncertainty, as a place in an image.
-
-    Parameters
-    ----------
-    uncertainty : ([Z,] Y, X) float32
-    shape : sequence of int
-        Of the image, on whose grid `edge` and the place are.
-    edge : int
-        Of the square, px.
-    """
+    """Return the square of the largest mean, of `edge` px of an image of that shape."""
     from scipy import ndimage
 
     sizes = [

@@ -24,8 +24,15 @@ Use = Literal["automatic", "training", "validation"]
 USES: tuple[Use, ...] = ("automatic", "training", "validation")
 
 
+class _Meant:
+    @property
+    def meaning(self) -> Meaning:
+        """What the numbers in the labels mean."""
+        return checked(Meaning, {n: getattr(self, n) for n in Meaning.model_fields})
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
-class Annotated:
+class Annotated(_Meant):
     """An image and its labels.
 
     Parameters
@@ -51,14 +58,9 @@ class Annotated:
     ignore: int | None = None
     right: tuple[Box, ...] = ()
 
-    @property
-    def meaning(self) -> Meaning:
-        """What the numbers in the labels mean."""
-        return _meaning(self)
-
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(_Meant):
     """A data set folder, as :func:`napari_unet.find_pairs` understands it.
 
     Where an index.csv has a split, its train images are taken, as on the command line.
@@ -71,90 +73,50 @@ class Folder:
     background: int | None = None
     ignore: int | None = None
 
-    @property
-    def meaning(self) -> Meaning:
-        """What the numbers in the labels mean."""
-        return _meaning(self)
-
-
-def _meaning(item: Annotated | Folder) -> Meaning:
-    return checked(Meaning, {n: getattr(item, n) for n in Meaning.model_fields})
-
-
-@dataclass
-class _Parts:
-    """Samples by their use."""
-
-    automatic: list[Sample]
-    training: list[Sample]
-    validation: list[Sample]
-
-    def divided(
-        self, config: TrainConfig, formulation: str
-    ) -> tuple[list[Sample], list[Sample] | None]:
-        """Return what trains and what judges; None: train() divides them."""
-        if not (self.automatic or self.training or self.validation):
-            raise ValueError("the labels are empty; annotate some objects")
-        if not (self.automatic or self.training):
-            raise ValueError(
-                "everything is used for validation, so there is nothing to train on; "
-                "use a pair for training"
-            )
-        if self.validation:
-            return self.automatic + self.training, self.validation
-        if not self.training:
-            return self.automatic, None
-        if not self.automatic:
-            return self.training, []
-        from napari_unet.training.recipe import hold_back
-
-        rest, judges = hold_back(self.automatic, config, formulation)
-        return rest + self.training, judges
-
 
 def load(
     items: Sequence[Annotated | Folder],
     config: TrainConfig | None = None,
     formulation: str = "instances",
 ) -> Generator[Event, None, tuple[list[Sample], list[Sample] | None]]:
-    """Make samples; long work, see :mod:`napari_unet.events`.
+    """Make samples as :func:`napari_unet.train` takes them; yields events.
 
-    Parameters
-    ----------
-    items : sequence of Annotated or Folder
-    config : TrainConfig, optional
-        How large a part of the automatic samples is held back for validation, where
-        others are for training only.
-    formulation : str
-        What is learnt; few objects are not divided.
-
-    Returns
-    -------
-    (list of Sample, list of Sample or None)
-        As :func:`napari_unet.train` takes them. Their names differ.
-
-    Raises
-    ------
-    ValueError
-        If labels do not fit their image, a folder holds no pairs, background is
-        nowhere, or everything is for validation.
+    Returns those that train and those that judge, None where :func:`train` is to divide
+    them; their names differ. Where some are for training only, `config` says how large
+    a part of the automatic ones is held back; few objects (`formulation`) are not
+    divided.
     """
     parts: dict[str, list[Sample]] = {use: [] for use in USES}
     found = yield from samples_of(items)
     for item, samples in zip(items, found, strict=True):
         parts[item.use] += samples.values()
-    return _Parts(**parts).divided(config or TrainConfig(), formulation)
+    automatic, training, validation = parts.values()
+    if not (automatic or training or validation):
+        raise ValueError("the labels are empty; annotate some objects")
+    if not (automatic or training):
+        raise ValueError(
+            "everything is used for validation, so there is nothing to train on; "
+            "use a pair for training"
+        )
+    if validation:
+        return automatic + training, validation
+    if not training:
+        return automatic, None
+    if not automatic:
+        return training, []
+    from napari_unet.training.recipe import hold_back
+
+    rest, judges = hold_back(automatic, config or TrainConfig(), formulation)
+    return rest + training, judges
 
 
 def samples_of(
     items: Sequence[Annotated | Folder],
 ) -> Generator[Event, None, list[dict[int, Sample]]]:
-    """Make samples that are not divided yet; long work.
+    """Make samples that are not divided yet; yields events.
 
-    Returns
-    -------
-    list of dict of int to Sample
-        Of each item, by the time point or the place in the folder. Their names differ.
+    Of each item a dict, by the time point or the place in the folder. Their names
+    differ.
     """
     if not items:
         raise ValueError("there is nothing to train on; add an image and its labels")

@@ -6,6 +6,7 @@ of the patch. Maps are warped each with its own interpolation.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -57,14 +58,10 @@ def turn(
     spacing: tuple[float, ...] | None,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Mirror and turn by quarters; 3D only in planes of equal spacing.
+    """Mirror and turn a crop and its maps, (..., [Z,] Y, X), by quarters.
 
-    Works on one crop before it is copied to the device: numpy's views cost nothing.
-
-    Parameters
-    ----------
-    arrays : sequence of (..., [Z,] Y, X) arrays
-        Image and maps of one crop, changed alike.
+    3D only in planes of equal spacing. Works on one crop before it is copied to the
+    device: numpy's views cost nothing.
     """
     result = list(arrays)
     ndim = result[0].ndim - 1
@@ -72,17 +69,14 @@ def turn(
     if config.turns:
         for a, b in itertools.combinations(range(ndim), 2):
             quarters = int(rng.integers(4))
-            if shape[a] == shape[b] and _alike(spacing, a, b):
+            alike = not spacing or math.isclose(spacing[a], spacing[b], rel_tol=0.05)
+            if shape[a] == shape[b] and alike:
                 result = [np.rot90(x, quarters, (a + 1, b + 1)) for x in result]
     if config.flips:
         for axis in range(ndim):
             if rng.random() < 0.5:
                 result = [np.flip(x, axis + 1) for x in result]
     return result
-
-
-def _alike(spacing: tuple[float, ...] | None, a: int, b: int) -> bool:
-    return not spacing or math.isclose(spacing[a], spacing[b], rel_tol=0.05)
 
 
 def warp(
@@ -105,12 +99,13 @@ def warp(
     linear = [i for i, m in enumerate(maps) if m.interpolation == "linear"]
     nearest = [i for i, m in enumerate(maps) if m.interpolation == "nearest"]
     channels = batch.image.shape[1]
-    smooth = _sample(
-        torch.cat([batch.image, batch.target[:, linear]], 1), grid, "bilinear"
+    sample = functools.partial(
+        F.grid_sample, grid=grid, padding_mode="reflection", align_corners=False
     )
-    sharp = _sample(
-        torch.cat([batch.target[:, nearest], batch.weight], 1), grid, "nearest"
-    )
+    smooth = torch.cat([batch.image, batch.target[:, linear]], 1)
+    smooth = sample(smooth, mode="bilinear")
+    sharp = torch.cat([batch.target[:, nearest], batch.weight], 1)
+    sharp = sample(sharp, mode="nearest")
     target = torch.empty((*batch.target.shape[:2], *patch), device=grid.device)
     target[:, linear] = smooth[:, channels:]
     target[:, nearest] = sharp[:, : len(nearest)]
@@ -120,12 +115,6 @@ def warp(
             target[:, i] += shift.reshape(-1, *(1,) * len(patch))
             target[:, i].clamp_(0, 1)
     return Batch(smooth[:, :channels], target, sharp[:, len(nearest) :])
-
-
-def _sample(tensor: Tensor, grid: Tensor, mode: str) -> Tensor:
-    return F.grid_sample(
-        tensor, grid, mode=mode, padding_mode="reflection", align_corners=False
-    )
 
 
 def _zoom(
@@ -176,9 +165,13 @@ def _displacement(
     field = torch.randn(
         (count, len(patch), *coarse), generator=generator, device=generator.device
     )
-    mode = "bicubic" if len(patch) == 2 else "trilinear"
-    field = F.interpolate(field, size=tuple(patch), mode=mode, align_corners=False)
-    return field.movedim(1, -1) * sigma
+    return smooth_field(field, patch).movedim(1, -1) * sigma
+
+
+def smooth_field(coarse: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return numbers on a coarse grid, (B, C, ...), as a smooth field."""
+    mode = "bicubic" if len(shape) == 2 else "trilinear"
+    return F.interpolate(coarse, size=tuple(shape), mode=mode, align_corners=False)
 
 
 def uniform(

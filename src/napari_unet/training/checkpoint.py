@@ -113,13 +113,7 @@ def read_history(folder: Path) -> list[dict[str, str]]:
 
 
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the header and the tensors of a run.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged.
-    """
+    """Return the header and the tensors of a run; a ValueError if it is damaged."""
     path = folder / RUN / STATE
     data = path.read_bytes()
     header = read_header(data, str(path))

@@ -106,10 +106,7 @@ def fit_classifier(
 ) -> Generator[Event, None, float]:
     """Fit the classifier of a model; returns the mean of -log p over the pixels.
 
-    Raises
-    ------
-    ValueError
-        If all annotated pixels are of one class.
+    A ValueError where all annotated pixels are of one class.
     """
     rng = np.random.default_rng([seed])
     known = [classes_of(e, model.formulation.instances) for e in samples]
@@ -155,20 +152,9 @@ def draw_pixels(
 ) -> list[np.ndarray]:
     """Draw pixels, as many of each class, and of each class as many from each image.
 
-    Where a class, or an image, has fewer, others have more.
-
-    Parameters
-    ----------
-    known : sequence of int arrays
-        Class of each pixel; -1 where it is not known.
-    count : int
-        Of all pixels drawn, at most.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of int array
-        Flat indices, rising, an image each.
+    Where a class, or an image, has fewer, others have more. `known` is the class of
+    each pixel, an array an image, -1 where it is not known; returned are flat indices,
+    rising.
     """
     most = max(int(k.max()) for k in known) + 1
     there = np.array([np.bincount(k[k >= 0], minlength=most) for k in known])

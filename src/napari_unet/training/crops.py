@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy import ndimage
 
+from napari_unet.boxes import bounds
 from napari_unet.config import AugmentConfig
 from napari_unet.data.images import Stats, intensity_stats
 from napari_unet.data.samples import Sample
@@ -71,9 +71,8 @@ def encode(
     centres = np.array(
         [[(s.start + s.stop) // 2 for s in box] for box in objects.boxes], int
     ).reshape(-1, sample.ndim)
-    annotated = tuple(slice(0, n) for n in sample.shape)
-    if sample.mask is not None and sample.mask.any():
-        annotated = ndimage.find_objects(sample.mask.astype(np.uint8))[0]
+    annotated = None if sample.mask is None else bounds(sample.mask)
+    annotated = annotated or tuple(slice(0, n) for n in sample.shape)
     touching = centres[:0]
     if formulation.instances:
         near = np.flatnonzero(touching_border(objects.compact, 1))
@@ -85,12 +84,7 @@ def encode(
 def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Encoded]:
     """Encode a sample as the network is to see it: resampled, for models of any size.
 
-    Parameters
-    ----------
-    sample : Sample
-    model : Model
-    judges : bool
-        Whether it is for validation, which takes no smaller views.
+    One that `judges` has no smaller views.
     """
     encoded = []
     shown = views(sample, model.config)
@@ -133,44 +127,25 @@ def draw(
     rng: np.random.Generator,
     generator: torch.Generator,
 ) -> Batch:
-    """Draw random crops and augment them, on the generator's device.
-
-    Returns
-    -------
-    Batch
-        Of the shape of the patch.
-    """
-    parts = []
+    """Draw random crops and augment them, on the generator's device."""
+    parts, device = [], generator.device
     for some in cut(samples, weights, model, patch, batch, config, rng):
-        part = _to_device(some.turned, generator.device)
+        stacked = [np.stack(arrays) for arrays in zip(*some.turned, strict=True)]
+        part = Batch(*(torch.from_numpy(a).to(device).float() for a in stacked))
         if some.shape != patch:
             maps, spacing = model.formulation.maps, model.config.spacing
             any_size = model.config.any_size
             part = warp(part, config, patch, maps, spacing, generator, any_size)
         parts.append(part)
-    whole = Batch(
-        *(
-            torch.cat([getattr(p, name) for p in parts])
-            for name in ("image", "target", "weight")
-        )
-    )
+    of_all = zip(*((p.image, p.target, p.weight) for p in parts), strict=True)
+    whole = Batch(*map(torch.cat, of_all))
     shared = model.config.input in ("grey", "rgb")
     whole.image = vary(whole.image, config, shared, generator)
     return whole
 
 
 def seed_step(seed: int, step: int, generator: torch.Generator) -> np.random.Generator:
-    """Derive all randomness of a step of a training: seeds one generator, returns one.
-
-    Parameters
-    ----------
-    seed : int
-        Of the training.
-    step : int
-        From 0.
-    generator : torch.Generator
-        Seeded here.
-    """
+    """Derive all randomness of a step, from 0: seeds one generator, returns another."""
     rng = np.random.default_rng([seed, step])
     generator.manual_seed(int(rng.integers(2**62)))
     return rng
@@ -209,11 +184,6 @@ def cut(
             some.turned.append(turn(crop, config, model.config.spacing, rng))
         if some.plain:
             yield some
-
-
-def _to_device(crops: Sequence[Sequence[np.ndarray]], device: torch.device) -> Batch:
-    stacked = [np.stack(arrays) for arrays in zip(*crops, strict=True)]
-    return Batch(*(torch.from_numpy(a).to(device).float() for a in stacked))
 
 
 def _crop(

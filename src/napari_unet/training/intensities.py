@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_unet.config import AugmentConfig
-from napari_unet.training.augment import uniform
+from napari_unet.training.augment import smooth_field, uniform
 
 # Uneven light: control points along each axis.
 LIGHT_GRID = 4
@@ -31,14 +31,8 @@ def vary(
 ) -> Tensor:
     """Vary colours, gamma, contrast, brightness, background, debris, blur and noise.
 
-    Parameters
-    ----------
-    image : (B, C, [Z,] Y, X) float32
-        Normalised: 0 is dark, 1 bright.
-    config : AugmentConfig
-    shared : bool
-        Whether channels change together (colours), or each by itself (stains).
-    generator : torch.Generator
+    image : (B, C, [Z,] Y, X) float32, normalised: 0 is dark, 1 bright
+    shared : whether channels change together (colours), or each by itself (stains)
     """
     count, channels = image.shape[:2]
     size = (count, 1 if shared else channels) + (1,) * (image.ndim - 2)
@@ -75,17 +69,13 @@ def vary(
     return image
 
 
-def _smooth_field(image: Tensor, channels: int, generator: torch.Generator) -> Tensor:
+def _random_field(image: Tensor, channels: int, generator: torch.Generator) -> Tensor:
     """Return a smooth random field (B, channels, ...) from 0 to 1."""
     coarse = [max(2, min(LIGHT_GRID, n // 8)) for n in image.shape[2:]]
     field = torch.rand(
         (len(image), channels, *coarse), generator=generator, device=image.device
     )
-    mode = "bicubic" if image.ndim == 4 else "trilinear"
-    field = F.interpolate(
-        field, size=tuple(image.shape[2:]), mode=mode, align_corners=False
-    )
-    return field.clamp(0, 1)
+    return smooth_field(field, image.shape[2:]).clamp(0, 1)
 
 
 def _partly(
@@ -108,7 +98,7 @@ def _light(image: Tensor, g: torch.Generator, most: float, shared: bool) -> Tens
     channels = 1 if shared else image.shape[1]
     size = (len(image), channels) + (1,) * (image.ndim - 2)
     added = uniform(0, most, size, g)
-    return (image + added * _smooth_field(image, channels, g)) / (1 + added)
+    return (image + added * _random_field(image, channels, g)) / (1 + added)
 
 
 def _specks(image: Tensor, g: torch.Generator, shared: bool) -> Tensor:
@@ -167,7 +157,7 @@ def _merge(image: Tensor, g: torch.Generator) -> Tensor:
     colour = colour.reshape(count, 3, *one[2:])
     other = _blur(image[:, :1].roll(1, 0), float(uniform(3, 10, (1,), g)))
     strength = uniform(0, 0.8, (count, 3, *one[2:]), g) * (1 - colour)
-    return image * colour + other * _smooth_field(image, 3, g) * strength
+    return image * colour + other * _random_field(image, 3, g) * strength
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from napari_unet.boxes import common, within
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample
 from napari_unet.device import free_memory, is_out_of_memory
-from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.events import Control, Event, LabelUpdate, Note, Progress
 from napari_unet.models.model import Model
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.training.checkpoint import history_row
@@ -21,7 +24,6 @@ from napari_unet.training.crops import draw, encode_views, seed_step
 from napari_unet.training.preview import illustrate, preview
 from napari_unet.training.run import Run
 from napari_unet.training.setup import new_run, starting_point
-from napari_unet.training.strokes import painted
 from napari_unet.training.validation import Validation, epoch_end, validate
 
 GRADIENT_NORM = 1.0
@@ -122,16 +124,8 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
     """Take one optimiser step; returns the loss where it is time to tell it."""
     config, counters = run.config, run.counters
     rng = seed_step(config.seed, counters.step, run.generator)
-    batch = draw(
-        run.training,
-        run.weights,
-        run.model,
-        run.patch,
-        run.batch,
-        config.augment,
-        rng,
-        run.generator,
-    )
+    what = (run.training, run.weights, run.model, run.patch, run.batch, config.augment)
+    batch = draw(*what, rng, run.generator)
     for group in run.optimizer.param_groups:
         group["lr"] = config.rate * _rate(run)
     while True:
@@ -281,3 +275,27 @@ def _take_updates(run: Run, control: Control) -> Iterator[Event]:
                 members[where[0] : where[-1] + 1] = fresh
                 run.rescore |= judges
         yield Progress("encoding", done, len(changed))
+
+
+def painted(sample: Sample, updates: Sequence[LabelUpdate]) -> Sample:
+    """Return a sample with the new labels of those boxes that reach into it.
+
+    The sample is an image as it was given, or a part that the split cut out of it; the
+    boxes are in images as they were given. It is returned itself where none does.
+    """
+    start = sample.start or (0,) * sample.ndim
+    place = tuple(slice(a, a + n) for a, n in zip(start, sample.shape, strict=True))
+    for update in updates:
+        both = common(update.box, place) if update.name == sample.name else None
+        if both is None:
+            continue
+        here, there = within(both, place), within(both, update.box)
+        new, dtype, mask = update.labels[there], sample.labels.dtype, sample.mask
+        fits = int(new.max()) <= np.iinfo(dtype).max
+        labels = np.array(sample.labels, dtype if fits else np.int64)
+        labels[here] = new
+        if update.mask is not None:
+            mask = np.ones(sample.shape, bool) if mask is None else np.array(mask)
+            mask[here] = update.mask[there]
+        sample = replace(sample, labels=labels, mask=mask)
+    return sample

@@ -54,17 +54,8 @@ def training_memory(
 ) -> float:
     """Estimate the memory that a training takes, in bytes.
 
-    By ``benchmarks/memory.py`` from 0.6 to 1.2 of what it turns out to be.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    samples : sequence of Sample
-        All that are held: training and validation.
-    patch : sequence of int
-    batch : int
-    dtype : torch.dtype
-        Number format inside the network.
+    By ``benchmarks/memory.py`` from 0.6 to 1.2 of what it turns out to be. `samples`
+    are all that are held, `dtype` is the number format inside the network.
     """
     maps = len(formulation_of(config).maps)
     with torch.device("meta"):
@@ -78,10 +69,7 @@ def training_memory(
 
 
 def _saved(network: Network, crops: torch.Tensor) -> int:
-    """Return the bytes in float32 that the forward pass keeps for the backward pass.
-
-    On the meta device, where tensors have shapes but no numbers.
-    """
+    """Return the bytes in float32 that wait for the way back; on the meta device."""
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:

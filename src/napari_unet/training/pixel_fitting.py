@@ -83,10 +83,7 @@ def plant(forest: Forest, trees: Sequence[Any], classes: np.ndarray) -> None:
 
 
 def rounded_down(values: np.ndarray) -> np.ndarray:
-    """Return float32 that float32 numbers exceed if and only if they exceed `values`.
-
-    Values are float64.
-    """
+    """Return what float32 numbers exceed if and only if they exceed the float64."""
     near = values.astype(np.float32)
     below = np.nextafter(near, np.float32(-np.inf))
     return np.where(near > values, below, near)
@@ -145,12 +142,9 @@ def _landmarks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Standardise, choose landmarks; returns where pixels lie in the kernel's space.
 
-    Returns
-    -------
-    mapped : (P, R) float64 array
-        Its inner products are the kernels, as far as landmarks tell.
-    basis : (landmarks, R) float64 array
-        Turns kernels to the landmarks into that.
+    mapped : (P, R) float64; its inner products are the kernels, as far as landmarks
+        tell
+    basis : (landmarks, R) float64; turns kernels to the landmarks into that
     """
     spread = x.std(0)
     svm.mean.copy_(torch.from_numpy(x.mean(0)))

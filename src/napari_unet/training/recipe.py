@@ -32,13 +32,7 @@ PATCH_IN_OBJECTS = 4
 
 
 def complete(config: ModelConfig, samples: Sequence[Sample]) -> ModelConfig:
-    """Fill in what the user left open from the training samples.
-
-    Raises
-    ------
-    ValueError
-        If the samples differ in the number of axes or channels.
-    """
+    """Fill in what the user left open from samples, which must be of one kind."""
     given = config.model_fields_set
     ndim = samples[0].ndim
     for sample in samples:
@@ -167,13 +161,7 @@ def patch_of(
     samples: Sequence[Sample],
     divisor: Sequence[int],
 ) -> tuple[int, ...]:
-    """Return the shape of the training crops.
-
-    Raises
-    ------
-    ValueError
-        If the user's patch is larger than an image.
-    """
+    """Return the shape of the training crops; the user's must fit into every image."""
     smallest = np.min([s.shape for s in samples], axis=0)
     if config.patch is not None:
         patch = (

@@ -67,11 +67,9 @@ def starting_point(
 ) -> StartingPoint:
     """Find out what a training starts from.
 
-    Raises
-    ------
-    ValueError
-        If the folder holds a model that would be lost, or nothing to resume; if a
-        pixel classifier is to start from another model, or to be resumed.
+    A ValueError where the folder holds a model that would be lost, or nothing to
+    resume, or where a pixel classifier is to start from another model, or to be
+    resumed.
     """
     wanted = wanted or ModelConfig()
     there, state = (folder / WEIGHTS).exists(), resume and has_state(folder)
@@ -104,13 +102,7 @@ def starting_point(
 
 
 def first_model(init: Model | str | Path, device: str) -> Model:
-    """Return a model to start from; one that is given stays as it is.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or it is a pixel classifier.
-    """
+    """Return a network to start from; a model that is given stays as it is."""
     if isinstance(init, Model):  # which stays where it is
         network, place = copy.deepcopy(init.network), pick_device(device)
         model = Model(init.config, network, init.thresholds, init.card, place)
@@ -157,19 +149,7 @@ def prepare(
     validation: Sequence[Sample] | None,
     device: str,
 ) -> Generator[Event, None, Prepared]:
-    """Check everything that can be wrong; create the model and divide the samples.
-
-    Parameters
-    ----------
-    start : StartingPoint
-    samples, validation, device
-        As for :func:`napari_unet.train`.
-
-    Raises
-    ------
-    ValueError
-        If samples or options are not fit for it.
-    """
+    """Check everything that can be wrong; create the model and divide the samples."""
     if not samples:
         raise ValueError("there are no samples to train on; give images with labels")
     config, model, wanted = start.config, start.model, start.wanted

@@ -79,11 +79,7 @@ class _Case:
 
 @dataclass
 class _Matched:
-    """All objects of one image, and what they match.
-
-    score : one per object
-    pixel : pixels of the image for each that the network sees
-    """
+    """All objects of one image, what they match, and each one's score; see `_Case`."""
 
     matching: metrics.Matching
     score: np.ndarray
@@ -103,21 +99,9 @@ def validate(
 ) -> Generator[Event, None, Validation]:
     """Predict, search the thresholds from the model's own, and score.
 
-    A model of any size is told the true size of the objects in each image.
-
-    Parameters
-    ----------
-    model : Model
-    samples : sequence of Encoded
-    config : TrainConfig
-        For the loss, and for whether thresholds are searched.
-    turn : int, optional
-        Number of the epoch: one threshold is bettered an epoch, each in its turn, since
-        every try decodes all images. None: all of them, as at the end of a run.
-
-    Returns
-    -------
-    Validation
+    A model of any size is told the true size of the objects in each image. With `turn`,
+    the number of the epoch, one threshold is bettered, each in its turn, since every
+    try decodes all images; None: all of them, as at the end of a run.
     """
     cases, losses = [], []
     predict = PredictConfig(precision=config.precision)
