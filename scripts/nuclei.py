@@ -28,8 +28,9 @@ from napari_unet.cli.training import run
 from napari_unet.config import AugmentConfig, ModelConfig
 from napari_unet.models.card import quality
 from napari_unet.models.model import Model, in_16_bits
-from napari_unet.models.store import BUILT_IN
-from napari_unet.training.crops import encode_all
+from napari_unet.models.store import BUILT_IN, REHEARSAL
+from napari_unet.training.crops import encode_all, image_weights
+from napari_unet.training.fine_tuning import pack
 from napari_unet.training.validation import validate
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,6 +45,7 @@ DECAY = 0.4
 # The second stage: few steps, with fields that the first one took for nuclei.
 SECOND = {"steps": 1_500, "rate": 5e-4, "warmup": 50, "decay": 0.9}
 JUDGES = 4  # of the stained fields
+IMAGES = 160  # of which crops go with the model
 
 MODEL = ModelConfig(input="rgb", width=24, depth=4, any_size=True)
 AUGMENT = AugmentConfig(
@@ -115,6 +117,14 @@ def halved(folder: Path, samples: list[Sample]) -> Model:
     return model
 
 
+def crops(samples: list[Sample], model: Model) -> bytes:
+    """Return what later trainings rehearse: crops of images drawn at random."""
+    rng = np.random.default_rng(SEED)
+    few = [samples[i] for i in rng.choice(len(samples), IMAGES, replace=False)]
+    encoded = drain(encode_all(few, model, judges=True))
+    return pack(encoded, image_weights(encoded), SEED)
+
+
 def main() -> None:
     """Train, go on with it, or install the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -124,6 +134,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--second", action="store_true")
     parser.add_argument("--install", action="store_true")
+    parser.add_argument("--crops", action="store_true", help="of the built-in model")
     parser.add_argument("--where", default=None, help="as of napari-unet train")
     given = parser.parse_args()
     selection = Selection(where=(given.where,) if given.where else ())
@@ -131,6 +142,12 @@ def main() -> None:
         found = find((given.data,), selection, split="train")
         samples, _ = load(found, selection, show)
         samples += coloured_again(samples) + generated()
+        if given.crops:
+            model = Model.load("nuclei")
+            path = BUILT_IN / "nuclei" / REHEARSAL
+            path.write_bytes(crops(samples, model))
+            print(f"{path}: {path.stat().st_size / 2**20:.2f} MiB")
+            return
         if given.second:
             second_stage(given.output, samples, show)
             return
@@ -140,6 +157,7 @@ def main() -> None:
             return
     samples += stained_fields(STAINED_SEED)
     model = halved(given.output / "second", samples)
+    model.rehearsal = crops(samples, model)
     folder = model.save(BUILT_IN / "nuclei", half=True)
     print(f"{folder}: {quality(model.card)}")
 

@@ -74,11 +74,14 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class EpochEnd(Event):
-    """One validation. `score` picks the best; None where nothing was validated."""
+    """One validation. `score` picks the best; None where nothing was validated.
+
+    Epoch 0 is the model that a training starts from, which has no `loss` yet.
+    """
 
     epoch: int
     step: int
-    loss: float
+    loss: float | None
     validation_loss: float | None
     score: float | None
     metrics: Mapping[str, float]

@@ -107,7 +107,9 @@ class Show:
 
 def epoch_line(event: EpochEnd) -> str:
     """Return one epoch as a line."""
-    parts = [f"epoch {event.epoch}, step {event.step:,}: loss {event.loss:.3f}"]
+    parts = ["the model to start from"]
+    if event.loss is not None:
+        parts = [f"epoch {event.epoch}, step {event.step:,}: loss {event.loss:.3f}"]
     if event.validation_loss is not None:
         parts.append(f"validation loss {event.validation_loss:.3f}")
         behind = counted(event.objects, "object")

@@ -81,7 +81,20 @@ class TrainConfig(Config):
     batch: int | None = Field(
         None, ge=1, le=1024, description="Crops per step; None: chosen from the patch."
     )
-    rate: float = Field(2e-3, gt=0, le=1, description="Learning rate after warm-up.")
+    rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Learning rate after warm-up; None: 2e-3, less where the model to "
+        "start from knows such objects already.",
+    )
+    rehearsal: float = Field(
+        0.5,
+        ge=0,
+        le=0.9,
+        description="Part of the crops that are those which the model to start from "
+        "brings along, so that it forgets less; 0: none.",
+    )
     warmup: int = Field(
         100, ge=0, le=100_000, description="Steps over which the rate rises."
     )
@@ -118,6 +131,11 @@ class TrainConfig(Config):
     )
     thresholds: bool = Field(
         True, description="Search the thresholds on the validation data."
+    )
+    keep_crops: bool = Field(
+        True,
+        description="Keep up to 2 MB of the training crops with the model, which later "
+        "trainings that start from it rehearse.",
     )
     augment: AugmentConfig = Field(
         default_factory=AugmentConfig, description="How training images are varied."

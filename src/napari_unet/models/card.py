@@ -58,10 +58,25 @@ def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     lines += [f"training: {best_after(card)}", quality(card)]
     if "init" in card:
         lines.append(f"started from: the model with hash {card['init']}")
+    if "verdict" in card.get("start", {}):
+        lines.append(f"against the model that it started from: {gain(card['start'])}")
     for part in ("options", "versions"):
         if part in card:
             lines.append(f"{part}: {json.dumps(card[part])}")
     return lines
+
+
+def gain(start: Mapping[str, Any]) -> str:
+    """Return what a model gained over the one that it started from.
+
+    Examples
+    --------
+    >>> found = {"gain": 0.031, "low": 0.01, "high": 0.05, "objects": 41}
+    >>> gain(found | {"verdict": "better"})
+    'better (mean9 +0.031, 0.010 to 0.050; 41 objects)'
+    """
+    figures = f"mean9 {start['gain']:+.3f}, {start['low']:.3f} to {start['high']:.3f}"
+    return f"{start['verdict']} ({figures}; {counted(start['objects'], 'object')})"
 
 
 def best_after(card: Mapping[str, Any]) -> str:

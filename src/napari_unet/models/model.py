@@ -23,14 +23,15 @@ from napari_unet.models.store import (
     CONFIG,
     FORMAT,
     HEADER,
+    REHEARSAL,
     SUFFIX,
     THUMBNAIL,
     WEIGHTS,
     contents,
     find_model,
+    read_extra,
     read_header,
     read_tensors,
-    read_thumbnail,
     read_weights,
 )
 from napari_unet.networks import build
@@ -77,6 +78,7 @@ class Model:
         self.thresholds = {**self.formulation.thresholds, **(thresholds or {})}
         self.card = dict(card or {})
         self.thumbnail: bytes | None = None  # a PNG file: what the model does
+        self.rehearsal: bytes | None = None  # crops of its training images
         self.device = torch.device(device)
         self.network = network.to(self.device)
         if config.ndim == 2:
@@ -227,10 +229,15 @@ class Model:
             temporary.write_bytes(self.to_bytes(half))
         with atomic(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(self.header(), indent=2), encoding="utf-8")
-        if self.thumbnail is not None:
-            with atomic(folder / THUMBNAIL) as temporary:
-                temporary.write_bytes(self.thumbnail)
+        for name, content in self._extras().items():
+            with atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
         return folder
+
+    def _extras(self) -> dict[str, bytes]:
+        """Return what comes with the model, by the names of the files."""
+        extras = {THUMBNAIL: self.thumbnail, REHEARSAL: self.rehearsal}
+        return {name: content for name, content in extras.items() if content}
 
     def share(self, path: str | Path) -> Path:
         """Write one file that loads everywhere a folder does.
@@ -252,8 +259,8 @@ class Model:
         ):
             archive.writestr(WEIGHTS, self.to_bytes())
             archive.writestr(CONFIG, json.dumps(self.header(), indent=2))
-            if self.thumbnail is not None:
-                archive.writestr(THUMBNAIL, self.thumbnail)
+            for name, content in self._extras().items():
+                archive.writestr(name, content)
         return path
 
     @classmethod
@@ -280,5 +287,6 @@ class Model:
         network.load_state_dict(tensors, assign=True)
         network.requires_grad_()
         model = cls(config, network, thresholds, card, pick_device(device))
-        model.thumbnail = read_thumbnail(where)
+        model.thumbnail = read_extra(where, THUMBNAIL)
+        model.rehearsal = read_extra(where, REHEARSAL)
         return model

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 THUMBNAIL = "thumbnail.png"
+REHEARSAL = "rehearsal.npz"
 SUFFIX = ".unetmodel"
 BUILT_IN = Path(__file__).parent
 HEADER = "napari_unet"
 # An archive may claim any size; no network of this family comes near.
-MOST_BYTES, MOST_CONFIG, MOST_THUMBNAIL = 2**31, 2**24, 2**20
+MOST_BYTES, MOST_CONFIG = 2**31, 2**24
+# What comes with a model: it works without.
+EXTRAS = {THUMBNAIL: 2**20, REHEARSAL: 2**22}
 # An archive that is damaged, lacks the file, or is encrypted.
 ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 
@@ -111,19 +114,19 @@ def read_weights(where: Path) -> bytes:
         ) from None
 
 
-def read_thumbnail(where: Path) -> bytes | None:
-    """Return the picture of a model, from a folder or an archive, if it has one.
+def read_extra(where: Path, name: str) -> bytes | None:
+    """Return the picture or the crops of a model, from a folder or an archive.
 
-    A picture that cannot be read is none: the model works without.
+    None where there are none, or they cannot be read: the model works without.
     """
     try:
         if where.is_dir():
-            return (where / THUMBNAIL).read_bytes()
+            return (where / name).read_bytes()
         if where.suffix == ".safetensors":
             return None
         with zipfile.ZipFile(where) as archive:
-            small = archive.getinfo(THUMBNAIL).file_size < MOST_THUMBNAIL
-            return archive.read(THUMBNAIL) if small else None
+            small = archive.getinfo(name).file_size < EXTRAS[name]
+            return archive.read(name) if small else None
     except (OSError, *ARCHIVE_ERRORS):
         return None
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from napari_unet.atomic import atomic, make_folder
 from napari_unet.events import EpochEnd
-from napari_unet.models.store import read_header
+from napari_unet.models.store import REHEARSAL, read_header
 
 STATE = "state.safetensors"
 RUN = "run"
@@ -81,9 +81,9 @@ def history_row(end: EpochEnd) -> dict[str, Any]:
         "epoch": end.epoch,
         "step": end.step,
         "seconds": round(end.seconds, 1),
-        "loss": round(end.loss, 5),
     }
-    for name, value in (("validation_loss", end.validation_loss), ("score", end.score)):
+    for name in ("loss", "validation_loss", "score"):
+        value = getattr(end, name)
         row[name] = "" if value is None else round(value, 5)
     figures = {name: round(value, 5) for name, value in end.metrics.items()}
     return {**row, "best": int(end.best), **figures}
@@ -123,6 +123,19 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise ValueError(
             f"{path} is damaged ({error}); train without --resume, or from --init"
         ) from None
+
+
+def write_rehearsal(folder: Path, crops: bytes) -> bytes:
+    """Keep the crops that a run rehearses; returns them."""
+    with atomic(make_folder(folder / RUN) / REHEARSAL) as temporary:
+        temporary.write_bytes(crops)
+    return crops
+
+
+def read_rehearsal(folder: Path) -> bytes | None:
+    """Return the crops that a run rehearses, if any."""
+    path = folder / RUN / REHEARSAL
+    return path.read_bytes() if path.exists() else None
 
 
 def restore(

@@ -21,12 +21,17 @@ from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.training.checkpoint import history_row
 from napari_unet.training.classifiers import train_classifier
 from napari_unet.training.crops import draw, encode_views, seed_step
+from napari_unet.training.fine_tuning import RATE, compared, look, pack
 from napari_unet.training.preview import illustrate, preview
 from napari_unet.training.run import Run
 from napari_unet.training.setup import new_run, starting_point
 from napari_unet.training.validation import Validation, epoch_end, validate
 
 GRADIENT_NORM = 1.0
+# Fewer objects would move the thresholds of a model that knows many by chance.
+LEAST_SEARCHED = 50
+# The last validation tries more thresholds, and takes so many times as long.
+FINAL_SEARCH = 2.0
 EVENT_SECONDS = 0.2
 
 
@@ -92,6 +97,7 @@ def train(
         # From here on a kill leaves a model that loads and a run that resumes.
         run.save_best()
         run.save_state()
+        yield from _begin(run, control)
     last = run.counters.step
     while run.goes_on() and not control.stopped:
         waiting = time.monotonic()
@@ -108,26 +114,54 @@ def train(
                 )
                 return Model.load(run.folder, device)
             yield run.step_event(loss)
-        if run.counters.step % run.epoch_steps == 0:
+        ends = run.counters.step % run.epoch_steps == 0
+        if ends:
             last = run.counters.step
             yield from _end_epoch(run)
-            yield from preview(
-                run.averaged, run.given, run.stats, control, run.counters.step
-            )
+        if run.clock.due(ends):
+            yield from _preview(run, control)
     if run.counters.step > last or not run.counters.history:
         yield from _end_epoch(run)
     yield from _finish(run)
     return Model.load(run.folder, device)
 
 
+def _begin(run: Run, control: Control) -> Generator[Event, None, None]:
+    """Look at what the model to start from makes of the data, before the first step."""
+    if run.start is None:
+        run.config = run.config.replace(rate=run.config.rate or RATE)
+        return
+    yield from _preview(run, control)
+    found = yield from look(run.start, run.training + run.validation, run.config)
+    objects = sum(len(e.centres) for e in run.validation)
+    searched = run.config.thresholds and objects >= LEAST_SEARCHED
+    run.config = run.config.replace(
+        rate=run.config.rate or found.rate, thresholds=searched
+    )
+    run.card["knew"] = round(found.ap50, 3)
+    if not found.knowledge:
+        run.averaged.thresholds = dict(run.averaged.formulation.thresholds)
+    if run.validation and not run.counters.history:
+        yield from _end_epoch(run)
+    run.save_state()
+
+
+def _preview(run: Run, control: Control) -> Generator[Event, None, None]:
+    """Show what the averaged weights make of the view, and set when to do so again."""
+    began = time.monotonic()
+    step = run.counters.step
+    yield from preview(run.averaged, run.given, run.stats, control, step)
+    run.clock.shown(time.monotonic() - began)
+
+
 def _step(run: Run) -> Generator[Event, None, float | None]:
     """Take one optimiser step; returns the loss where it is time to tell it."""
     config, counters = run.config, run.counters
     rng = seed_step(config.seed, counters.step, run.generator)
-    what = (run.training, run.weights, run.model, run.patch, run.batch, config.augment)
+    what = (*run.drawn, run.model, run.patch, run.batch, config.augment)
     batch = draw(*what, rng, run.generator)
     for group in run.optimizer.param_groups:
-        group["lr"] = config.rate * _rate(run)
+        group["lr"] = (config.rate or RATE) * _rate(run)
     while True:
         try:
             loss = _backward(run, batch.image, batch.target, batch.weight)
@@ -203,9 +237,9 @@ def _average(run: Run) -> None:
 
 def _end_epoch(run: Run) -> Generator[Event, None, None]:
     """Validate the averaged weights, keep them if they are the best, save the state."""
-    counters = run.counters
-    counters.epoch += 1
-    loss = float(torch.stack(run.losses).mean()) if run.losses else math.nan
+    counters, began = run.counters, time.monotonic()
+    counters.epoch += bool(counters.step)  # epoch 0: the model that it starts from
+    loss = float(torch.stack(run.losses).mean()) if run.losses else None
     run.losses.clear()
     found: Validation | None = None
     if run.validation:
@@ -231,6 +265,8 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
     )
     counters.history.append(history_row(end))
     run.save_state()
+    again = 1 + FINAL_SEARCH * run.config.thresholds + 2 * bool(run.start)
+    run.ends = again * (time.monotonic() - began)
     yield end
 
 
@@ -244,10 +280,16 @@ def _rescore_best(run: Run) -> Generator[Event, None, None]:
 def _finish(run: Run) -> Generator[Event, None, None]:
     """Complete the best model: thresholds searched once more, and a thumbnail."""
     best = Model.load(run.folder, str(run.model.device))
-    if run.validation and run.config.thresholds:
+    if run.validation and (run.config.thresholds or run.start):
         found = yield from validate(best, run.validation, run.config)
         best.thresholds = dict(found.thresholds)
         best.card["validation"] |= found.summary()
+        if run.start:
+            plain = run.config.replace(thresholds=False)
+            before = yield from validate(run.start, run.validation, plain)
+            best.card["start"] = compared(before, found)
+    if run.config.keep_crops:
+        best.rehearsal = pack(*run.drawn, run.config.seed)
     yield from illustrate(best, (run.validation or run.training)[0])
     best.save(run.folder)
 

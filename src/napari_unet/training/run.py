@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from napari_unet.config import TrainConfig
@@ -16,12 +17,31 @@ from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_dtype
 from napari_unet.events import StepDone
 from napari_unet.models.model import Model
+from napari_unet.networks.base import Network
 from napari_unet.networks.layers import Dropout
 from napari_unet.training.checkpoint import Counters, save_state
 from napari_unet.training.crops import Encoded, image_weights
 from napari_unet.training.validation import Validation
 
 DEFAULT_MINUTES = 10.0
+PREVIEW_SECONDS = 5.0
+
+
+@dataclass
+class PreviewClock:
+    """When the view is shown: by the clock, and at most a tenth of the time."""
+
+    next: float = field(default_factory=lambda: time.monotonic() + PREVIEW_SECONDS)
+    first: bool = True
+
+    def due(self, epoch_ends: bool) -> bool:
+        """Return whether to show it now; the end of the first epoch will do, too."""
+        return time.monotonic() >= self.next or (self.first and epoch_ends)
+
+    def shown(self, seconds: float) -> None:
+        """Set the time of the next, after one that took so many seconds."""
+        self.first = False
+        self.next = time.monotonic() + max(PREVIEW_SECONDS, 9 * seconds)
 
 
 @dataclass
@@ -34,6 +54,7 @@ class Run:
     averaged: Model
     optimizer: torch.optim.Optimizer
     training: list[Encoded]
+    rehearsal: list[Encoded]  # crops of the model that it started from
     validation: list[Encoded]
     given: list[Sample]  # before the split, with the labels of now
     patch: tuple[int, ...]
@@ -41,11 +62,13 @@ class Run:
     epoch_steps: int
     data: list[dict[str, Any]]  # as it was given
     card: dict[str, Any]
+    start: Model | None = None  # the model that it started from
     counters: Counters = field(default_factory=Counters)
     parts: int = 1  # the batch goes through in so many parts, where memory is short
     losses: list[torch.Tensor] = field(default_factory=list)
     stats: dict[str, Stats] = field(default_factory=dict)  # of previewed samples
     began: float = field(default_factory=time.monotonic)
+    clock: PreviewClock = field(default_factory=PreviewClock)
     told: float = 0.0
     rescore: bool = False
     repainted: set[int] = field(default_factory=set)  # of `given`; not in the card yet
@@ -53,7 +76,7 @@ class Run:
     def __post_init__(self) -> None:
         """Set up what follows from the rest."""
         self.generator = torch.Generator(self.model.device)
-        self.weights = image_weights(self.training)
+        self.ends = 0.0  # seconds that the end will take
         self.dtype = pick_dtype(self.model.device, self.config.precision, training=True)
         for module in self.model.network.modules():
             if isinstance(module, Dropout):
@@ -62,6 +85,17 @@ class Run:
         new, old = self.model.network.state_dict(), self.averaged.network.state_dict()
         floats = [name for name, tensor in old.items() if tensor.is_floating_point()]
         self.pairs = [old[n] for n in floats], [new[n] for n in floats]
+
+    @property
+    def drawn(self) -> tuple[list[Encoded], np.ndarray]:
+        """What crops are drawn from, and how often each, sum 1."""
+        weights = image_weights(self.training)
+        if not self.rehearsal:
+            return self.training, weights
+        part = self.config.rehearsal
+        others = np.full(len(self.rehearsal), part / len(self.rehearsal))
+        both = [*self.training, *self.rehearsal]
+        return both, np.concatenate([(1 - part) * weights, others])
 
     @property
     def seconds(self) -> float:
@@ -89,7 +123,8 @@ class Run:
         """How much of the budget is used up, 0 to 1."""
         if self.total_steps is not None:
             return self.counters.step / self.total_steps
-        return self.seconds / (60 * (self.config.minutes or DEFAULT_MINUTES))
+        budget = 60 * (self.config.minutes or DEFAULT_MINUTES)
+        return self.seconds / max(budget - self.ends, 1e-9)
 
     def goes_on(self) -> bool:
         """Return whether the budget and the patience allow another step."""
@@ -140,11 +175,18 @@ class Run:
         """Write what resuming needs."""
         self.counters.seconds = self.seconds
         self.counters.thresholds = dict(self.averaged.thresholds)
+        config = self.config.model_dump(mode="json")
         save_state(
             self.folder,
             self.counters,
-            self.config.model_dump(mode="json"),
+            config,
             self.data,
-            {"network": self.model.network, "averaged": self.averaged.network},
+            self.networks,
             self.optimizer,
         )
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """All weights, by the names that they are stored by."""
+        models = {"network": self.model, "averaged": self.averaged, "start": self.start}
+        return {name: m.network for name, m in models.items() if m is not None}

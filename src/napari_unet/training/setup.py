@@ -24,10 +24,13 @@ from napari_unet.training.checkpoint import (
     Counters,
     clean,
     has_state,
+    read_rehearsal,
     read_state,
     restore,
+    write_rehearsal,
 )
 from napari_unet.training.crops import encode_all
+from napari_unet.training.fine_tuning import unpack
 from napari_unet.training.memory import tell_memory
 from napari_unet.training.recipe import (
     batch_of,
@@ -223,7 +226,11 @@ def new_run(
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
-    batch, trained = batch_of(config, patch), _copied(model)
+    batch, trained, crops = batch_of(config, patch), _copied(model), None
+    if start.header:
+        crops = read_rehearsal(folder)
+    elif start.model and start.model.rehearsal and config.rehearsal:
+        crops = write_rehearsal(folder, start.model.rehearsal)
     first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
         folder=folder,
@@ -232,6 +239,7 @@ def new_run(
         averaged=_copied(model),
         optimizer=_optimizer(trained, config),
         training=training,
+        rehearsal=unpack(crops, model) if crops else [],
         validation=judges,
         given=given,
         patch=patch,
@@ -244,6 +252,7 @@ def new_run(
         _restore(run, start)
     elif start.model:
         run.card["init"] = start.model.hash()
+        run.start = _copied(model)
     clean(folder)
     return run
 
@@ -259,10 +268,8 @@ def _optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     # One pass over the weights: half the time of the default on a CPU.
     fused = model.device.type in {"cpu", "cuda"}
     if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=config.rate, fused=fused)
-    return torch.optim.AdamW(
-        parameters, lr=config.rate, weight_decay=WEIGHT_DECAY, fused=fused
-    )
+        return torch.optim.Adam(parameters, fused=fused)
+    return torch.optim.AdamW(parameters, weight_decay=WEIGHT_DECAY, fused=fused)
 
 
 def card_of(
@@ -293,5 +300,6 @@ def _restore(run: Run, start: StartingPoint) -> None:
     run.averaged.thresholds = dict(run.counters.thresholds)
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
-    networks = {"network": run.model.network, "averaged": run.averaged.network}
-    restore(start.tensors, networks, run.optimizer)
+    if any(key.startswith("start.") for key in start.tensors):
+        run.start = _copied(run.model)
+    restore(start.tensors, run.networks, run.optimizer)

@@ -16,6 +16,7 @@ from napari_unet.events import EpochEnd, Event, Progress
 from napari_unet.models.model import Model
 from napari_unet.scoring import metrics
 from napari_unet.scoring.classes import confusion, dice_iou
+from napari_unet.scoring.metrics import Matching
 from napari_unet.segmentation.prediction import predict_maps
 from napari_unet.training.crops import Encoded
 
@@ -36,6 +37,7 @@ class Validation:
     score : what picks the best model (instances: mean9 of pooled AP; classes: Dice)
     metrics : figures by name
     objects : true objects behind the figures
+    matchings : of each image, with the objects that the thresholds leave
     """
 
     score: float
@@ -43,6 +45,7 @@ class Validation:
     thresholds: Mapping[str, float]
     loss: float
     objects: int
+    matchings: Sequence[Matching] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return what the model card says of it."""
@@ -118,10 +121,9 @@ def validate(
     if config.thresholds:
         plan = _plan(model.formulation.search, turn)
         thresholds = yield from _search(model, cases, thresholds, plan)
-    score, figures, thresholds, objects = yield from _score(
-        model, cases, thresholds, config
-    )
-    return Validation(score, figures, thresholds, float(np.mean(losses)), objects)
+    loss = float(np.mean(losses))
+    found = yield from _score(model, cases, thresholds, config, loss)
+    return found
 
 
 def _loss(
@@ -186,19 +188,21 @@ def _score(
     cases: Sequence[_Case],
     thresholds: dict[str, float],
     config: TrainConfig,
-) -> Generator[Event, None, tuple[float, dict[str, float], dict[str, float], int]]:
+    loss: float,
+) -> Generator[Event, None, Validation]:
     if not model.formulation.instances:
         table = yield from _confusion(model, cases, thresholds)
         figures = {"dice": _mean_dice(model, table), "iou": _mean_dice(model, table, 1)}
         objects = sum(len(c.encoded.centres) for c in cases)
-        return figures["dice"], figures, thresholds, objects
+        return Validation(figures["dice"], figures, thresholds, loss, objects)
     found = yield from _matchings(model, cases, thresholds)
     smallest = SMALLEST[model.config.ndim]
     if config.thresholds:
         for name, values in (("smallest", smallest), ("score", SCORES)):
             value, _ = _best(found, name, values, thresholds)
             thresholds = {**thresholds, name: value}
-    scores = _scores(found, thresholds)
+    matchings = [f.dropped(thresholds) for f in found]
+    scores = metrics.score(matchings)
     pooled = scores.pooled
     figures = {
         "ap50": pooled.ap["0.50"],
@@ -207,7 +211,9 @@ def _score(
         "mean9": pooled.mean9,
         "dice": scores.dice,
     }
-    return pooled.mean9, figures, thresholds, scores.objects
+    return Validation(
+        pooled.mean9, figures, thresholds, loss, scores.objects, matchings
+    )
 
 
 def _matchings(

@@ -15,7 +15,13 @@ from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_new_file
 from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
 from napari_unet.models.card import describe
-from napari_unet.models.store import SUFFIX, read_header, read_thumbnail, read_weights
+from napari_unet.models.store import (
+    SUFFIX,
+    THUMBNAIL,
+    read_extra,
+    read_header,
+    read_weights,
+)
 
 SHARE_HELP = "Write the model as one file, for somebody else."
 
@@ -88,7 +94,7 @@ def read_card(
     yield Progress("reading the card", 0)
     where = Path(path)
     text = describe(name, read_header(read_weights(where), path))
-    return path, "\n".join(text), read_thumbnail(where) or b""
+    return path, "\n".join(text), read_extra(where, THUMBNAIL) or b""
 
 
 def share(path: str, file: Path, control: Control) -> Generator[Event, None, Path]:
