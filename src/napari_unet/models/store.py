@@ -73,7 +73,10 @@ def read_weights(where: Path) -> bytes:
             return (where / WEIGHTS).read_bytes()
         if where.suffix == ".safetensors":
             return where.read_bytes()
-        return _unpacked(where, WEIGHTS, MOST_BYTES)
+        data = _unpacked(where, WEIGHTS, MOST_BYTES)
+        if data is None:
+            raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
+        return data
     except FileNotFoundError:
         raise ValueError(
             f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
@@ -101,16 +104,15 @@ def read_thumbnail(where: Path) -> bytes | None:
         if where.suffix == ".safetensors":
             return None
         return _unpacked(where, THUMBNAIL, MOST_THUMBNAIL)
-    except (OSError, ValueError, *ARCHIVE_ERRORS):
+    except (OSError, *ARCHIVE_ERRORS):
         return None
 
 
-def _unpacked(archive: Path, name: str, most: int) -> bytes:
-    """Return a file of an archive; a ValueError if it has more bytes."""
-    with zipfile.ZipFile(archive) as opened:
-        if opened.getinfo(name).file_size > most:
-            raise ValueError(f"{archive}: {name} is larger than {most / 2**30:g} GB")
-        return opened.read(name)
+def _unpacked(path: Path, name: str, most: int) -> bytes | None:
+    """Return a file of an archive; None: it claims more bytes than that."""
+    with zipfile.ZipFile(path) as archive:
+        small = archive.getinfo(name).file_size <= most
+        return archive.read(name) if small else None
 
 
 def read_header(data: bytes, name: str) -> dict[str, Any]:
@@ -212,11 +214,10 @@ def _network_of(file: Path, changed: int) -> str:
     """Return the network that a text, or one in an archive, names; "": none."""
     del changed  # the time: another model may lie there later
     try:
-        text = (
-            file.read_bytes()
-            if file.name == CONFIG
-            else _unpacked(file, CONFIG, MOST_CONFIG)
-        )
-        return str(json.loads(text)["config"]["network"])
+        if file.name == CONFIG:
+            text: bytes | None = file.read_bytes()
+        else:
+            text = _unpacked(file, CONFIG, MOST_CONFIG)
+        return str(json.loads(text or "")["config"]["network"])
     except (OSError, TypeError, ValueError, *ARCHIVE_ERRORS):
         return ""
