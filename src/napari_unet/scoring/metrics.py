@@ -17,8 +17,8 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -141,10 +141,6 @@ class Scores:
     per_image: Averages
     dice: float
     iou: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts and numbers, ready for JSON."""
-        return asdict(self)
 
 
 def match(
