@@ -231,6 +231,11 @@ class Stats:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
+    @property
+    def constant(self) -> bool:
+        """Whether no channel has any contrast."""
+        return all(a >= b for a, b in zip(self.low, self.high, strict=True))
+
 
 def intensity_stats(
     image: Image, percentiles: tuple[float, float] = (1.0, 99.8)
