@@ -15,24 +15,10 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path that becomes `path` when the block ends well.
 
     The temporary file lies in the same folder and has the same suffix. If the block
-    fails, or the process is interrupted, nothing appears under `path`, a file that
-    was there stays as it was, and the temporary file is removed.
-
-    Parameters
-    ----------
-    path : path-like
-        The final name, in a folder that exists.
-
-    Yields
-    ------
-    Path
-        Where to write. Writers that report a full disk by anything but an OSError
-        should make the bytes first and write those.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written: no such folder, no permission, disk full.
+    fails, or the process is interrupted, nothing appears under `path`, a file that was
+    there stays as it was, and the temporary file is removed. A ValueError if the file
+    cannot be written: no such folder, no permission, disk full. Writers that report a
+    full disk by anything but an OSError should make the bytes first and write those.
 
     Examples
     --------
@@ -59,13 +45,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder and its parents, unless it is there, and return its path.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made.
-    """
+    """Make a folder and its parents, unless it is there, and return its path."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -77,13 +57,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file as 64 hex digits.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read.
-    """
+    """Return the SHA-256 of a file as 64 hex digits."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

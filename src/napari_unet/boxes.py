@@ -94,13 +94,8 @@ def overlap(a: Box, b: Box) -> bool:
 
 def distance(a: Box, b: Box) -> float:
     """Return the distance between the centres of two boxes, in px."""
-    return float(
-        sum(
-            ((s.start + s.stop) / 2 - (t.start + t.stop) / 2) ** 2
-            for s, t in zip(a, b, strict=True)
-        )
-        ** 0.5
-    )
+    centres = ([(s.start + s.stop) / 2 for s in box] for box in (a, b))
+    return math.dist(*centres)
 
 
 def middle(box: Sequence[slice], most: int) -> tuple[slice, ...]:

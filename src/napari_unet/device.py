@@ -13,13 +13,7 @@ DTYPES = {
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; auto is cuda, else mps, else cpu.
-
-    Raises
-    ------
-    ValueError
-        If the device is not known or not there.
-    """
+    """Return the device of that name; auto is cuda, else mps, else cpu."""
     cuda = torch.cuda.is_available()
     mps = torch.backends.mps.is_available()
     if name == "auto":
@@ -49,11 +43,6 @@ def pick_dtype(
     tensor cores, and CPUs with AMX (2.5 times in training, 2.1 times in prediction, as
     measured on a U-Net of width 16); without such units bfloat16 is 3 to 5 times
     slower.
-
-    Raises
-    ------
-    ValueError
-        If float16 is asked for in training.
     """
     if training and precision == "float16":
         raise ValueError(

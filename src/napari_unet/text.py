@@ -39,11 +39,6 @@ def counted(number: int, noun: str) -> str:
 def width(told: Mapping[str, Any]) -> str:
     """Return the size of objects where it was estimated; else nothing.
 
-    Parameters
-    ----------
-    told : mapping
-        `objects`, `object_size` and `options` of a result.
-
     Examples
     --------
     >>> options = {"object_size": None}

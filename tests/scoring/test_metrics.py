@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -234,8 +235,8 @@ def test_bad_requests_are_refused():
 # Scores
 
 
-def test_to_dict_is_the_json_of_evaluate():
-    result = score([match(row("1122"), row("1102"))]).to_dict()
+def test_its_fields_are_the_json_of_evaluate():
+    result = asdict(score([match(row("1122"), row("1102"))]))
     assert list(result) == [
         "images", "objects", "pooled", "per_image", "dice", "iou"
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -83,3 +84,13 @@ class PredictConfig(Config):
                     "each low one below its high one"
                 )
         return self
+
+    def over(self, thresholds: Mapping[str, float]) -> dict[str, float]:
+        """Return the thresholds of a model, with those of them that are given here."""
+        given = {
+            "foreground": self.threshold,
+            "smallest": self.smallest,
+            "score": self.score,
+        }
+        known = {n: v for n, v in given.items() if v is not None and n in thresholds}
+        return {**thresholds, **known}

@@ -19,17 +19,10 @@ PART = 0.1
 class Disconnected:
     """An id that lies on several parts.
 
-    Parameters
-    ----------
-    id : int
-    box : tuple of slice
-        Where all of it lies.
-    pieces : integer array
-        The parts in the box, numbered from 1, strays among them; 0 elsewhere.
-    numbers : array of int
-        Those of the parts that count, in the order in which they lie.
-    largest : int
-        Number of the largest part.
+    box : where all of it lies
+    pieces : the parts in the box, numbered from 1, strays among them; 0 elsewhere
+    numbers : those of the parts that count, in the order in which they lie
+    largest : number of the largest part
     """
 
     id: int
@@ -75,25 +68,9 @@ def split_parts(labels: np.ndarray, taken: Collection[int] = ()) -> np.ndarray:
     """Give each separate part of an object an id of its own.
 
     Parts touch where pixels share an edge or a corner. The largest part keeps the id,
-    and so do strays: parts of less than a tenth of its pixels.
-
-    Parameters
-    ----------
-    labels : ([Z,] Y, X) integer array
-        0 is background, others are positive.
-    taken : collection of int
-        Numbers that no part may get, beside the ids that are there.
-
-    Returns
-    -------
-    array of the same shape and dtype
-        New ids are above all others where the dtype has room for them, else the
-        smallest that are free.
-
-    Raises
-    ------
-    ValueError
-        If the dtype has too few numbers.
+    and so do strays: parts of less than a tenth of its pixels. New ids, none of those
+    `taken`, are above all others where the dtype has room for them, else the smallest
+    that are free; a ValueError where it has too few numbers.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -22,17 +23,10 @@ EMPTY = "the labels are empty"
 class Finding:
     """One thing that is wrong (error) or worth a look (warning).
 
-    Parameters
-    ----------
-    severity : str
-    name : str
-        Of the sample, or of all.
-    problem, remedy : str
-    place : tuple of int, optional
-        A pixel, ([Z,] Y, X) of the sample, where it can be seen.
-    fix : str, optional
-        What would fix it without asking anybody. ``split``: an id of its own for each
-        separate part, :func:`napari_unet.data.disconnected.split_parts`.
+    name : of the sample, or of all
+    place : a pixel, ([Z,] Y, X) of the sample, where it can be seen
+    fix : what would fix it without asking anybody; ``split``: an id of its own for each
+        separate part, :func:`napari_unet.data.disconnected.split_parts`
     """
 
     severity: Literal["error", "warning"]
@@ -54,23 +48,12 @@ def check(
     require_contrast: bool = True,
     any_size: bool = False,
 ) -> list[Finding]:
-    """Look for what would spoil a training.
+    """Look for what would spoil a training; returns errors first.
 
-    Parameters
-    ----------
-    samples : sequence of Sample
-    formulation : str
-        ``instances`` wants one id an object; ``semantic`` does not.
-    require_contrast : bool
-        Whether a constant image is an error.
-    any_size : bool
-        Whether images are resampled until their objects are of one size, so that
-        sizes may differ.
-
-    Returns
-    -------
-    list of Finding
-        Errors first.
+    formulation : ``instances`` wants one id an object; ``semantic`` does not
+    require_contrast : whether a constant image is an error
+    any_size : whether images are resampled until their objects are of one size, so that
+        sizes may differ
     """
     findings: list[Finding] = []
     diameters: dict[str, float] = {}
@@ -104,60 +87,48 @@ def raise_errors(findings: Sequence[Finding]) -> None:
 
 
 def _check_image(sample: Sample, require_contrast: bool) -> Iterator[Finding]:
-    image = sample.image.array
+    image, error = sample.image.array, partial(Finding, "error", sample.name)
     if image.dtype.kind == "f":
         finite = np.isfinite(image)
         bad = image.size - int(np.count_nonzero(finite))
         if bad:
-            yield Finding(
-                "error",
-                sample.name,
+            yield error(
                 f"{bad} of {image.size} image values are NaN or infinite",
                 "replace them, for example with numpy.nan_to_num",
                 _first(~finite.all(axis=0)),
             )
             return
     if require_contrast and image.min() == image.max():
-        yield Finding(
-            "error",
-            sample.name,
+        yield error(
             f"the image is {image.flat[0]} everywhere",
             "leave it out, or choose a channel with contrast",
         )
 
 
 def _check_values(sample: Sample) -> Iterator[Finding]:
-    labels = sample.labels
+    labels, error = sample.labels, partial(Finding, "error", sample.name)
     if labels.dtype.kind == "f":
         uneven = labels != np.round(labels)  # NaN differs, too
         broken = int(np.count_nonzero(uneven))
         problem = f"the labels are {labels.dtype}, "
         if broken:
-            yield Finding(
-                "error",
-                sample.name,
+            yield error(
                 f"{problem}{broken} of {labels.size} values are not whole",
                 "use labels that were never interpolated, saved as integers",
                 _first(uneven),
             )
         else:
-            yield Finding(
-                "error",
-                sample.name,
+            yield error(
                 f"{problem}though all are whole",
                 "save them as integers, labels.astype('uint16')",
             )
     elif labels.dtype.kind not in "uib":
-        yield Finding(
-            "error",
-            sample.name,
+        yield error(
             f"the labels are {labels.dtype}",
             "give whole numbers, 0 is background",
         )
     elif labels.dtype.kind == "i" and labels.min() < 0:
-        yield Finding(
-            "error",
-            sample.name,
+        yield error(
             f"the labels run from {labels.min()} to {labels.max()}",
             "use 0 for background and positive numbers for objects",
             _first(labels < 0),

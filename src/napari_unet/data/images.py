@@ -231,22 +231,18 @@ class Stats:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
+    @property
+    def constant(self) -> bool:
+        """Whether no channel has any contrast."""
+        return all(a >= b for a, b in zip(self.low, self.high, strict=True))
+
 
 def intensity_stats(
     image: Image, percentiles: tuple[float, float] = (1.0, 99.8)
 ) -> Stats:
     """Return percentiles of an image: what its normalisation needs, once per image.
 
-    Parameters
-    ----------
-    image : Image
-        The colours of RGB are taken jointly, other channels one by one.
-    percentiles : (float, float)
-        Which percentiles become 0 and 1.
-
-    Returns
-    -------
-    Stats
+    The colours of RGB are taken jointly, other channels one by one.
     """
     count = image.array.shape[0]
     groups = [slice(None)] if image.rgb else [slice(c, c + 1) for c in range(count)]
@@ -272,17 +268,9 @@ def _subsample(image: Any, channels: slice) -> np.ndarray:
 
 
 def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
-    """Map `stats.low` to 0 and `stats.high` to 1, unclipped.
+    """Map `stats.low` to 0 and `stats.high` to 1, unclipped; returns float32.
 
-    Parameters
-    ----------
-    image : (C, [Z,] Y, X) array
-    stats : Stats
-        Of the whole image that `image` is a part of.
-
-    Returns
-    -------
-    (C, [Z,] Y, X) float32 array
+    `stats` are those of the whole image of which (C, [Z,] Y, X) is a part.
     """
     shape = (-1,) + (1,) * (image.ndim - 1)
     low = np.asarray(stats.low).reshape(shape)

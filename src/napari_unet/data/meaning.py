@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from napari_unet.boxes import Box
+from napari_unet.boxes import Box, common, within
 from napari_unet.config.base import Config
 
 Zero = Literal["background", "unknown"]
@@ -77,12 +77,5 @@ def clipped(boxes: Sequence[Box], box: Box) -> list[Box]:
     >>> clipped([(slice(0, 9),), (slice(20, 30),)], (slice(5, 15),))
     [(slice(0, 4, None),)]
     """
-    found = []
-    for other in boxes:
-        part = tuple(
-            slice(max(a.start, b.start) - b.start, min(a.stop, b.stop) - b.start)
-            for a, b in zip(other, box, strict=True)
-        )
-        if all(s.start < s.stop for s in part):
-            found.append(part)
-    return found
+    shared = (common(other, box) for other in boxes)
+    return [within(both, box) for both in shared if both is not None]

@@ -27,23 +27,9 @@ def as_float(part: np.ndarray) -> np.ndarray:
 def resampled(picture: Image, config: ModelConfig, object_size: float | None) -> Image:
     """Resample an image so that its objects have the size that the model knows.
 
-    Parameters
-    ----------
-    picture : Image
-    config : ModelConfig
-        Of the model.
-    object_size : float or None
-        Median diameter of the image's objects in px; None: as the model knows them.
-
-    Returns
-    -------
-    Image
-        `picture` itself where its objects have that size already.
-
-    Raises
-    ------
-    ValueError
-        If the model knows no object size.
+    `object_size` is their median diameter in px; None: as the model knows them. The
+    image itself is returned where they have that size already; a ValueError where the
+    model knows none.
     """
     known = config.object_size
     if object_size is None:
@@ -62,15 +48,7 @@ def resampled(picture: Image, config: ModelConfig, object_size: float | None) ->
 def zoomed(image: Any, zoom: float) -> Any:
     """Return an image at another magnification, or itself where that changes little.
 
-    Parameters
-    ----------
-    image : (C, [Z,] Y, X) array-like
-    zoom : float
-        2 doubles the number of pixels along each axis.
-
-    Returns
-    -------
-    (C, [Z,] Y, X) float32 array, or `image`
+    A `zoom` of 2 doubles the number of pixels along each axis of (C, [Z,] Y, X).
     """
     shape = _zoomed_shape(image.shape[1:], zoom)
     return image if shape is None else resize(as_float(np.asarray(image)), shape)
@@ -90,17 +68,7 @@ def on_grid(
 ) -> Any:
     """Return an image on another grid, at once or, where that is large, when read.
 
-    Parameters
-    ----------
-    image : (C, [Z,] Y, X) array-like
-    shape : sequence of int
-        The new spatial shape.
-    values : callable
-        Turns a part of the image into float32.
-
-    Returns
-    -------
-    (C, *shape) float32 array, or Resized
+    Of (C, [Z,] Y, X), `shape` is spatial; `values` turns a part into float32.
     """
     most = max(math.prod(shape), math.prod(image.shape[1:]))
     if most * image.shape[0] > AT_ONCE:
@@ -112,15 +80,8 @@ class Resized:
     """An image on another grid, of which only what is sliced is read and computed.
 
     Its values are those of :func:`resize`, to 1e-5. They are the same to the last bit
-    whatever the slice: each is a sum of few others, taken in one order.
-
-    Parameters
-    ----------
-    image : (C, [Z,] Y, X) array-like
-    shape : sequence of int
-        The new spatial shape.
-    values : callable
-        Turns a part of the image into float32.
+    whatever the slice: each is a sum of few others, taken in one order. The parameters
+    are those of :func:`on_grid`.
     """
 
     dtype = np.dtype(np.float32)
@@ -195,17 +156,9 @@ def _summed(
 
 
 def resize(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Resample linearly, with antialiasing where it shrinks.
+    """Resample (C, [Z,] Y, X) float32 linearly, with antialiasing where it shrinks.
 
-    Parameters
-    ----------
-    array : (C, [Z,] Y, X) float32 array
-    shape : sequence of int
-        The new spatial shape; corners of the images meet, not centres of pixels.
-
-    Returns
-    -------
-    (C, *shape) float32 array
+    Corners of the images meet, not centres of pixels.
     """
     channels = array.shape[0]
     # Planes first, then across them: torch has no antialiasing for three axes.

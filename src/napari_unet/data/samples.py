@@ -250,11 +250,7 @@ def check_background(samples: Sequence[Sample]) -> None:
 def data_hash(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """Say what samples hold, for the model card.
 
-    Returns
-    -------
-    list of dict
-        A sample each: name, sha256 (16 hex digits of image and label values), shape,
-        objects.
+    Of each its name, sha256 (16 digits, of image and label values), shape and objects.
     """
     described = []
     for sample in samples:

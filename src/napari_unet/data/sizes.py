@@ -36,19 +36,10 @@ def diameter(area: float, ndim: int) -> float:
 
 
 def typical_size(samples: Sequence[Sample]) -> float | None:
-    """Return the diameter that halves the labelled pixels, in px.
+    """Return the diameter, in px, that halves the labelled pixels; None: no objects.
 
     Half of all pixels of objects lie in objects of at most this diameter. Specks and
     objects cut by the image's edge hardly move it, unlike the median over objects.
-
-    Parameters
-    ----------
-    samples : sequence of Sample
-
-    Returns
-    -------
-    float or None
-        None where there are no objects.
     """
     area = np.sort(np.concatenate([s.annotated_objects.areas for s in samples]))
     if not len(area):
@@ -67,14 +58,7 @@ def zoom_of(sample: Sample, config: ModelConfig) -> float:
 
 
 def resample(sample: Sample, zoom: float) -> Sample:
-    """Return a sample at another magnification; labels take the nearest value.
-
-    Parameters
-    ----------
-    sample : Sample
-    zoom : float
-        2 doubles the number of pixels along each axis.
-    """
+    """Return a sample at another magnification; labels take the nearest value."""
     shape = tuple(max(LEAST_EDGE, round(n * zoom)) for n in sample.shape)
     if abs(zoom - 1) < LEAST_CHANGE:
         return sample

@@ -29,21 +29,9 @@ class Raw:
 def ordered(raw: Raw, path: Path) -> Raw:
     """Put the axes in the order ``[T]C[Z]YX`` and the bytes in native order.
 
-    Parameters
-    ----------
-    raw : Raw
-    path : Path
-        Named in errors.
-
-    Returns
-    -------
-    Raw
-        With a channel axis, without other axes of length 1; bool as uint8.
-
-    Raises
-    ------
-    ValueError
-        If the values are no real numbers or the axes have no such order.
+    There is a channel axis then, and no other of length 1; bool becomes uint8. A
+    ValueError, which names the path, where values are no real numbers or the axes have
+    no such order.
     """
     if raw.array.dtype.kind not in "buif":
         raise ValueError(

@@ -38,15 +38,7 @@ def check_installed(path: Path) -> None:
 def read_bioio(path: Path) -> Raw:
     """Read the first scene of a file at full resolution.
 
-    Parameters
-    ----------
-    path : Path
-        Of a kind that :func:`check_installed` found no fault with.
-
-    Raises
-    ------
-    ValueError
-        If bioio cannot read it; errors of the decoders below pass through.
+    A ValueError if bioio cannot read it; errors of the decoders below pass through.
     """
     image = _open(path)
     array, axes = np.asarray(image.data), str(image.dims.order)
@@ -72,13 +64,7 @@ def read_bioio(path: Path) -> Raw:
 
 
 def frame_seconds(path: Path) -> float | None:
-    """Return the seconds between two time points; None where not known.
-
-    Raises
-    ------
-    ValueError
-        If bioio cannot read the file.
-    """
+    """Return the seconds between two time points; None where not known."""
     interval = _open(path).time_interval
     return interval.total_seconds() or None if interval is not None else None
 

@@ -30,14 +30,7 @@ SECONDS = 10.0
 class Archive:
     """A zip that anybody can download.
 
-    Parameters
-    ----------
-    title : str
-    url : str
-    megabytes : float
-    sha256 : str
-    folder : str
-        The data set inside the zip; ``""`` where it is the whole zip.
+    folder : the data set inside the zip; ``""`` where it is the whole zip
     """
 
     title: str
@@ -73,31 +66,11 @@ def cache() -> Path:
 def download(
     name: str, *, control: Control | None = None
 ) -> Generator[Event, None, Path | None]:
-    """Download a data set and unpack it, unless that was done before.
+    """Download one of :data:`ARCHIVES` and unpack it, unless that was done before.
 
-    Long work, see :mod:`napari_unet.events`.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`ARCHIVES`.
-    control : Control, optional
-        Its stop ends the download; nothing is left of it then.
-
-    Yields
-    ------
-    Progress
-        Bytes downloaded, then files unpacked.
-
-    Returns
-    -------
-    Path or None
-        The folder of the data set; None if it was stopped.
-
-    Raises
-    ------
-    ValueError
-        If there is no connection, or what came is not the file that was asked for.
+    Yields bytes downloaded, then files unpacked; returns the folder of the data set. A
+    stop ends it: None is returned, and nothing is left. A ValueError if there is no
+    connection, or what came is not the file that was asked for.
     """
     archive, control = ARCHIVES[name], control or Control()
     place = _place(archive.url, archive.sha256)
@@ -114,29 +87,10 @@ def unpack(
 ) -> Generator[Event, None, Path | None]:
     """Unpack the images of a zip into the cache, unless that was done before.
 
-    Long work, see :mod:`napari_unet.events`. A zip that :func:`download` knows is told
-    by its SHA-256, whatever it is called.
-
-    Parameters
-    ----------
-    path : path-like
-    control : Control, optional
-        Its stop ends the work; nothing is left of it then.
-
-    Yields
-    ------
-    Progress, Note
-        Bytes checked, files unpacked; whether it is a known archive.
-
-    Returns
-    -------
-    Path or None
-        The folder of the data set; None if it was stopped.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, or holds what no data set needs.
+    A zip that :func:`download` knows is told by its SHA-256, whatever it is called.
+    Yields bytes checked, then files unpacked; returns the folder of the data set. A
+    stop ends it: None is returned, and nothing is left. A ValueError if it cannot be
+    read, or holds what no data set needs.
     """
     path, control = Path(path), control or Control()
     digest = yield from _sha256(path, control)
@@ -260,11 +214,6 @@ def extract(path: Path, place: Path, control: Control) -> Generator[Event, None,
 
     They are all there at once, or nothing is. Members are checked before the first one
     is written.
-
-    Raises
-    ------
-    ValueError
-        If the zip cannot be read, or holds what no data set needs.
     """
     with part(place.parent) as folder:
         try:
@@ -292,10 +241,7 @@ def extract(path: Path, place: Path, control: Control) -> Generator[Event, None,
 def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     """Return the images among an archive's members and its index.csv.
 
-    Raises
-    ------
-    ValueError
-        If a member would lie elsewhere, or there is too much of them.
+    A ValueError if a member would lie elsewhere, or there is too much of them.
     """
     for member in members:
         name = member.filename

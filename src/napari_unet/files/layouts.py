@@ -21,15 +21,9 @@ INDEX = "index.csv"
 class Pair:
     """The files of one image.
 
-    Parameters
-    ----------
-    name : str
-        File name without suffixes, or the folder's in the Data Science Bowl layout.
-    image : Path
-    labels : Path
-        A label image, or a folder of masks, one per object.
-    row : mapping of str to str
-        What index.csv says about it; empty without one.
+    name : file name without suffixes, or the folder's in the Data Science Bowl layout
+    labels : a label image, or a folder of masks, one per object
+    row : what index.csv says about it; empty without one
     """
 
     name: str

@@ -36,18 +36,8 @@ def load_pair(
 ) -> Loaded:
     """Read an image and its labels and bring them together.
 
-    Parameters
-    ----------
-    pair : Pair
-    channel : str or int, optional
-        Take only this channel, by name or number from 0.
-    meaning : Meaning, optional
-        What numbers in the labels mean.
-
-    Returns
-    -------
-    Loaded
-        All problems of the pair; none is raised.
+    Only `channel` is taken, by name or number from 0; `meaning` is that of the numbers
+    in the labels. All problems of the pair are in the result; none is raised.
     """
     loaded = Loaded()
     image = labels = None

@@ -16,16 +16,8 @@ if TYPE_CHECKING:
 def read_picture(path: Path, indices: bool) -> Raw:
     """Decode a PNG, JPEG or BMP.
 
-    Parameters
-    ----------
-    path : Path
-    indices : bool
-        Keep the numbers of a colour table instead of its colours.
-
-    Raises
-    ------
-    ValueError
-        If it is no picture or too large; other errors of the decoder pass through.
+    `indices`: keep the numbers of a colour table instead of its colours. A ValueError
+    if it is no picture or too large; other errors of the decoder pass through.
     """
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError

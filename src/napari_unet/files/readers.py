@@ -118,14 +118,7 @@ def read_labels(path: str | os.PathLike[str]) -> LabelImage:
 def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:
     """Read µm per pixel of a TIFF, by axis letter, from its header alone.
 
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    dict of str to float
-        Of the axes Z, Y and X, those that the file tells; none if it cannot be read.
+    Of the axes Z, Y and X, those that the file tells; none if it cannot be read.
     """
     try:
         return header_spacing(Path(path))

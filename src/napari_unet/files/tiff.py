@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -40,27 +41,26 @@ MICROMETRES = {
 def read_tiff(path: Path) -> Raw:
     """Read the first series of a TIFF at full resolution.
 
-    Raises
-    ------
-    ValueError
-        If pages or pixels are missing; other errors of the decoder pass through.
+    A ValueError if pages or pixels are missing; other errors of the decoder pass
+    through.
     """
-    from tifffile import TiffFile, TiffFileError
-
-    try:
-        with TiffFile(path) as tif:
-            return _decode(tif)
-    except TiffFileError as error:  # a ValueError in recent versions only
-        raise ValueError(str(error)) from error
+    with _opened(path) as tif:
+        return _decode(tif)
 
 
 def header_spacing(path: Path) -> dict[str, float]:
     """Return µm per pixel by axis letter, as far as a TIFF's header says them."""
+    with _opened(path) as tif:
+        return _described(tif, tif.pages.first)[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TiffFile]:
     from tifffile import TiffFile, TiffFileError
 
     try:
         with TiffFile(path) as tif:
-            return _described(tif, tif.pages.first)[0]
+            yield tif
     except TiffFileError as error:  # a ValueError in recent versions only
         raise ValueError(str(error)) from error
 

@@ -44,7 +44,8 @@ def write_labels(
 
     axes = axes or "TZYX"[4 - labels.ndim :]
     labels = _stored(labels, axes, Path(path).name)
-    imagej = labels.dtype == np.uint16 and not _is_ome(path)
+    ome = Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
+    imagej = labels.dtype == np.uint16 and not ome
     metadata: dict[str, Any] = {"axes": axes}
     resolution = None
     if spacing is not None:
@@ -72,20 +73,10 @@ def write_labels(
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Write a dict as indented JSON that appears whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written.
-    """
+    """Write a dict as indented JSON that appears whole or not at all."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _is_ome(path: str | os.PathLike[str]) -> bool:
-    return Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
 def _stored(labels: np.ndarray, axes: str, name: str) -> np.ndarray:

@@ -22,12 +22,6 @@ FORMULATIONS: dict[str, type[Formulation]] = {
 
 
 def formulation_of(config: ModelConfig) -> Formulation:
-    """Make the formulation that a model config names.
-
-    Raises
-    ------
-    ValueError
-        If its name is not known.
-    """
+    """Make the formulation that a model config names."""
     kind: type[Formulation] = known(config.formulation, FORMULATIONS, "formulation")
     return kind(config)

@@ -185,22 +185,9 @@ def rarities(
 ) -> tuple[float, ...]:
     """Return weights of classes by how rare they are: the median frequency over each.
 
-    Parameters
-    ----------
-    targets : iterable of (target, weight)
-        As :meth:`Formulation.encode` returns them; the first map tells the class.
-    count : int
-        Number of classes, background included.
-
-    Returns
-    -------
-    tuple of float
-        From 0.1 to 10; 1 for a class that is nowhere.
-
-    References
-    ----------
-    .. [1] D. Eigen, R. Fergus, "Predicting Depth, Surface Normals and Semantic Labels
-       with a Common Multi-Scale Convolutional Architecture", ICCV 2015.
+    The first map of a target, as :meth:`Formulation.encode` returns it with its weight,
+    tells the class; `count` includes background. From 0.1 to 10; 1 for a class that is
+    nowhere. Source: Eigen and Fergus, ICCV 2015.
     """
     pixels = np.zeros(count)
     for target, weight in targets:

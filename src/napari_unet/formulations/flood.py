@@ -27,20 +27,10 @@ def flood(
     Parts that do not touch are flooded one by one: their queues of pixels stay in a
     core's cache.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image.
-    where : (P,) int array
-        Flat indices of the pixels, rising.
-    markers : (P,) int array
-        Numbers of the pixels where the water rises; 0 elsewhere.
-    elevation : callable
-        Takes flat indices, returns floats of -1 or more.
-
-    Returns
-    -------
-    (P,) int32 array
+    shape : of the image
+    where : (P,) flat indices of the pixels, rising
+    markers : (P,) numbers of the pixels where the water rises; 0 elsewhere
+    elevation : takes flat indices, returns floats of -1 or more
     """
     from skimage.segmentation import watershed
 

@@ -199,18 +199,8 @@ def ridge(border: np.ndarray, width: int, where: np.ndarray) -> np.ndarray:
     """Return the border as a ridge, highest in the middle, where objects touch.
 
     A border wider than 1 px is a plateau, over which the object with the steeper
-    distance would win. Its mean over a window as wide as its half is none.
-
-    Parameters
-    ----------
-    border : ([Z,] Y, X) float array
-    width : int
-    where : (P,) int array
-        Flat indices of the pixels wanted.
-
-    Returns
-    -------
-    (P,) float array
+    distance would win. Its mean over a window as wide as its half is none. `where` are
+    the flat indices of the pixels wanted.
     """
     if width == 1:
         itself: np.ndarray = border.ravel()[where]

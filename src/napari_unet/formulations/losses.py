@@ -47,11 +47,7 @@ def cross_entropy(
     """
     if logits.shape[1] == 1:
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        if class_weights is not None:
-            loss = loss * (
-                class_weights[0] + target * (class_weights[1:] - class_weights[0])
-            )
-        return weighted_mean(loss, weight)
+        return weighted_mean(loss * _of_classes(target, class_weights), weight)
     index = target[:, 0].round().long()
     loss = F.cross_entropy(logits, index, class_weights, reduction="none")
     return weighted_mean(loss, weight[:, 0])
@@ -109,17 +105,18 @@ def focal(
     """
     if logits.shape[1] == 1:
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        if class_weights is None:
-            factor: Tensor | float = 1.0
-        else:
-            step = class_weights[1:] - class_weights[0]
-            factor = class_weights[0] + target * step
-        return weighted_mean(_focused(loss) * factor, weight)
+        loss = _focused(loss) * _of_classes(target, class_weights)
+        return weighted_mean(loss, weight)
     index = target[:, 0].round().long()
     loss = _focused(F.cross_entropy(logits, index, reduction="none"))
     if class_weights is not None:
         loss = loss * class_weights.to(loss.dtype)[index]
     return weighted_mean(loss, weight[:, 0])
+
+
+def _of_classes(target: Tensor, weights: Tensor | None) -> Tensor | float:
+    """Return the weight of each pixel's class, between the two that there are."""
+    return 1.0 if weights is None else weights[0] + target * (weights[1:] - weights[0])
 
 
 def _focused(entropy: Tensor) -> Tensor:

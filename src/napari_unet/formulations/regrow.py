@@ -26,27 +26,15 @@ def regrow(
 
     A component of `inside` without a seed is dropped, one with a single seed is taken
     as it is; a watershed is run only where several seeds compete, or where something
-    may grow in through the frame.
-
-    Parameters
-    ----------
-    seeds, inside : ([Z,] Y, X) bool arrays
-    elevation : callable
-        Takes flat indices, returns these pixels' elevations, floats of -1 or more.
-        Low pixels are taken first.
-    frame : bool array, optional
-        Pixels at the open edges of a part of an image.
+    may grow in through the frame, the pixels at the open edges of a part of an image.
+    Pixels of low elevation, as for :func:`flood`, are taken first.
 
     Returns
     -------
-    where : (P,) int array
-        Flat indices of the pixels inside, rising.
-    index : (P,) int64 array
-        Their component of `seeds`, 1..N, or 0.
-    first : (N,) int array
-        Flat index of each seed's first pixel.
-    unsure : ([Z,] Y, X) bool array or None
-        Pixels of objects that may look otherwise in the whole image.
+    where : (P,) flat indices of the pixels inside, rising
+    index : (P,) their component of `seeds`, 1..N, or 0
+    first : (N,) flat index of each seed's first pixel
+    unsure : True on objects that may look otherwise in the whole image, or None
     """
     shape, structure = inside.shape, np.ones((3,) * inside.ndim, bool)
     where = np.flatnonzero(inside)
@@ -123,8 +111,8 @@ def _flood_part(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flood a part of an image from its seeds and, as one more, from its frame.
 
-    What the frame took is unsure, the second result, and so are the objects beside
-    it, which may be larger than they look. It is shared out as the best guess.
+    What the frame took is unsure, the second result, and so are the objects beside it,
+    which may be larger than they look. It is shared out as the best guess.
     """
     outside = np.int32(count + 1)
     grown = flood(shape, where, np.where(edge, outside, markers), elevation)

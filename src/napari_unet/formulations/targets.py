@@ -16,14 +16,7 @@ OCTAVES = 3.0
 def touching_border(labels: np.ndarray, width: int) -> np.ndarray:
     """Return True where two different objects lie within `width` px (a square window).
 
-    Parameters
-    ----------
-    labels : unsigned integer array of any number of axes
-    width : int
-
-    Returns
-    -------
-    bool array of the same shape
+    `labels` are unsigned integers of any number of axes.
     """
     highest = _extreme(labels, width, np.maximum)
     # One less, and background is the highest number of all.
@@ -52,16 +45,6 @@ def inner_distance(
     """Return each pixel's distance to its object's edge, over the object's largest.
 
     The image's own edge is no edge of an object, which may go on outside.
-
-    Parameters
-    ----------
-    objects : LabelledObjects
-    spacing : tuple of float, optional
-        µm per pixel along each axis.
-
-    Returns
-    -------
-    float32 array of the shape of the labels, 0 to 1
     """
     compact = objects.compact
     result = np.zeros(compact.shape, np.float32)
@@ -79,20 +62,10 @@ def inner_distance(
 def relative_size(
     objects: LabelledObjects, known_size: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pixel's object's diameter on the scale of the map of sizes.
+    """Return each pixel's object's diameter on the scale of the map of sizes, 0 to 1.
 
-    Parameters
-    ----------
-    objects : LabelledObjects
-        In labels (Y, X).
-    known_size : float
-        Diameter in px that becomes 0.5; 8 times as much 1, an eighth 0.
-
-    Returns
-    -------
-    size : float32 array, 0 to 1
-    whole : bool array
-        Pixels of objects that the image's edge does not cut.
+    `known_size`, in px, becomes 0.5; 8 times as much 1, an eighth 0. Also returned is
+    where objects are whole, not cut by the image's edge.
     """
     index = objects.compact
     background = max(1, index.size - int(objects.areas.sum()))

@@ -13,17 +13,8 @@ from napari_unet.text import all_figures, class_name, clock, counted
 def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     """Return what the header of a model tells, a sentence per line.
 
-    Parameters
-    ----------
-    name : str
-        What the user calls the model.
-    header : mapping
-        Its `config`, `thresholds` and `card`.
-
-    Raises
-    ------
-    ValueError
-        If they are not those of a model.
+    Of the header, `config`, `thresholds` and `card` are told; `name` is what the user
+    calls the model.
 
     Examples
     --------

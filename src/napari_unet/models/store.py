@@ -39,13 +39,7 @@ FORMAT = 1
 
 
 def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a header of any older format as one of today's.
-
-    Raises
-    ------
-    ValueError
-        If the format is newer than this version knows, or not there.
-    """
+    """Return a header of any older format as one of today's."""
     number = header.get("format")
     if not isinstance(number, int) or number < 1:
         raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
@@ -58,13 +52,7 @@ def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_model(path: str | Path) -> Path:
-    """Return the folder or file that a path or a built-in name stands for.
-
-    Raises
-    ------
-    ValueError
-        If it stands for none.
-    """
+    """Return the folder or file that a path or a built-in name stands for."""
     where = Path(path)
     built_in = BUILT_IN / str(path)
     named = len(where.parts) == 1 and (built_in / WEIGHTS).is_file()
@@ -82,22 +70,16 @@ def find_model(path: str | Path) -> Path:
 
 
 def read_weights(where: Path) -> bytes:
-    """Return the bytes of the model file, from a folder or an archive.
-
-    Raises
-    ------
-    ValueError
-        If there is no model file, or it cannot be read.
-    """
+    """Return the bytes of the model file, from a folder or an archive."""
     try:
         if where.is_dir():
             return (where / WEIGHTS).read_bytes()
         if where.suffix == ".safetensors":
             return where.read_bytes()
-        with zipfile.ZipFile(where) as archive:
-            if archive.getinfo(WEIGHTS).file_size > MOST_BYTES:
-                raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
-            return archive.read(WEIGHTS)
+        data = _unpacked(where, WEIGHTS, MOST_BYTES)
+        if data is None:
+            raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
+        return data
     except FileNotFoundError:
         raise ValueError(
             f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
@@ -124,27 +106,23 @@ def read_extra(where: Path, name: str) -> bytes | None:
             return (where / name).read_bytes()
         if where.suffix == ".safetensors":
             return None
-        with zipfile.ZipFile(where) as archive:
-            small = archive.getinfo(name).file_size < EXTRAS[name]
-            return archive.read(name) if small else None
+        return _unpacked(where, name, EXTRAS[name])
     except (OSError, *ARCHIVE_ERRORS):
         return None
+
+
+def _unpacked(path: Path, name: str, most: int) -> bytes | None:
+    """Return a file of an archive; None: it claims more bytes than that."""
+    with zipfile.ZipFile(path) as archive:
+        small = archive.getinfo(name).file_size <= most
+        return archive.read(name) if small else None
 
 
 def read_header(data: bytes, name: str) -> dict[str, Any]:
     """Return the header of a file of ours: a format number and what belongs to it.
 
-    Parameters
-    ----------
-    data : bytes
-        Of a safetensors file.
-    name : str
-        What errors call it.
-
-    Raises
-    ------
-    ValueError
-        If it is truncated, not of this project, or of a newer format.
+    `data` is that of a safetensors file. A ValueError, which calls it `name`, if it is
+    truncated, not of this project, or of a newer format.
     """
     stream = io.BytesIO(data)
     length = int.from_bytes(stream.read(8), "little")
@@ -168,13 +146,7 @@ def read_header(data: bytes, name: str) -> dict[str, Any]:
 def contents(
     header: Mapping[str, Any],
 ) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
-    """Return config, thresholds and card of a header.
-
-    Raises
-    ------
-    ValueError
-        If they are not those of a model.
-    """
+    """Return config, thresholds and card of a header, or raise a ValueError."""
     config, thresholds, card = (
         header.get(key) for key in ("config", "thresholds", "card")
     )
@@ -196,19 +168,8 @@ def read_tensors(
 ) -> dict[str, Tensor]:
     """Return the tensors of a file, floats as float32.
 
-    Parameters
-    ----------
-    data : bytes
-        Of a safetensors file.
-    expected : mapping of str to Tensor
-        Names, shapes and kinds that they must have.
-    name : str
-        What errors call the file.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or its tensors are not those expected.
+    A ValueError, which calls it `name`, if the safetensors `data` are damaged, or have
+    not the names, shapes and kinds of those `expected`.
     """
     from safetensors.torch import load
 
@@ -257,12 +218,9 @@ def _network_of(file: Path, changed: int) -> str:
     del changed  # the time: another model may lie there later
     try:
         if file.name == CONFIG:
-            text = file.read_bytes()
+            text: bytes | None = file.read_bytes()
         else:
-            with zipfile.ZipFile(file) as archive:
-                if archive.getinfo(CONFIG).file_size > MOST_CONFIG:
-                    return ""
-                text = archive.read(CONFIG)
-        return str(json.loads(text)["config"]["network"])
+            text = _unpacked(file, CONFIG, MOST_CONFIG)
+        return str(json.loads(text or "")["config"]["network"])
     except (OSError, TypeError, ValueError, *ARCHIVE_ERRORS):
         return ""

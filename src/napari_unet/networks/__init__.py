@@ -29,20 +29,9 @@ NETWORKS: dict[str, type[Network]] = {
 
 
 def build(config: ModelConfig, maps: int) -> Network:
-    """Make the untrained network that a model config describes.
+    """Make the untrained network that a model config describes, `maps` logits a pixel.
 
     A pixel classifier has the interface of a network, but nothing to train.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    maps : int
-        Number of logits per pixel.
-
-    Raises
-    ------
-    ValueError
-        If the network's name is not known.
     """
     kind = known(config.network, {**NETWORKS, **CLASSIFIERS}, "network")
     if config.network in CLASSIFIERS:

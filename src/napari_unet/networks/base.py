@@ -86,6 +86,7 @@ class Network(nn.Module):
         self.pool = nn.ModuleList(MAX_POOL[ndim](s) for s in self.strides)
         self.nodes = self.graph()
         self.last = next(reversed(self.nodes))  # whose features become logits
+        self.maps = maps
         self.make(channels, maps)
         initialise(self)
 
@@ -112,14 +113,9 @@ class Network(nn.Module):
     def stage(self, key: Key, skips: list[Tensor], below: Tensor | None) -> Tensor:
         """Return the features of a place.
 
-        Parameters
-        ----------
-        key : tuple of int
-        skips : list of (B, features, ...) Tensor
-            In the order of the node; empty on the contracting path.
-        below : (B, features, ...) Tensor or None
-            What is pooled, or upsampled, as it is before that; at the top of the
-            contracting path the image.
+        `skips` are in the order of the node, none on the contracting path; `below` is
+        what is pooled, or upsampled, as it is before that; at the top of that path the
+        image.
         """
         raise NotImplementedError
 
@@ -159,13 +155,8 @@ class Network(nn.Module):
     ) -> dict[Key, Tensor]:
         """Return the features of all places, on the grid of the padded image.
 
-        Parameters
-        ----------
-        image : (B, C, ...) Tensor
-        level : int, optional
-            As of :meth:`forward`.
-        without : collection of tuple of int
-            Places whose features are 0 where they join others as skips.
+        `level` is that of :meth:`forward`; of the places `without`, features are 0
+        where they join others as skips.
         """
         padded = _pad(image, self.divisor)
         features: dict[Key, Tensor] = {}
@@ -241,10 +232,7 @@ class Network(nn.Module):
     def summary(self, shape: Sequence[int] | None = None) -> str:
         """Return a table of the levels: size, features, parameters, receptive field.
 
-        Parameters
-        ----------
-        shape : sequence of int, optional
-            Spatial shape of an image, to see the sizes at each level.
+        `shape` is that of an image, to see the sizes at each level.
         """
         divisor = self.divisor
         size = tuple(shape or (256,) * self.ndim)

@@ -49,7 +49,6 @@ class FCN(Network):
     def make(self, channels: int, maps: int) -> None:
         """Make the contracting path, and the logits of the coarse levels."""
         ndim, features = self.ndim, self.features
-        self.maps = maps
         self.encoder = nn.ModuleList(
             DoubleConvolution(ndim, before, after, self.norm, rate)
             for before, after, rate in zip(

@@ -46,7 +46,6 @@ class NestedUNet(Network):
     def make(self, channels: int, maps: int) -> None:
         """Make the convolutions of all places, and the logits of the finest level."""
         ndim, features = self.ndim, self.features
-        self.maps = maps
         self.convolutions, self.up = nn.ModuleDict(), nn.ModuleDict()
         for level, column in self.nodes:
             before = (column + 1) * features[level]

@@ -51,7 +51,6 @@ class UNet(Network):
     def make(self, channels: int, maps: int) -> None:
         """Make the layers of both paths."""
         features = self.features
-        self.maps = maps
         self.encoder = nn.ModuleList(
             self.block(before, after, level)
             for level, (before, after) in enumerate(

@@ -135,10 +135,9 @@ def _draw(picture: np.ndarray, maps: Sequence[np.ndarray], config: ModelConfig) 
 
 def _class_colours(config: ModelConfig) -> list[str]:
     """Return a colour per class, in the order of their values."""
-    count = len(config.classes)
     if config.class_colours:
         return list(config.colours.values())
-    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+    return [COLOURS[i % len(COLOURS)] for i in range(len(config.classes))]
 
 
 def _values(colour: str) -> np.ndarray:

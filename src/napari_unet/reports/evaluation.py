@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ class Report:
             errors = {
                 name: count for name, count in counts.items() if name != "matched"
             }
-            return {**metrics.score(matchings).to_dict(), "errors": errors}
+            return {**asdict(metrics.score(matchings)), "errors": errors}
         table = np.sum([self.tables[i] for i in which], axis=0)
         found = dice_iou(table, self.classes)
         return {

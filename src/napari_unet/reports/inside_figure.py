@@ -10,7 +10,7 @@ import numpy as np
 from napari_unet.boxes import Box, middle
 from napari_unet.data.images import Image, Stats
 from napari_unet.models.model import Model
-from napari_unet.reports.figures import png, save, stretched
+from napari_unet.reports.figures import middle_plane, png, save, stretched
 from napari_unet.reports.inside import (
     MOST_PIXELS,
     Features,
@@ -109,8 +109,7 @@ def _row(row: np.ndarray, features: Features) -> None:
 
 
 def _show(axes: Axes, values: np.ndarray, limits: tuple[float, float]) -> None:
-    plane = values[len(values) // 2] if values.ndim == 3 else values
-    axes.imshow(plane, cmap="gray", vmin=limits[0], vmax=limits[1])
+    axes.imshow(middle_plane(values), cmap="gray", vmin=limits[0], vmax=limits[1])
 
 
 def _title(axes: Axes, text: str) -> None:

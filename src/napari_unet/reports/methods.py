@@ -136,14 +136,7 @@ def _sizes(model: ModelConfig, config: PredictConfig) -> list[str]:
 def _decoding(
     model: ModelConfig, thresholds: Mapping[str, float], config: PredictConfig
 ) -> list[str]:
-    values = dict(thresholds)
-    for name, given in (
-        ("foreground", config.threshold),
-        ("smallest", config.smallest),
-        ("score", config.score),
-    ):
-        if given is not None and name in values:
-            values[name] = given
+    values = config.over(thresholds)
     mirrored = ["Maps were averaged over mirrored images."] if config.accurate else []
     if model.formulation != "instances":
         if len(model.classes) > 1:

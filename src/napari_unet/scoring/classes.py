@@ -17,24 +17,13 @@ def confusion(
 ) -> np.ndarray:
     """Count the pixels of each true and predicted class; sum it over images.
 
-    Parameters
-    ----------
-    truth, labels : integer arrays of one shape, any number of axes
-        0 is background, other values are classes.
-    classes : sequence of int
-        The K label values that are classes.
-    mask : bool array of that shape, optional
-        True where the annotation counts; other pixels are left out.
+    truth, labels : integer arrays of one shape; 0 is background, others are classes
+    classes : the K label values that are classes
+    mask : True where the annotation counts; other pixels are left out
 
-    Returns
-    -------
-    (K + 1, K + 1) int64 array
-        Rows are true, columns predicted; background first, then as in `classes`.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, or a pixel that counts has a value that is no class.
+    Returns (K + 1, K + 1) int64: rows are true, columns predicted; background first,
+    then as in `classes`. A ValueError where shapes differ, or a pixel that counts has a
+    value that is no class.
     """
     truth, labels, inside, lengths = runs(truth, labels, mask)
     size = len(classes) + 1
@@ -48,16 +37,8 @@ def dice_iou(
 ) -> dict[int, tuple[float, float]]:
     """Dice and IoU of each class; 1 where a class is in neither truth nor prediction.
 
-    Parameters
-    ----------
-    table : (K + 1, K + 1) integer array
-        From :func:`confusion`, or the sum of several.
-    classes : sequence of int
-        As given to :func:`confusion`.
-
-    Returns
-    -------
-    dict of int to (dice, iou)
+    `table` is that of :func:`confusion`, or the sum of several; `classes` as given to
+    it.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,21 +12,18 @@ from napari_unet.events import Control, Event, Progress
 from napari_unet.scoring.errors import Errors, Kind, classify, error_image, total
 from napari_unet.scoring.metrics import Scores, match, score
 
+Index = np.ndarray | list[int]
+
 
 class ErrorRow(NamedTuple):
     """A matched pair, or one error.
 
-    kind : Kind
-    truth, prediction : tuple of int
-        Label values of the objects that take part: for merged one prediction and the
-        two or more true objects in it, for split the other way round.
-    area : int
-        In px, inside the mask: of the true object, but of the prediction where it is
-        false or a merge.
-    iou : float
-        The highest IoU that this object has with any one of the other side.
-    centre : tuple of int
-        The pixel of this object that is nearest to its centroid.
+    truth, prediction : label values of the objects that take part: for merged one
+        prediction and the two or more true objects in it, for split the other way round
+    area : in px, inside the mask: of the true object, but of the prediction where it is
+        false or a merge
+    iou : the highest IoU that this object has with any one of the other side
+    centre : the pixel of this object that is nearest to its centroid
     """
 
     kind: Kind
@@ -41,15 +38,9 @@ class ErrorRow(NamedTuple):
 class Comparison:
     """What :func:`list_errors` found.
 
-    Parameters
-    ----------
-    scores : Scores
-    counts : dict of str to int
-        As :meth:`Errors.counts`, over all frames.
-    image : ([T,] [Z,] Y, X) uint8 array
-        Values of Kind.
-    rows : list of Row
-        Centres have the axes of `image`.
+    counts : as :meth:`Errors.counts`, over all frames
+    image : ([T,] [Z,] Y, X) uint8, values of Kind
+    rows : their centres have the axes of `image`
     """
 
     scores: Scores
@@ -67,25 +58,9 @@ def list_errors(
 ) -> Generator[Event, None, Comparison | None]:
     """Compare the labels of an image or a time series with the truth; yields events.
 
-    Parameters
-    ----------
-    truth, labels : ([T,] [Z,] Y, X) integer arrays
-        0 is background.
-    timed : bool
-        Whether the first axis is time: each frame is compared by itself, so that no
-        object matches one of another frame. Planes of a stack are one volume.
-    control : Control, optional
-        `stop` ends before the next frame.
-
-    Returns
-    -------
-    Comparison or None
-        None: it was stopped.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, or labels are negative or not integers.
+    Where they are `timed`, ([T,] [Z,] Y, X), each frame is compared by itself, so that
+    no object matches one of another frame. Planes of a stack are one volume. `stop`
+    ends before the next frame and returns None.
     """
     if truth.shape != labels.shape:
         raise ValueError(
@@ -122,73 +97,39 @@ def error_rows(
     labels: np.ndarray,
     mask: np.ndarray | None = None,
 ) -> list[ErrorRow]:
-    """List every matched pair and every error with its place.
+    """List every matched pair and every error with its place, in the order of Kind.
 
-    Parameters
-    ----------
-    errors : Errors
-    truth, labels, mask
-        The arrays that were matched.
-
-    Returns
-    -------
-    list of Row
-        In the order of Kind. Every object is in one row at least; a matched object that
-        takes part in a merge or split is in two.
+    `truth`, `labels` and `mask` are those that were matched. Every object is in one row
+    at least; a matched object that takes part in a merge or split is in two.
     """
     m = errors.matching
-    true = _Side.of(truth, mask, m.truth_ids, m.truth_areas, m.truth, m.iou)
-    pred = _Side.of(labels, mask, m.pred_ids, m.pred_areas, m.pred, m.iou)
-    nothing = np.zeros(0, np.int64)
 
-    def of_truth(kind: Kind, index: int, preds: np.ndarray) -> ErrorRow:
-        own, others = (int(m.truth_ids[index]),), tuple(m.pred_ids[preds].tolist())
-        return ErrorRow(kind, own, others, *true.told(index))
+    def told(
+        labels: np.ndarray, ids: np.ndarray, areas: np.ndarray, index: np.ndarray
+    ) -> list[tuple[int, float, tuple[int, ...]]]:
+        best = np.zeros(len(ids))
+        np.maximum.at(best, index, m.iou)
+        places = map(tuple, centres(labels, ids, mask).tolist())
+        return list(zip(areas.tolist(), best.tolist(), places, strict=True))
 
-    def of_pred(kind: Kind, index: int, truths: np.ndarray) -> ErrorRow:
-        own, others = (int(m.pred_ids[index]),), tuple(m.truth_ids[truths].tolist())
-        return ErrorRow(kind, others, own, *pred.told(index))
+    def row(kind: Kind, truths: Index, preds: Index, own: Any) -> ErrorRow:
+        true, predicted = m.truth_ids[truths].tolist(), m.pred_ids[preds].tolist()
+        return ErrorRow(kind, tuple(true), tuple(predicted), *own)
 
+    true = told(truth, m.truth_ids, m.truth_areas, m.truth)
+    pred = told(labels, m.pred_ids, m.pred_areas, m.pred)
     pairs = _grouped(m.truth[errors.matches], m.pred[errors.matches])
     missed = np.flatnonzero(errors.truth == Kind.MISSED).tolist()
     false = np.flatnonzero(errors.pred == Kind.FALSE).tolist()
     merged = _grouped(m.pred[errors.merges], m.truth[errors.merges])
     split = _grouped(m.truth[errors.splits], m.pred[errors.splits])
     return [
-        *(of_truth(Kind.MATCHED, index, preds) for index, preds in pairs),
-        *(of_truth(Kind.MISSED, index, nothing) for index in missed),
-        *(of_pred(Kind.FALSE, index, nothing) for index in false),
-        *(of_pred(Kind.MERGED, index, truths) for index, truths in merged),
-        *(of_truth(Kind.SPLIT, index, preds) for index, preds in split),
+        *(row(Kind.MATCHED, [i], preds, true[i]) for i, preds in pairs),
+        *(row(Kind.MISSED, [i], [], true[i]) for i in missed),
+        *(row(Kind.FALSE, [], [i], pred[i]) for i in false),
+        *(row(Kind.MERGED, truths, [i], pred[i]) for i, truths in merged),
+        *(row(Kind.SPLIT, [i], preds, true[i]) for i, preds in split),
     ]
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """Areas, highest IoU and centres of all true objects, or of all predictions."""
-
-    areas: np.ndarray
-    iou: np.ndarray
-    centres: np.ndarray
-
-    @staticmethod
-    def of(
-        labels: np.ndarray,
-        mask: np.ndarray | None,
-        ids: np.ndarray,
-        areas: np.ndarray,
-        index: np.ndarray,
-        iou: np.ndarray,
-    ) -> _Side:
-        """Take the best of the overlaps, which `index` gives to the objects."""
-        best = np.zeros(len(ids))
-        np.maximum.at(best, index, iou)
-        return _Side(areas, best, centres(labels, ids, mask))
-
-    def told(self, index: int) -> tuple[int, float, tuple[int, ...]]:
-        """Return area, IoU and centre of one object."""
-        centre = tuple(self.centres[index].tolist())
-        return int(self.areas[index]), float(self.iou[index]), centre
 
 
 def _grouped(keys: np.ndarray, values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -202,18 +143,9 @@ def _grouped(keys: np.ndarray, values: np.ndarray) -> Iterator[tuple[int, np.nda
 def centres(
     labels: np.ndarray, ids: np.ndarray, mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Find the pixel of each object that is nearest to its centroid.
+    """Find the pixel of each object that is nearest to its centroid, (n, axes).
 
-    Parameters
-    ----------
-    labels : integer array
-    ids : (n,) integer array
-        Values that occur in `labels`, inside the mask; ascending.
-    mask : bool array, optional
-
-    Returns
-    -------
-    (n, axes) int64 array
+    `ids` are values that occur in `labels`, inside the mask; ascending.
     """
     if not len(ids):
         return np.zeros((0, labels.ndim), np.int64)

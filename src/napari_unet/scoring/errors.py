@@ -44,7 +44,7 @@ import numpy as np
 
 from napari_unet.colours import GREEN, ORANGE, PURPLE, SKY, YELLOW
 from napari_unet.scoring.metrics import Matching
-from napari_unet.scoring.run_lengths import runs
+from napari_unet.scoring.run_lengths import first_of_both, runs
 
 IOU = 0.5
 
@@ -78,13 +78,9 @@ COLOURS = {
 class Errors:
     """The kind of every object of one image; made by :func:`classify`.
 
-    Parameters
-    ----------
-    matching : Matching
-    truth, pred : (n_truth,) and (n_pred,) uint8 arrays
-        The Kind of each object.
-    matches, merges, splits : (pairs,) bool arrays
-        Which overlaps of `matching` are a match, a part of a merge, a part of a split.
+    truth, pred : (n_truth,) and (n_pred,) uint8, the Kind of each object
+    matches, merges, splits : (pairs,) bool, which overlaps of `matching` are a match, a
+        part of a merge, a part of a split
     """
 
     matching: Matching
@@ -109,16 +105,7 @@ class Errors:
 
 
 def classify(matching: Matching) -> Errors:
-    """Tell what became of every object.
-
-    Parameters
-    ----------
-    matching : Matching
-        Of one image, from :func:`napari_unet.scoring.metrics.match`.
-
-    Returns
-    -------
-    Errors
+    """Tell what became of every object of one image.
 
     Examples
     --------
@@ -157,21 +144,10 @@ def error_image(
     labels: np.ndarray,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Paint every pixel with the kind of the objects there.
+    """Paint every pixel with the kind of the objects there, uint8; 0: none, or masked.
 
     Where a true object and a prediction overlap, the true object tells, unless it is
-    matched: then the prediction does.
-
-    Parameters
-    ----------
-    errors : Errors
-    truth, labels, mask
-        The arrays that were matched.
-
-    Returns
-    -------
-    uint8 array of the same shape
-        Values of Kind; 0 where neither has an object, or outside the mask.
+    matched: then the prediction does. The arrays are those that were matched.
     """
     shape = np.shape(truth)
     true, predicted, inside, lengths = runs(truth, labels, mask)
@@ -190,10 +166,7 @@ def _matches(matching: Matching) -> np.ndarray:
     """Which pairs match one to one at an IoU of .5, (pairs,) bool."""
     hits = np.flatnonzero(matching.iou >= np.float32(IOU))
     # Only an object and its two exact halves can compete here: either half will do.
-    one = np.intersect1d(
-        np.unique(matching.truth[hits], return_index=True)[1],
-        np.unique(matching.pred[hits], return_index=True)[1],
-    )
+    one = first_of_both(matching.truth[hits], matching.pred[hits])
     chosen = np.zeros(len(matching.overlap), bool)
     chosen[hits[one]] = True
     return chosen

@@ -17,13 +17,13 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from napari_unet.scoring.run_lengths import number, ratio, runs, sums
+from napari_unet.scoring.run_lengths import first_of_both, number, ratio, runs, sums
 
 THRESHOLDS = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
 
@@ -78,19 +78,8 @@ class Matching:
     def drop(self, keep: np.ndarray) -> Matching:
         """Leave predictions out; the same as matching again without them.
 
-        Parameters
-        ----------
-        keep : (n_pred,) bool array
-            False for the predictions that go, for instance `pred_sizes >= 30`.
-
-        Returns
-        -------
-        Matching
-
-        Raises
-        ------
-        ValueError
-            If `keep` is not one truth value a prediction.
+        `keep` is False for those that go, (n_pred,) bool, for instance `pred_sizes >=
+        30`.
         """
         keep = np.asarray(keep)
         if keep.shape != (self.n_pred,) or keep.dtype != bool:
@@ -153,10 +142,6 @@ class Scores:
     dice: float
     iou: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts and numbers, ready for JSON."""
-        return asdict(self)
-
 
 def match(
     truth: np.ndarray, labels: np.ndarray, mask: np.ndarray | None = None
@@ -217,15 +202,7 @@ def match(
 def counts(matching: Matching, threshold: float) -> Counts:
     """Match objects one to one at an IoU threshold, as `stardist.matching` does.
 
-    Parameters
-    ----------
-    matching : Matching
-    threshold : float
-        Pairs with IoU >= `threshold` may match, 0 < threshold <= 1; else ValueError.
-
-    Returns
-    -------
-    Counts
+    Pairs with IoU >= `threshold` may match, 0 < threshold <= 1; else ValueError.
     """
     if not 0 < threshold <= 1:
         raise ValueError(
@@ -239,18 +216,9 @@ def counts(matching: Matching, threshold: float) -> Counts:
 
 
 def score(matchings: Sequence[Matching]) -> Scores:
-    """Figures of merit over images, pooled and as mean of the images.
+    """Figures of merit over images, one at least, pooled and as mean of the images.
 
     What has neither objects nor predictions scores 1.
-
-    Parameters
-    ----------
-    matchings : sequence of Matching
-        One per image, and at least one.
-
-    Returns
-    -------
-    Scores
 
     Examples
     --------
@@ -291,11 +259,8 @@ def _matched(matching: Matching, threshold: float) -> np.ndarray:
     if threshold >= 0.5:
         # Only an object and its two exact halves (IoU .5 each, no other overlap) can
         # compete here, so either half will do.
-        one = np.intersect1d(
-            np.unique(truth, return_index=True)[1],
-            np.unique(pred, return_index=True)[1],
-        )
-        return hits[one]
+        one: np.ndarray = hits[first_of_both(truth, pred)]
+        return one
     # Most matches first, then the highest sum of IoU, that of the pairs below the
     # threshold included: StarDist's very costs, so that ties fall the same way.
     shape = (matching.n_truth, matching.n_pred)

@@ -57,6 +57,12 @@ def sums(index: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
     return np.bincount(index, weights, size).astype(np.int64)
 
 
+def first_of_both(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the places of pairs of which both numbers are there for the first time."""
+    first = np.unique(one, return_index=True)[1]
+    return np.intersect1d(first, np.unique(other, return_index=True)[1])
+
+
 def ratio(part: Any, whole: Any) -> np.ndarray:
     """Return part / whole, and 1 where there is nothing at all (0 / 0)."""
     part = np.asarray(part, float)

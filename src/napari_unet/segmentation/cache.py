@@ -27,10 +27,10 @@ def identity(model: Model) -> str:
 class MapCache:
     """What the network said of the images segmented last.
 
-    Give the same one to every call of :func:`napari_unet.segment` or
-    :func:`napari_unet.segment`: what was segmented before with other values of
-    `threshold`, `smallest`, `score` or `link` is decoded again, without the network,
-    and to the same result. Images and models are told by their content.
+    Give the same one to every call of :func:`napari_unet.segment`: what was segmented
+    before with other values of `threshold`, `smallest`, `score` or `link` is decoded
+    again, without the network, and to the same result. Images and models are told by
+    their content.
 
     Parameters
     ----------

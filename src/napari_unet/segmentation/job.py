@@ -52,15 +52,12 @@ class SegmentationJob:
     def __post_init__(self) -> None:
         """Settle the thresholds, and what there is to do."""
         self.thresholds = dict(self.model.thresholds)
-        if self.config.threshold is not None:
-            self.thresholds["foreground"] = self.config.threshold
         model, size = self.model.config, self.config.object_size
         if model.object_size and size and "smallest" in self.thresholds:
             # Of the model's own pixels, as its threshold was found.
             zoom = size / model.object_size
             self.thresholds["smallest"] *= zoom**model.ndim
-        if self.config.smallest is not None:
-            self.thresholds["smallest"] = self.config.smallest
+        self.thresholds = self.config.over(self.thresholds)
         ndim = self.model.config.ndim
         shape = self.picture.shape
         self.planes = 1 if ndim == len(shape) else shape[0]
@@ -68,8 +65,6 @@ class SegmentationJob:
         instances = self.model.formulation.instances
         self.linked = instances and self.planes > 1 and self.config.link > 0
         if instances:
-            if self.config.score is not None:
-                self.thresholds["score"] = self.config.score
             self.least = self.thresholds["score"]
             if self.linked:  # a weak outline may belong to a good object
                 self.thresholds["score"] = 0.0
@@ -82,7 +77,7 @@ class SegmentationJob:
     def run(self) -> Iterator[Event]:
         """Write labels in working numbers, block by block."""
         name, shape = self.picture.name, self.picture.shape
-        if all(a >= b for a, b in zip(self.stats.low, self.stats.high, strict=True)):
+        if self.stats.constant:
             yield self._note(f"{name}: the image is constant, so it holds no objects")
             for box in blocks(shape, self.config.block):
                 self.out[box] = 0

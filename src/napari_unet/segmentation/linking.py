@@ -39,6 +39,7 @@ import numpy as np
 from napari_unet.boxes import Box
 from napari_unet.events import Progress
 from napari_unet.scoring.metrics import match
+from napari_unet.scoring.run_lengths import first_of_both
 from napari_unet.text import counted
 
 LEAST_IOU = 0.2  # of two objects with a missed plane between them
@@ -73,9 +74,7 @@ class Chains:
         free = ~self._goes_on[one] & (self.first[other] == other)
         order = np.flatnonzero(free & (part >= self._part) & (iou >= least))
         order = order[np.argsort(-(part + iou)[order], kind="stable")]
-        best_of_one = np.unique(one[order], return_index=True)[1]
-        best_of_other = np.unique(other[order], return_index=True)[1]
-        links = order[np.intersect1d(best_of_one, best_of_other)]
+        links = order[first_of_both(one[order], other[order])]
         self.first[other[links]] = self.first[one[links]]
         self._goes_on[one[links]] = True
 

@@ -95,7 +95,7 @@ def with_size(
     key = cache.key(identity(model), picture, stats, config) if cache else ""
     if cache and key in cache.sizes:
         size = cache.sizes[key]
-    elif any(a < b for a, b in zip(stats.low, stats.high, strict=True)):
+    elif not stats.constant:
         size = yield from estimate_size(model, picture, stats, config)
         if cache and key:
             cache.sizes[key] = size

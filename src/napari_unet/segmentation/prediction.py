@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -195,15 +196,12 @@ def _flipped_mean(
     model: Model, prepared: np.ndarray, config: PredictConfig
 ) -> np.ndarray:
     axes = range(2, prepared.ndim)
-    flips: list[tuple[int, ...]] = [()]
-    if config.accurate:
-        flips = [
-            f for n in range(len(axes) + 1) for f in itertools.combinations(axes, n)
-        ]
-    total: np.ndarray | None = None
-    for flip in flips:
-        image = np.flip(prepared, flip).copy() if flip else prepared
-        maps = np.flip(model.maps(image, config.precision, config.level), flip)
-        total = maps if total is None else total + maps
-    assert total is not None
+    counts = range(len(axes) + 1 if config.accurate else 1)
+    flips = [f for n in counts for f in itertools.combinations(axes, n)]
+
+    def maps(flip: tuple[int, ...]) -> np.ndarray:
+        image = np.ascontiguousarray(np.flip(prepared, flip))
+        return np.flip(model.maps(image, config.precision, config.level), flip)
+
+    total = functools.reduce(np.add, map(maps, flips))
     return total / np.float32(len(flips)) if len(flips) > 1 else total

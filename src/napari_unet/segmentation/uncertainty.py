@@ -92,7 +92,7 @@ def least_certain(
         )
     yield from check_finite(picture)
     stats = stats_of(picture, model, config)
-    if all(a >= b for a, b in zip(stats.low, stats.high, strict=True)):
+    if stats.constant:
         return None
     config = yield from with_size(model, picture, stats, config)
     control = control or Control()

@@ -164,11 +164,8 @@ def patch_of(
     """Return the shape of the training crops; the user's must fit into every image."""
     smallest = np.min([s.shape for s in samples], axis=0)
     if config.patch is not None:
-        patch = (
-            config.patch
-            if isinstance(config.patch, tuple)
-            else (config.patch,) * model.ndim
-        )
+        given = config.patch
+        patch = given if isinstance(given, tuple) else (given,) * model.ndim
         if len(patch) != model.ndim:
             raise ValueError(f"patch {patch} has {len(patch)} axes, not {model.ndim}")
         for sample in samples:
@@ -186,14 +183,8 @@ def patch_of(
         wanted = np.array([32, 64, 64])
     # Smaller images are completed by mirroring, so the largest count.
     largest = np.max([s.shape for s in samples], axis=0)
-    return _round(np.minimum(wanted, largest), divisor)
-
-
-def _round(patch: Sequence[float], divisor: Sequence[int]) -> tuple[int, ...]:
-    return tuple(
-        max(8, -(-int(p) // d) * d) if d <= 8 else -(-int(p) // d) * d
-        for p, d in zip(patch, divisor, strict=True)
-    )
+    pairs = zip(np.minimum(wanted, largest), divisor, strict=True)
+    return tuple(max(8, -(-int(p) // d) * d) for p, d in pairs)
 
 
 def _text(sizes: Sequence[int]) -> str:
