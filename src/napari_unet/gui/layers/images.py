@@ -35,10 +35,7 @@ def channel_names(layer: Image, axes: str) -> tuple[str, ...]:
 
 
 def image_of(
-    layer: Image,
-    axes: str,
-    channel: int | None = None,
-    extra: Sequence[Image] = (),
+    layer: Image, axes: str, channel: int | None = None, extra: Sequence[Image] = ()
 ) -> ImageSeries:
     """Return the image of a layer at full resolution, lazily.
 
@@ -118,10 +115,7 @@ def labels_of(layer: Labels, axes: str, image: ImageSeries | None = None) -> np.
 
 
 def labels_reader(
-    layer: Labels,
-    axes: str,
-    image: ImageSeries | None = None,
-    box: Box | None = None,
+    layer: Labels, axes: str, image: ImageSeries | None = None, box: Box | None = None
 ) -> Callable[[], np.ndarray]:
     """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
 

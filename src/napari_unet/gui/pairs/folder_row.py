@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QToolButton,
-)
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs

@@ -17,12 +17,7 @@ from napari_unet.gui.layers.axes import shape_of
 from napari_unet.gui.layers.edits import Edits, Reading
 from napari_unet.gui.layers.images import labels_of
 from napari_unet.gui.layers.pair import Pair
-from napari_unet.gui.layers.pairing import (
-    fits,
-    image_under,
-    is_preview,
-    labels_on,
-)
+from napari_unet.gui.layers.pairing import fits, image_under, is_preview, labels_on
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.gui.pairs.folder_row import DataRow
 from napari_unet.gui.parts.dock_widgets import ignore_wheel

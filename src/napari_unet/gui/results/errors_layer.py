@@ -41,10 +41,7 @@ class ShownComparison(QObject):
         self.found: ComparisonTable | None = None
         self._viewer, self._score = viewer, result.score
         self._edited, self._outcome = False, result.outcome
-        for layer, slot in (
-            (truth, self._on_edit),
-            (result.layer, self._on_rewritten),
-        ):
+        for layer, slot in ((truth, self._on_edit), (result.layer, self._on_rewritten)):
             edits = Edits(viewer, self)
             edits.edited.connect(self._on_edit)
             edits.rewritten.connect(slot)
