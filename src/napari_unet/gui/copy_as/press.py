@@ -30,11 +30,8 @@ class SegmentPress:
         Of the layer, as :func:`napari_unet.gui.layers.images.image_of` takes them.
     model : str
         Path of the model or its built-in name.
-    config : PredictConfig
-    channel : int, optional
     extra : tuple of str
         Names of the layers that are further channels.
-    device : str
     box : tuple of slice, optional
         The view; None: the whole image.
     """
@@ -112,11 +109,8 @@ class TrainPress:
     items : tuple of ItemPress and FolderPress
     folder : Path
         Where the model goes.
-    config : TrainConfig
-    model : ModelConfig, optional
     init : str, optional
         The model that training starts from.
-    device : str
     """
 
     items: tuple[ItemPress | FolderPress, ...]

@@ -42,12 +42,10 @@ def with_file(
 
     Parameters
     ----------
-    press : SegmentPress
     path : Path, optional
         What the layer was read from.
     image : ImageSeries
         What the layer shows.
-    control : Control
     """
     same = yield from same_file(path, image)
     return replace(press, path=same)

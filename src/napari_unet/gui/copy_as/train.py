@@ -75,10 +75,8 @@ def with_files(
 
     Parameters
     ----------
-    press : TrainPress
     pairs : sequence of Shown
         Of the pairs of layers in `press`, in their order.
-    control : Control
     """
     items = list(press.items)
     for index, pair in enumerate(pairs):  # they come before the folders

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
@@ -22,8 +23,6 @@ from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import sentence
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_unet.data.images import ImageSeries
     from napari_unet.gui.copy_as.press import SegmentPress
 
@@ -56,12 +55,6 @@ class Target(Protocol):
 class InsideForm(QWidget):
     """The drawn network; what is clicked becomes a layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
     The dock tells by :meth:`follow` what is chosen, and says by `target` what it would
     segment. Nothing is read before the fold is opened.
     """
@@ -115,10 +108,8 @@ class InsideForm(QWidget):
 
         Parameters
         ----------
-        image : Image layer or None
         path : str or None
             Of the model.
-        device : str
         why_not : str
             Why the image cannot go through the model; "": it can.
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Vectors
+from napari.viewer import Viewer
 
 from napari_unet.colours import ORANGE
 from napari_unet.gui.inside.work import MAPS, Maps
@@ -13,17 +14,9 @@ from napari_unet.gui.layers.axes import KEY, shape_of
 from napari_unet.gui.layers.placement import LINE, place_part, undisturbed
 from napari_unet.gui.parts.connections import Connections
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 
 class InsideLayers:
-    """The layers that a fold has made.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """The layers that a fold has made."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -81,12 +74,6 @@ def _in_order(maps: Maps, axes: str) -> np.ndarray:
 class FieldBox(Connections):
     """The rectangle of what the result under the cursor depends on, as a layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
     A layer of vectors: the first layer of shapes of a process may take a minute.
     """
 
@@ -112,8 +99,6 @@ class FieldBox(Connections):
 
         Parameters
         ----------
-        image : Image layer
-        axes : str
         fields : list of list of (int, int)
             As of a Graph.
         zoom : float

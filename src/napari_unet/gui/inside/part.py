@@ -68,8 +68,6 @@ def part_of(
 
     Parameters
     ----------
-    model : Model
-    image : ImageSeries
     box : tuple of slice
         In ([T,] [Z,] Y, X): one time point. Of several planes, a 2D model looks at the
         middle one; a 3D model looks at some around a single one.

@@ -51,13 +51,6 @@ class Reading:
 class Edits(QObject):
     """Follows the labels in a layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-
-    Notes
-    -----
     Undo, redo, and code that writes into the array bring nothing but a refresh. So do
     sliders, colours and the eye of the layer: reading the labels tells them apart. They
     are read in a job, once for all who follow the layer, and compared with a copy.

@@ -23,7 +23,6 @@ def image_layers(image: ImageSeries, seconds: float | None = None) -> list[Layer
 
     Parameters
     ----------
-    image : ImageSeries
     seconds : float, optional
         Between two time points.
     """

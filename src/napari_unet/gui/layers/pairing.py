@@ -28,8 +28,6 @@ def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
 
     Parameters
     ----------
-    labels : Labels or Image layer
-    image : Image layer
     axes : str, optional
         Of the image; None: those that it has or could have.
     """

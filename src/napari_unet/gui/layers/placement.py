@@ -59,7 +59,6 @@ def use_spacing(
 
     Parameters
     ----------
-    layer : Image or Labels layer
     spacing : sequence of float
         µm per pixel for each of ``[Z]YX``.
     others : layers
@@ -135,7 +134,6 @@ def place_part(
 
     Parameters
     ----------
-    layer : Image layer
     axes : str
         Of `layer`; the maps have all of them.
     steps : mapping of str to (float, float)
@@ -192,7 +190,6 @@ def point_on(point: Sequence[int], layer: Image, axes: str) -> tuple[int, ...]:
     ----------
     point : sequence of int
         In ([T,] [Z,] Y, X), without axes of length 1.
-    layer : Image layer
     axes : str
         Of `layer`.
     """

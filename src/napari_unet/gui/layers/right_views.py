@@ -47,12 +47,10 @@ def add_right_box(
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     image : Image layer
         The one that the labels lie on.
     axes : str
         Of the image.
-    labels : Labels layer
     box : tuple of slice
         As of :func:`napari_unet.gui.layers.placement.visible_box`.
     """

@@ -83,7 +83,6 @@ def open_pairs(viewer: Viewer, path: Path) -> None:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     path : Path
         A folder in one of the layouts of :func:`napari_unet.find_pairs`, or a zip of
         one.

@@ -26,8 +26,6 @@ FIXING = "The labels are being fixed."
 class Findings(QWidget):
     """A count, and when it is pressed the sentences, with buttons where they help.
 
-    Notes
-    -----
     There are findings, which a look at the data brings anew each time, and what a
     training told. A sentence of both is there once.
     """

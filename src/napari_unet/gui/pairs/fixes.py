@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.viewer import Viewer
 
 from napari_unet.data.disconnected import split_parts
 from napari_unet.data.meaning import Meaning, understood
@@ -16,8 +17,6 @@ from napari_unet.gui.layers.images import labels_axes
 from napari_unet.gui.layers.placement import go_to
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_unet.gui.layers.pair import Pair
 
 
@@ -54,8 +53,6 @@ def show(viewer: Viewer, origin: Origin, place: Sequence[int], select: bool) -> 
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    origin : Origin
     place : sequence of int
         ([Z,] Y, X).
     select : bool
@@ -106,7 +103,6 @@ def split(
         Whether the first axis is time.
     meaning : Meaning
         Of the numbers: those that are no objects stay as they are.
-    control : Control
 
     Raises
     ------

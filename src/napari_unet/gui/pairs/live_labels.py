@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from napari.layers import Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject
 
 from napari_unet.boxes import Box, around
@@ -18,20 +18,10 @@ from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.training.annotated import Annotated, Folder, unique
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 
 class LiveLabels(QObject):
     """Hands what is painted during a training over to it.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-
-    Notes
-    -----
     Layers of more than 64 Mpx are left as they were at the start, and so are time
     points that had no labels then.
     """
@@ -52,7 +42,6 @@ class LiveLabels(QObject):
 
         Parameters
         ----------
-        control : Control
         items : sequence of Annotated or Folder
             What it was started with; the layers come first.
         targets : sequence of Pair
@@ -81,13 +70,10 @@ class _Followed(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    target : Pair
     name : str
         Of the image, as training calls it.
     right : tuple of boxes
         Parts in which all objects are labelled.
-    parent : QObject
     """
 
     def __init__(

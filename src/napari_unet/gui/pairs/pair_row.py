@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 
 from napari_unet.boxes import Box
@@ -24,9 +25,6 @@ from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 
 class PairRow(DataRow):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -19,20 +19,12 @@ from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.dock_widgets import lay_out, push_button
 from napari_unet.training.annotated import Annotated, Folder
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 LAYERS_HELP = "Add a row for another image layer with its labels layer."
 FOLDER_HELP = "Add a folder of images with labels; it is read when training starts."
 
 
 class PairsTable(QWidget):
-    """Pairs of an image and its labels, and data set folders.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Pairs of an image and its labels, and data set folders."""
 
     changed = Signal()
     edited = Signal()  # some labels were
@@ -64,7 +56,6 @@ class PairsTable(QWidget):
 
         Parameters
         ----------
-        image : Image layer
         labels : Labels layer, optional
             By default the one that most likely lies on the image.
         """

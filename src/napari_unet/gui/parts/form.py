@@ -163,7 +163,6 @@ class Fold(QCollapsible):
 
     Parameters
     ----------
-    title : str
     widget : QWidget
         Not in reach of the Tab key while the fold is closed, as it is at first.
     help_text : str

@@ -129,7 +129,6 @@ class Pace:
 
     Parameters
     ----------
-    what : str
     total : int
         Of the units that ``Progress(what, done, total)`` counts; 0: the work is one.
     """

@@ -20,7 +20,6 @@ class Column:
 
     Parameters
     ----------
-    name : str
     keys : (rows,) array
         By which it is sorted.
     text : callable

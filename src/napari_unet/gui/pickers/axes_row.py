@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -29,7 +30,6 @@ from napari_unet.gui.pickers.spacing_row import SpacingRow
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from napari.viewer import Viewer
 
 USE = "Set scale and units of the layer, and of the labels that lie on it."
 MEANINGS = {"Z": "depth (Z)", "T": "time (T)", "C": "channels (C)"}

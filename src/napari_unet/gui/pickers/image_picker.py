@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -26,9 +27,6 @@ from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
 from napari_unet.gui.pickers.axes_row import AxesRow, describe, question
 from napari_unet.gui.pickers.channel_row import ChannelRow
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 # What of a layer changes what is shown here; set_axes() sets the metadata.
 EVENTS = ("metadata", "axis_labels", "units", "scale", "affine", "data")
 
@@ -36,13 +34,6 @@ EVENTS = ("metadata", "axis_labels", "units", "scale", "affine", "data")
 class ImagePicker(QWidget):
     """An image among the layers of a viewer: the active one until the user chooses.
 
-    Parameters
-    ----------
-    viewer : Viewer
-    parent : QWidget, optional
-
-    Notes
-    -----
     `changed` is sent when :meth:`image` would return something else. The widget that
     holds this one forwards ``reset_choices``.
     """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
@@ -29,9 +30,6 @@ from napari_unet.gui.results.errors_layer import ShownComparison
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 COMPARING = "comparing"  # the kind of its jobs
 NO_RESULT = "segment this image first"
 CLASSES = "classes are no objects that could be matched; compare objects"
@@ -52,12 +50,6 @@ CHANGED = "The labels have changed since; compare again."
 class CompareForm(QWidget):
     """A menu of truth layers, [Compare], figures and a table of the errors.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
     The dock tells by :meth:`follow` which result it shows.
     """
 

@@ -56,7 +56,6 @@ def compare(
     truth, labels : ([T,] [Z,] Y, X) integer arrays of one shape
     outcome : Outcome
         Of the result: its axes, its box, and the spacing that gives areas their unit.
-    control : Control
     """
     timed, box = "T" in outcome.about["axes"], outcome.result.box
     where = box or (slice(None),) * labels.ndim

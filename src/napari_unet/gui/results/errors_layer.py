@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.gui.layers.axes import KEY
@@ -17,19 +18,9 @@ from napari_unet.gui.results.comparison import ComparisonTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.scoring.errors import COLOURS, Kind
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 
 class ShownComparison(QObject):
-    """A comparison, from the moment when its labels were taken.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    result : ResultLayer
-    truth : Labels layer
-    """
+    """A comparison, from the moment when its labels were taken."""
 
     changed = Signal()  # the labels are no longer those that were compared
 

@@ -25,7 +25,6 @@ class Outcome:
 
     Parameters
     ----------
-    result : Result
     about : dict
         What made it and what it says; JSON-able.
     instances : bool

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
@@ -22,9 +23,6 @@ from napari_unet.gui.layers.right_views import views
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 # Comparing more values would be felt when a result is replaced.
 MOST_COMPARED = 64 * 2**20
 PART = 2**18  # values that are looked up at once, few enough for the cache
@@ -33,13 +31,6 @@ PART = 2**18  # values that are looked up at once, few enough for the cache
 class ResultLayer(QObject):
     """The Labels layer that holds the result of one image.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    image : Image layer
-
-    Notes
-    -----
     ``begin``, any number of ``fill``, and ``finish``; then again while `replaceable`.
     """
 

@@ -41,12 +41,7 @@ OPTIONS_MS = 300
 
 
 class SegmentWidget(DockContent):
-    """Segments image layers with a trained model.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Segments image layers with a trained model."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
@@ -34,9 +35,6 @@ from napari_unet.gui.results.compare import CompareForm
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # The slider is the field for the score.
 FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
@@ -195,7 +193,6 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
 
     Parameters
     ----------
-    form : SegmentForm
     result : ResultLayer or None
         Of the image that is chosen.
     running : bool

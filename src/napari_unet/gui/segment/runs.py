@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
@@ -28,9 +29,6 @@ from napari_unet.gui.segment.work import (
 )
 from napari_unet.segmentation.cache import MapCache
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
 
@@ -45,12 +43,7 @@ class SegmentTarget:
 
 
 class SegmentJobs(QObject):
-    """Segments layers one after the other and writes their results.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Segments layers one after the other and writes their results."""
 
     changed = Signal()  # a run began or ended, a result came, was edited or went
     began = Signal(int)  # with how many images

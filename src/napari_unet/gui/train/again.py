@@ -20,8 +20,6 @@ HELP = (
 class RefitBox(QCheckBox):
     """Whether to fit again after each stroke; it says when.
 
-    Notes
-    -----
     `due` is sent some time after :meth:`painted`, where there is a model to replace.
     """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject
 
 from napari_unet.config import ModelConfig
@@ -31,8 +32,6 @@ from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated, samples_of
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_unet.gui.train.form import TrainForm
 
 # After the last stroke of the brush.
@@ -50,12 +49,8 @@ class Checks(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    table : PairsTable
-    form : TrainForm
     findings : Findings
         Shows what is found.
-    parent : QObject
 
     Notes
     -----
@@ -250,14 +245,12 @@ def check_pairs(
 
     Parameters
     ----------
-    turn : int
     readers : sequence of callable
         One per pair.
     learnt : ModelConfig or str
         What is to be learnt, or the model that training starts from.
     alone : bool
         Whether these are all data: others may hold the objects that are missing here.
-    control : Control
     """
     try:
         items: list[Annotated] = []

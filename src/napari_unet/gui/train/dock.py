@@ -46,12 +46,7 @@ ELSEWHERE = "a training is running already; stop it, or wait for its end"
 
 
 class TrainWidget(DockContent):
-    """Trains a model on layers and folders.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Trains a model on layers and folders."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -307,12 +302,7 @@ class TrainWidget(DockContent):
 
 
 class TrainFoot(QWidget):
-    """What stands under the curve.
-
-    Parameters
-    ----------
-    next_button : NextButton
-    """
+    """What stands under the curve."""
 
     def __init__(self, next_button: NextButton) -> None:
         super().__init__()

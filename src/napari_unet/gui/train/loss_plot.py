@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.theme import get_theme
+from napari.viewer import Viewer
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
@@ -17,9 +17,6 @@ from napari_unet.events import EpochEnd, StepDone
 from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import FIGURES, clock, headline, main_figure
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 REDRAW_MS = 200
 SMOOTH = 0.05  # weight of the newest loss in the line: it averages about 20
@@ -43,7 +40,6 @@ class LossPlot(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         Its theme is followed.
-    parent : QWidget, optional
 
     Notes
     -----

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari.viewer import Viewer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -27,9 +28,6 @@ from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.train.loss_plot import LossPlot
 from napari_unet.text import clock, headline, sentence
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # The speed is that of the last so many messages, a few seconds.
 MESSAGES = 20

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_info
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QPushButton
 
 from napari_unet.boxes import Box
@@ -26,7 +27,6 @@ from napari_unet.text import sentence
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from napari.viewer import Viewer
 
 MARGIN = 0.95  # of the view is filled
 NEXT = "Annotate here next"
@@ -48,7 +48,6 @@ class NextButton(QPushButton):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     table : PairsTable
         The pairs of which a place is wanted.
     model : callable
@@ -197,8 +196,6 @@ def fill_view(viewer: Viewer, layer: Image, axes: str, box: Box) -> None:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    layer : Image layer
     axes : str
         Of `layer`.
     box : tuple of slice

@@ -18,11 +18,6 @@ from napari_unet.training.annotated import Annotated, Folder
 class LastPress:
     """The last press of Start, and how far its training came.
 
-    Parameters
-    ----------
-    table : PairsTable
-    form : TrainForm
-
     Attributes
     ----------
     last : TrainPress or None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unet.boxes import middle
@@ -14,9 +13,6 @@ from napari_unet.events import Control, Preview, View
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.pair import Pair
 from napari_unet.gui.layers.placement import placement, visible_box, with_layer_axes
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 LOOK_MS = 1000
 # A larger view would make the training wait: its centre is shown.
@@ -52,13 +48,7 @@ class _Shown:
 
 
 class LivePreview(QObject):
-    """Asks a training for previews of the view, and shows them as a layer.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-    """
+    """Asks a training for previews of the view, and shows them as a layer."""
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
