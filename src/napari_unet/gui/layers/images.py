@@ -6,6 +6,7 @@ axes.py says which axis is which, placement.py where a layer lies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
     import dask.array as da
 
 COLOURS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image layer and the labels on it, as they were when training started."""
+
+    layer: Image
+    labels: Labels
+    axes: str
+    image: ImageSeries
+
+    @property
+    def letters(self) -> str:
+        """Axes of its labels."""
+        return self.image.axes.replace("C", "")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of its labels, ([T,] [Z,] Y, X)."""
+        return _spatial(self.image)
 
 
 def channel_names(layer: Image, axes: str) -> tuple[str, ...]:
@@ -148,10 +169,7 @@ def labels_axes(
 ) -> str | None:
     """Return the axes of the labels drawn on an image; None: they do not fit.
 
-    Parameters
-    ----------
-    layer, axes, image
-        As for :func:`labels_of`.
+    layer, axes, image : as for :func:`labels_of`
     """
     candidates = [axes, axes.replace("C", "")]
     if image is not None:

@@ -21,10 +21,7 @@ SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 864
 def image_layers(image: ImageSeries, seconds: float | None = None) -> list[LayerData]:
     """Return an image as napari's layers, one per channel, or one in colour.
 
-    Parameters
-    ----------
-    seconds : float, optional
-        Between two time points.
+    seconds : between two time points
     """
     at = image.axes.index("C")
     place = placed(image.axes.replace("C", ""), image.spacing, seconds)

@@ -12,8 +12,15 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.edits import Edits
-from napari_unet.gui.layers.pairing import ours
-from napari_unet.gui.layers.placement import go_to, placement, point_on, with_layer_axes
+from napari_unet.gui.layers.pairing import our_layer
+from napari_unet.gui.layers.placement import (
+    go_to,
+    placement,
+    point_on,
+    show_other,
+    undisturbed,
+    with_layer_axes,
+)
 from napari_unet.gui.results.comparison import ComparisonTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.scoring.errors import COLOURS, Kind
@@ -59,16 +66,11 @@ class ShownComparison(QObject):
         result, image = self.result, self.result.image
         assert result.press is not None
         axes = result.press.axes
-        data, place = (
-            with_layer_axes(found.comparison.image, image, axes),
-            placement(image, axes),
-        )
-        layer = _layer_of(self._viewer, image)
+        data = with_layer_axes(found.comparison.image, image, axes)
+        place = placement(image, axes)
+        layer = our_layer(self._viewer.layers, "errors", str(image.unique_id))
         if layer is not None and layer.ndim == data.ndim:
-            layer.data = data
-            for name, value in place.items():
-                setattr(layer, name, value)
-            layer.visible = True
+            show_other(layer, data, place)
         else:
             _add(self._viewer, image, data, place)
         # Under the colours of its labels no kind of error could be told.
@@ -98,38 +100,23 @@ class ShownComparison(QObject):
             self._on_edit()
 
 
-def _layer_of(viewer: Viewer, image: Image) -> Labels | None:
-    """Return the layer with the errors of an image, if it is still there."""
-    for layer in viewer.layers:
-        if isinstance(layer, Labels) and ours(layer).get("errors") == _mark(image):
-            return layer
-    return None
-
-
 def _add(viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]) -> None:
     import pandas as pd  # a third of a second, which an opening dock has not
 
-    selection = viewer.layers.selection
-    active = selection.active
     # Like a preview it is nothing that anybody drew: no truth, nothing to train on.
-    ours = {"preview": True, "errors": _mark(image)}
+    ours = {"preview": True, "errors": str(image.unique_id)}
     kinds = list(COLOURS)
     colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colours |= {int(kind): colour for kind, colour in COLOURS.items()}
     colours[int(Kind.MATCHED)] += "80"  # half clear: errors catch the eye
     words = {"index": [int(k) for k in kinds], "kind": [k.word for k in kinds]}
-    layer = viewer.add_labels(
-        data,
-        name=f"{image.name} errors",
-        colormap=DirectLabelColormap(color_dict=colours),
-        features=pd.DataFrame(words),  # the status bar tells the kind
-        metadata={KEY: ours},
-        **place,
-    )
+    with undisturbed(viewer):
+        layer = viewer.add_labels(
+            data,
+            name=f"{image.name} errors",
+            colormap=DirectLabelColormap(color_dict=colours),
+            features=pd.DataFrame(words),  # the status bar tells the kind
+            metadata={KEY: ours},
+            **place,
+        )
     layer.editable = False
-    if active is not None:  # what the user works on stays selected
-        selection.active = active
-
-
-def _mark(image: Image) -> str:
-    return str(image.unique_id)
