@@ -80,7 +80,7 @@ def shown_in(target: Pair) -> Shown:
             f"{layer.name} has other axes now than {' '.join(target.axes)}, "
             "with which it was trained on; start again"
         )
-    image, drawn = (layer.source.path, labels.source.path)
+    image, drawn = layer.source.path, labels.source.path
     return Shown(
         image_of(layer, target.axes),
         image and Path(image),

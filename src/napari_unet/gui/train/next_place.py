@@ -42,8 +42,7 @@ NO_MODEL = (
 class Annotation:
     """An image, and what of it is annotated.
 
-    known : ([T,] [Z,] Y, X) bool array
-        The axes of the image without its channels.
+    known : ([T,] [Z,] Y, X) bool array; the axes of the image without its channels
     """
 
     image: ImageSeries
