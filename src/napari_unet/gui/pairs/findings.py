@@ -115,16 +115,15 @@ class FindingRow(QWidget):
         self.what = what
         self.label = sentences(keyboard=True)
         self.label.setText(breakable(f"• {_told(what)}"))
-        wanted = findings.show_wanted, findings.fix_wanted
-        show, fix = (lambda _, signal=signal: signal.emit(what) for signal in wanted)
-        self.show_button = push_button("show", SHOW_HELP, show)
-        self.fix_button = push_button("fix", FIX_HELP, fix)
-        found = what if isinstance(what, Finding) else None
-        self.show_button.setVisible(found is not None and found.place is not None)
-        self.fix_button.setVisible(found is not None and found.fix is not None)
+        show, fix = findings.show_wanted, findings.fix_wanted
+        self.show_button = push_button("show", SHOW_HELP, lambda: show.emit(what))
+        self.fix_button = push_button("fix", FIX_HELP, lambda: fix.emit(what))
         buttons = self.show_button, self.fix_button, 1
         line = lay_out(QHBoxLayout(), *buttons, margins=(12, 0, 0, 0))
         lay_out(QVBoxLayout(self), self.label, line, spacing=2)
+        found = what if isinstance(what, Finding) else None
+        self.show_button.setVisible(found is not None and found.place is not None)
+        self.fix_button.setVisible(found is not None and found.fix is not None)
 
     def grey(self, why_not: str) -> None:
         """Grey the button that fixes, and say why; "": it can be pressed."""
