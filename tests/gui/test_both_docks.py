@@ -30,7 +30,7 @@ def test_labels_that_are_learnt_from_are_not_segmented_over(dock, qtbot, notices
     (layer,) = dock.labels()
     before = layer.data.copy()
     train = train_dock.Dock(dock.viewer, qtbot)
-    train.widget.foot.view_box.setChecked(False)
+    train.widget.view_box.setChecked(False)
     train.set(LONG)
     train.press()
     train.wait_for_steps()

@@ -268,6 +268,5 @@ def test_warm_up_tells_what_only_torch_knows(qtbot):
     job = worker.warm_up(found.append)
     qtbot.waitUntil(lambda: bool(found) and not job.is_running, timeout=60_000)
     assert "unet" in found[0]["network"]
-    assert {"instances", "semantic"} <= set(found[0]["formulation"])
     assert found[0]["device"][:2] == ["auto", "cpu"]
     assert "ce+dice" in found[0]["loss"]

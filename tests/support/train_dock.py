@@ -8,10 +8,10 @@ from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.gui.parts import dock_widgets
 from napari_unet.gui.pickers import model_name
 from napari_unet.gui.pickers import model_picker as models_module
 from napari_unet.gui.preferences import Preferences
-from napari_unet.gui.train import form as train_form
 from napari_unet.gui.train.dock import TrainWidget
 from support.made import blobs
 
@@ -28,7 +28,7 @@ def own_models(monkeypatch, tmp_path):
     def preferences():
         return Preferences("cpu", tmp_path / "models")
 
-    for module in (models_module, model_name, train_form):
+    for module in (models_module, model_name, dock_widgets):
         monkeypatch.setattr(module, "preferences", preferences)
     models_module.models.cache_clear()
     yield tmp_path / "models"

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal
 
+from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_unet.gui import worker
 from napari_unet.gui.preferences import PLUGIN
 
-if TYPE_CHECKING:
-    from napari.layers import Image, Labels
-    from napari.viewer import Viewer
+SUFFIXES = (".zip", ".unetmodel")
 
 Name = Literal["Train", "Segment"]
-
-
-class TrainDock(Protocol):
-    """What others ask of the Train dock."""
-
-    destroyed: Any  # the signal of its end
-
-    def add_pair(self, image: Image | None, labels: Labels | None) -> Any:
-        """Add a row of two layers, and return it."""
-
-    def add_folder(self, path: str | Path) -> None:
-        """Add a data set folder."""
-
-    def start_from(self, model: str) -> None:
-        """Choose the model to start from."""
 
 
 class DockContent(QWidget):
     """The content of a dock, which goes when the dock is closed.
 
     napari then deletes the dock alone: jobs would run on, and slots would stay on the
-    events of layers.
+    events of layers. Folders, ``.zip`` and ``.unetmodel`` files that are dropped on it
+    are opened; everything else goes where it went before.
+
+    viewer : napari.viewer.Viewer
+    opened : called with the viewer and each path; its ValueErrors become
+        notifications
     """
+
+    def __init__(self, viewer: Viewer, opened: Callable[[Viewer, Path], None]) -> None:
+        super().__init__()
+        self._viewer, self._opened = viewer, opened
+        self.setAcceptDrops(True)
+        QTimer.singleShot(0, self._lie_on_the_other)
+
+    def dragEnterEvent(self, event: QDropEvent) -> None:
+        """Take what is for us."""
+        if _dropped(event):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    dragMoveEvent = dragEnterEvent
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what is for us."""
+        self.dragEnterEvent(event)
+        for path in _dropped(event):
+            with worker.reporting():
+                self._opened(self._viewer, path)
 
     def changeEvent(self, event: QEvent) -> None:
         """Go when taken out of the dock; one that is hidden or floats keeps it."""
@@ -49,6 +63,33 @@ class DockContent(QWidget):
         if self.parentWidget() is None:  # else it was put into another dock
             self.deleteLater()
 
+    def _lie_on_the_other(self) -> None:
+        """Lie on our other dock: napari puts new ones below, where two have no room."""
+        dock = _dock_around(self)
+        window = dock.parentWidget() if dock is not None else None
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        for other in window.findChildren(QDockWidget):
+            ours = other.windowTitle().startswith(("Train (", "Segment ("))
+            if (
+                ours
+                and other is not dock
+                and other.isVisible()
+                and not other.isFloating()
+                and window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+                and dock not in window.tabifiedDockWidgets(other)
+            ):
+                window.tabifyDockWidget(other, dock)
+                dock.raise_()
+
+
+def _dropped(event: QDropEvent) -> list[Path]:
+    """Return what is dropped if all of it is for us, else nothing."""
+    urls = event.mimeData().urls()
+    paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    ours = [p for p in paths if p.is_dir() or p.suffix.lower() in SUFFIXES]
+    return ours if len(ours) == len(urls) else []
+
 
 def find_dock(viewer: Viewer, name: Name) -> QWidget | None:
     """Return the dock's widget if it is open, whatever opened it."""
@@ -58,7 +99,7 @@ def find_dock(viewer: Viewer, name: Name) -> QWidget | None:
     return None
 
 
-def open_dock(viewer: Viewer, name: Name) -> QWidget:
+def open_dock(viewer: Viewer, name: Name) -> Any:
     """Show a dock, opening it if need be, and return its widget."""
     found = find_dock(viewer, name)
     if found is None:
@@ -69,29 +110,6 @@ def open_dock(viewer: Viewer, name: Name) -> QWidget:
             dock.show()
             dock.raise_()  # it may lie behind a tab
     return found
-
-
-def lie_on_the_other(widget: QWidget) -> None:
-    """Lay a dock that was opened just now on our other one; call it once it is docked.
-
-    napari puts new docks below each other, where two of ours have no room.
-    """
-    dock = _dock_around(widget)
-    window = dock.parentWidget() if dock is not None else None
-    if dock is None or not isinstance(window, QMainWindow):
-        return
-    for other in window.findChildren(QDockWidget):
-        ours = other.windowTitle().startswith(("Train (", "Segment ("))
-        if (
-            ours
-            and other is not dock
-            and other.isVisible()
-            and not other.isFloating()
-            and window.dockWidgetArea(other) == window.dockWidgetArea(dock)
-            and dock not in window.tabifiedDockWidgets(other)
-        ):
-            window.tabifyDockWidget(other, dock)
-            dock.raise_()
 
 
 def _dock_around(widget: QWidget) -> QDockWidget | None:

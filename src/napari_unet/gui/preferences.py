@@ -15,14 +15,9 @@ PLUGIN = "napari-unet-live"
 class Preferences:
     """The page "U-Net" of napari's Preferences.
 
-    Parameters
-    ----------
-    device : str
-        What the docks propose: auto, cpu, cuda, cuda:1, mps.
-    model_folder : Path
-        Where trained models go, a folder each.
-    memory : float, optional
-        Most memory for a tile, in GB; None: chosen from what is free.
+    device : what the docks propose: auto, cpu, cuda, cuda:1, mps
+    model_folder : where trained models go, a folder each
+    memory : most memory for a tile, in GB; None: chosen from what is free
     """
 
     device: str = "auto"
@@ -32,7 +27,9 @@ class Preferences:
 
 def preferences() -> Preferences:
     """Return the preferences; the defaults where napari does not know the plugin."""
-    page = _page()
+    from napari.settings import get_plugin_settings
+
+    page: Any = getattr(get_plugin_settings().get(PLUGIN), "unet", None)
     if page is None:
         return Preferences()
     folder = str(page.model_folder).strip()
@@ -41,9 +38,3 @@ def preferences() -> Preferences:
         Path(folder).expanduser() if folder else Preferences.model_folder,
         float(page.memory) or None,
     )
-
-
-def _page() -> Any:
-    from napari.settings import get_plugin_settings
-
-    return getattr(get_plugin_settings().get(PLUGIN), "unet", None)

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
@@ -44,18 +44,11 @@ class JobSignals(WorkerBaseSignals):
 class Job(WorkerBase[Any]):
     """Long work in a thread of its own.
 
-    Parameters
-    ----------
-    kind : str
-        What it does, ``"training"`` for example; :func:`running` tells by it.
-    work : generator function
-        Yields events; its return value is what `returned` carries. It gets plain arrays
-        and touches no layer, viewer or widget.
-    *args
-        What `work` is called with, before the Control of the job.
+    kind : what it does, ``"training"`` for example; :func:`running` tells by it
+    work : yields events; its return value is what `returned` carries. It gets plain
+        arrays and touches no layer, viewer or widget.
+    *args : what `work` is called with, before the Control of the job
 
-    Notes
-    -----
     `started`, then any number of `told`, `returned` or `errored`, and `finished`.
     :meth:`quit` asks the work to stop: it still returns what it has.
     """
@@ -214,19 +207,13 @@ def start(
 ) -> Job:
     """Start a job that ends when its owner does.
 
-    Parameters
-    ----------
-    owner : QObject
-        Whose job it is, a widget of a dock for example: one that is closed is gone, and
-        nobody else would end its jobs.
-    kind, work, *args
-        As for :class:`Job`.
-    on_event, on_returned, on_errored, on_finished : callable, optional
-        Slots, bound methods of the owner. Without `on_errored`, an error becomes one
-        notification.
-    gently : bool
-        Whether work whose owner goes is asked to stop and keeps what it has; else it is
-        abandoned.
+    owner : whose job it is, a widget of a dock for example: one that is closed is gone,
+        and nobody else would end its jobs
+    kind, work, *args : as for :class:`Job`
+    on_event, on_returned, on_errored, on_finished : callable; slots, bound methods of
+        the owner. Without `on_errored`, an error becomes one notification.
+    gently : whether work whose owner goes is asked to stop and keeps what it has; else
+        it is abandoned
     """
     job = Job(kind, work, *args)
     for signal, slot in (
@@ -240,6 +227,15 @@ def start(
     job.belong_to(owner, gently=gently)
     job.start()
     return job
+
+
+@contextlib.contextmanager
+def reporting() -> Iterator[None]:
+    """Turn a ValueError, which ends the block, into one notification."""
+    try:
+        yield
+    except ValueError as error:
+        report(error)
 
 
 def report(error: Exception) -> None:
@@ -261,7 +257,7 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
     """Import torch in a thread.
 
     `ready` gets what only torch knows: a dict of the names to choose from for
-    ``network`` with ``classifier`` among them, ``formulation``, ``loss``, ``device``.
+    ``network`` with ``classifier`` among them, ``loss``, ``device``.
     """
     job = Job("importing", _import_torch)
     job.returned.connect(ready)
@@ -276,7 +272,6 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     import sklearn.ensemble  # noqa: F401 - so that the first press is quick
     import torch
 
-    from napari_unet.formulations import FORMULATIONS
     from napari_unet.formulations.losses import LOSSES
     from napari_unet.networks import NETWORKS
     from napari_unet.networks.pixel_classifiers import CLASSIFIERS
@@ -290,7 +285,6 @@ def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str
     return {
         "network": [*NETWORKS, *CLASSIFIERS],
         "classifier": list(CLASSIFIERS),
-        "formulation": list(FORMULATIONS),
         "loss": list(LOSSES),
         "device": devices,
     }

@@ -473,13 +473,13 @@ def test_all_open_images_are_those_of_the_user(dock):
 @pytest.fixture
 def held(monkeypatch):
     """Holds each look until it is let go."""
-    gate, real = threading.Event(), inside_part.frame_of
+    gate, real = threading.Event(), inside_part.part_of
 
     def wait(*arguments):
         gate.wait(20)
         return real(*arguments)
 
-    monkeypatch.setattr("napari_unet.gui.inside.work.frame_of", wait)
+    monkeypatch.setattr("napari_unet.gui.inside.work.part_of", wait)
     yield gate
     gate.set()
 

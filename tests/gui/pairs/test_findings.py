@@ -16,8 +16,7 @@ from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Progress, drain
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
-from napari_unet.gui.layers.images import image_of, labels_reader
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.images import Pair, image_of, labels_reader
 from napari_unet.gui.pairs.fixes import Origin, split, write
 from napari_unet.gui.train import checks as train_checks
 from napari_unet.gui.train.checks import Seen, check_pairs

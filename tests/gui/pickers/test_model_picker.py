@@ -33,7 +33,7 @@ def put(trained, folder, name, age=0):
 
 
 def names():
-    return [(entry.name, entry.kind) for entry in models().entries()]
+    return list(models().entries().values())
 
 
 @pytest.fixture
@@ -59,12 +59,7 @@ def test_trained_models_are_listed_newest_first(trained, folder, monkeypatch, tm
     put(trained, folder, "new")
     (folder / "no model").mkdir()
     models().add(trained)
-    assert names() == [
-        ("nuclei (built in)", "built in"),
-        ("new", "trained"),
-        ("old", "trained"),
-        ("discs", "file"),
-    ]
+    assert names() == ["nuclei (built in)", "new", "old", "discs"]
 
 
 def test_a_model_is_added_once_and_under_one_path(trained, folder):
@@ -72,7 +67,7 @@ def test_a_model_is_added_once_and_under_one_path(trained, folder):
     assert models().add(trained / ".." / trained.name) == str(trained)
     models().add(str(trained))
     models().add(inside)
-    assert names() == [("mine", "trained"), ("discs", "file")]
+    assert names() == ["mine", "discs"]
 
 
 @pytest.mark.parametrize("name", ["empty", "nowhere"])

@@ -15,7 +15,7 @@ from napari_unet.events import drain
 from napari_unet.gui import worker
 from napari_unet.gui.layers import edits
 from napari_unet.gui.layers import pairing as matching
-from napari_unet.gui.parts import csv_button
+from napari_unet.gui.parts import sorted_table
 from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.parts.sorted_table import SortedTable
 from napari_unet.gui.pickers.model_picker import models
@@ -104,7 +104,7 @@ def test_figures_layer_and_table_say_what_the_core_says(
     ]
     area = (result.data == merged).sum() / 4
     assert texts == [f"{merged}, 900, 901", str(merged), f"{area:,.1f}"]
-    monkeypatch.setattr(csv_button, "ask_new_file", lambda *_: tmp_path / "errors")
+    monkeypatch.setattr(sorted_table, "ask_new_file", lambda *_: tmp_path / "errors")
     form.csv_button.click()
     with (tmp_path / "errors.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file))

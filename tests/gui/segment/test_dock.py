@@ -16,7 +16,7 @@ from napari_unet.events import Block, drain
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.layers import pairing as matching
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.parts import csv_button
+from napari_unet.gui.parts import sorted_table
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.segment import dock as segment_widget
 from napari_unet.gui.segment.runs import SegmentJobs
@@ -358,7 +358,7 @@ def test_the_table_sorts_goes_to_objects_and_is_saved(dock, tmp_path, monkeypatc
     centre = dock.viewer.scene.camera.center[-2:]
     assert np.allclose(centre, (y.mean(), x.mean()), atol=1.5)
     file = tmp_path / "objects.csv"
-    monkeypatch.setattr(csv_button, "ask_new_file", lambda *_: file)
+    monkeypatch.setattr(sorted_table, "ask_new_file", lambda *_: file)
     table.save_button.click()
     lines = file.read_text().splitlines()
     assert lines[0] == "id,area (px),score"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unet.events import Progress
 from napari_unet.gui import worker
-from napari_unet.gui.parts.clipboard import Clipboard
+from napari_unet.gui.parts.clipboard import CopyButton
 from support import segment_dock
 from support.segment_dock import begin, picture
 
@@ -76,9 +77,11 @@ def test_two_copies_are_not_mixed_up(make_napari_viewer, qtbot):
         gates[press].wait(10)
         return press
 
-    clipboard = Clipboard(parent)
+    button = CopyButton({"Python": str.upper}, find)
+    button.setParent(parent)
     for name in gates:
-        clipboard.copy("Python", str.upper, find, name)
+        button.shown = partial(tuple, [name])
+        button.copy("Python")
     gates["one"].set()
     qtbot.waitUntil(lambda: QApplication.clipboard().text() == "ONE")
     qtbot.waitUntil(lambda: len(worker.running("reading")) == 1)

@@ -180,7 +180,7 @@ def test_a_preview_that_is_not_wanted_stays_hidden(dock):
     dock.train()
     preview = dock.viewer.layers["cells preview"]
     preview.visible = False
-    dock.widget.foot.view_box.setChecked(False)
+    dock.widget.view_box.setChecked(False)
     dock.train()
     assert not preview.visible
 

@@ -52,7 +52,7 @@ def test_start_trains_the_pair_and_the_model_is_chosen(dock, own_models, notices
     assert model.config.width == 2
     assert model.card["training"]["names"] == ["cells"]
     assert models().chosen_path == str(model_folder)
-    assert str(model_folder) in [e.path for e in models().entries()]
+    assert str(model_folder) in models().entries()
     assert "chosen in the Segment dock" in dock.text
     assert not notices
     assert dock.buttons.start.isEnabled()
@@ -279,7 +279,7 @@ def test_previews_fill_their_box_and_no_other(dock):
 
 
 def test_no_preview_where_none_is_wanted(dock):
-    dock.widget.foot.view_box.setChecked(False)
+    dock.widget.view_box.setChecked(False)
     dock.set(SHORT.replace(steps=20))
     dock.train()
     assert len(dock.viewer.layers) == 2
@@ -329,7 +329,7 @@ def test_the_press_can_be_copied(dock, qtbot, kind, monkeypatch):
     dock.wait_for_steps()
     dock.press("stop")
     dock.wait()
-    dock.widget._copy(kind)
+    dock.widget.copy_button.copy(kind)
     qtbot.waitUntil(lambda: bool(copied))
     (text,) = copied
     assert f"steps={dock.widget.presses.steps}" in text.replace(" ", "=").replace(
@@ -410,7 +410,7 @@ def test_the_text_for_a_paper_can_be_copied(dock, qtbot, monkeypatch, notices):
     )
     dock.set(SHORT)
     dock.train()
-    dock.widget._copy("methods text")
+    dock.widget.copy_button.copy("methods text")
     qtbot.waitUntil(lambda: bool(copied))
     assert "2D U-Net (Ronneberger et al. 2015)" in copied[0]
     assert "best after 2 steps of 2 crops of 32 x 32 px" in copied[0]

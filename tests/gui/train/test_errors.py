@@ -7,8 +7,8 @@ import pytest
 
 import napari_unet.training.loop
 from napari_unet.gui import worker
+from napari_unet.gui.parts import dock_widgets
 from napari_unet.gui.preferences import Preferences
-from napari_unet.gui.train import form as train_form
 from support import train_dock
 from support.train_dock import LONG, Dock, add_pair
 
@@ -28,7 +28,7 @@ def test_a_device_that_is_missing_stays_chosen(
     make_napari_viewer, qtbot, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(
-        train_form, "preferences", lambda: Preferences("cuda:7", tmp_path)
+        dock_widgets, "preferences", lambda: Preferences("cuda:7", tmp_path)
     )
     dock = Dock(make_napari_viewer(), qtbot)
     known = {"network": ["unet"], "classifier": [], "loss": []}
@@ -41,7 +41,7 @@ def test_layers_that_changed_since_the_press_are_one_notice(dock, notices, what)
     dock.train()
     layer = dock.viewer.layers[what == "labels"]
     layer.data = np.zeros((4, 5, 6, 7), np.uint16)
-    dock.widget.foot.copy_button.picked.emit("Python")
+    dock.widget.copy_button.copy("Python")
     assert len(notices) == 1
 
 

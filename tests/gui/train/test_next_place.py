@@ -22,7 +22,7 @@ def dock(make_napari_viewer, qtbot):
 
 
 def go(dock):
-    button = dock.widget.foot.next_button
+    button = dock.widget.next_button
     assert button.isEnabled(), button.toolTip()
     button.click()
     assert button.text() == next_button.LOOKING
@@ -43,7 +43,7 @@ def test_it_goes_to_what_the_model_is_least_sure_of(dock, trained, notices):
         sample.image.array[0],
         np.where(sample.labels < 20, sample.labels, 0),
     )
-    button = dock.widget.foot.next_button
+    button = dock.widget.next_button
     assert not button.isEnabled() and "no model yet" in button.toolTip()
     dock.set(zero="unknown")
     dock.form.model_picker.set_path(str(trained))
@@ -97,7 +97,7 @@ def test_stop_and_a_closed_dock_end_the_look(dock, trained, notices, monkeypatch
     monkeypatch.setattr(next_button, "find_next", find_next)
     add_pair(dock.viewer)
     dock.form.model_picker.set_path(str(trained))
-    button = dock.widget.foot.next_button
+    button = dock.widget.next_button
     button.click()
     button.click()
     dock.qtbot.waitUntil(lambda: button._job is None, timeout=20_000)

@@ -29,10 +29,7 @@ AS_PYTHON = "copy it as Python"
 def segment_command(press: SegmentPress) -> str:
     """Return the command line of a press; it writes into the folder `segmented`.
 
-    Raises
-    ------
-    ValueError
-        If the command line has no option for what was pressed.
+    A ValueError if the command line has no option for what was pressed.
     """
     _check(press)
     head, file = "", press.path
@@ -50,10 +47,7 @@ def train_command(press: TrainPress) -> str:
 
     Layers without files must be saved first; comments in front say which and where.
 
-    Raises
-    ------
-    ValueError
-        If the command line has no option for what was pressed.
+    A ValueError if the command line has no option for what was pressed.
     """
     channel = _common(press, "channel")
     meaning = _common(press, "meaning") or PLAIN

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from napari.layers import Image
+
 from napari_unet.boxes import Box
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.images import ImageSeries
 from napari_unet.data.meaning import PLAIN, Meaning
 
 # Options of a segmentation that change nothing of what the network says.
@@ -19,24 +22,13 @@ DECODING = ("threshold", "smallest", "link", "score")
 class SegmentPress:
     """One press of Segment.
 
-    Parameters
-    ----------
-    image : str
-        Name of the layer.
-    path : Path, optional
-        The file behind the layer, where reading it gives the same image: its values,
-        its axes and its spacing.
-    axes : str
-        Of the layer, as :func:`napari_unet.gui.layers.images.image_of` takes them.
-    model : str
-        Path of the model or its built-in name.
-    config : PredictConfig
-    channel : int, optional
-    extra : tuple of str
-        Names of the layers that are further channels.
-    device : str
-    box : tuple of slice, optional
-        The view; None: the whole image.
+    image : name of the layer
+    path : the file behind the layer, where reading it gives the same image: its values,
+        its axes and its spacing
+    axes : of the layer, as :func:`napari_unet.gui.layers.images.image_of` takes them
+    model : path of the model or its built-in name
+    extra : names of the layers that are further channels
+    box : the view; None: the whole image
     """
 
     image: str
@@ -48,6 +40,15 @@ class SegmentPress:
     extra: tuple[str, ...] = ()
     device: str = "auto"
     box: Box | None = None
+
+
+@dataclass(frozen=True)
+class SegmentTarget:
+    """An image layer to segment, as it was when the button was pressed."""
+
+    layer: Image
+    image: ImageSeries
+    press: SegmentPress
 
 
 def decodes_only(press: SegmentPress, before: SegmentPress) -> bool:
@@ -67,14 +68,9 @@ def decodes_only(press: SegmentPress, before: SegmentPress) -> bool:
 class ItemPress:
     """A pair of layers in a press of Start; the first five as for SegmentPress.
 
-    Parameters
-    ----------
-    labels : str
-        Name of the labels layer.
-    labels_path : Path, optional
-        The file behind it, where reading it gives the same labels.
-    use, meaning, right
-        As for :class:`napari_unet.training.annotated.Annotated`.
+    labels : name of the labels layer
+    labels_path : the file behind it, where reading it gives the same labels
+    use, meaning, right : as for :class:`napari_unet.training.annotated.Annotated`
     """
 
     image: str
@@ -107,16 +103,9 @@ class FolderPress:
 class TrainPress:
     """One press of Start.
 
-    Parameters
-    ----------
     items : tuple of ItemPress and FolderPress
-    folder : Path
-        Where the model goes.
-    config : TrainConfig
-    model : ModelConfig, optional
-    init : str, optional
-        The model that training starts from.
-    device : str
+    folder : where the model goes
+    init : the model that training starts from
     """
 
     items: tuple[ItemPress | FolderPress, ...]

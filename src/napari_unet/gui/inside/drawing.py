@@ -107,22 +107,17 @@ class Drawing(QWidget):
 
     def _make(self, graph: Graph) -> None:
         """Make the boxes, ticks and gates, in the order of the Tab key."""
-        places = QButtonGroup(self)
-        gates = QButtonGroup(self)
-        self._groups = [places, gates]
+        self._groups = places, gates = [QButtonGroup(self), QButtonGroup(self)]
         for index, (key, place) in enumerate(graph.places.items()):
             stride = place.stride[-1]
-            box = QPushButton(f"{place.features:,}\n1/{stride}", self)
             sizes = " x ".join(f"1/{s}" for s in place.stride)
-            box.setWhatsThis(
+            self.boxes[key] = self._box(
+                f"{place.features:,}\n1/{stride}",
                 f"{place.name}: {place.features:,} maps, {sizes} of the size of the "
-                "image. A click shows them as a layer."
+                "image. A click shows them as a layer.",
             )
-            box.setAccessibleName(place.name)
-            box.setCheckable(True)
-            box.setStyleSheet(SMALL)
-            places.addButton(box, index)
-            self.boxes[key] = box
+            self.boxes[key].setAccessibleName(place.name)
+            places.addButton(self.boxes[key], index)
         for key in graph.skips:
             tick = QCheckBox(self)
             tick.setChecked(True)
@@ -137,19 +132,23 @@ class Drawing(QWidget):
             tick.toggled.connect(self._tick)
             self.ticks[key] = tick
         for level in graph.gates:
-            gate = QPushButton("gate", self)
-            gate.setWhatsThis(
+            self.gates[level] = self._box(
+                "gate",
                 f"The attention gate of level {level} weighs each pixel of the skip. A "
-                "click shows by how much, 0 to 1, as a layer."
+                "click shows by how much, 0 to 1, as a layer.",
             )
-            gate.setCheckable(True)
-            gate.setStyleSheet(SMALL)
-            gates.addButton(gate, level)
-            self.gates[level] = gate
+            gates.addButton(self.gates[level], level)
         places.idClicked.connect(self._pick)
         gates.idClicked.connect(self.gated)
         for widget in self._buttons():
             widget.show()
+
+    def _box(self, text: str, what: str) -> QPushButton:
+        made = QPushButton(text, self)
+        made.setWhatsThis(what)
+        made.setCheckable(True)
+        made.setStyleSheet(SMALL)
+        return made
 
     def _buttons(self) -> Iterator[Any]:
         for widgets in (self.boxes, self.ticks, self.gates):

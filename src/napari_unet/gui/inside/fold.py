@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
+from napari_unet.gui.copy_as.press import SegmentTarget
 from napari_unet.gui.inside.drawing import Drawing
 from napari_unet.gui.inside.graph import Graph, Key, find_graph
 from napari_unet.gui.inside.maps_layer import FieldBox, InsideLayers
 from napari_unet.gui.inside.work import GATE, MAPS, RESULT, Known, Seen, Wish, look
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections
-from napari_unet.gui.parts.dock_widgets import lay_out, sentences
+from napari_unet.gui.parts.dock_widgets import enable, lay_out, sentences
 from napari_unet.text import sentence
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
-    from napari_unet.data.images import ImageSeries
-    from napari_unet.gui.copy_as.press import SegmentPress
 
 LOOKING = "looking inside"  # the kind of its jobs
 HINT = (
@@ -37,36 +33,14 @@ FIELD_HELP = (
 )
 
 
-class Target(Protocol):
-    """An image layer that is to be segmented, and how."""
-
-    @property
-    def layer(self) -> Image:
-        """The layer."""
-
-    @property
-    def image(self) -> ImageSeries:
-        """What it shows."""
-
-    @property
-    def press(self) -> SegmentPress:
-        """The options."""
-
-
 class InsideForm(QWidget):
     """The drawn network; what is clicked becomes a layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
     The dock tells by :meth:`follow` what is chosen, and says by `target` what it would
     segment. Nothing is read before the fold is opened.
     """
 
-    target: Callable[[], Target]
+    target: Callable[[], SegmentTarget]
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -81,7 +55,7 @@ class InsideForm(QWidget):
         self._gate: int | None = None
         self._asked: set[str] | None = None  # kinds of layers; None: nothing
         self._running: set[str] | None = None
-        self._target: Target | None = None  # of the job
+        self._target: SegmentTarget | None = None  # of the job
         self._job: worker.Job | None = None
         self._text = self._doing = ""
         self._layers, self._field = InsideLayers(viewer), FieldBox(viewer)
@@ -111,17 +85,7 @@ class InsideForm(QWidget):
     def follow(
         self, image: Image | None, path: str | None, device: str, why_not: str
     ) -> None:
-        """Take what is chosen.
-
-        Parameters
-        ----------
-        image : Image layer or None
-        path : str or None
-            Of the model.
-        device : str
-        why_not : str
-            Why the image cannot go through the model; "": it can.
-        """
+        """Take what is chosen, and why the image cannot go through the model, if so."""
         self._device, self._why_not = device, why_not
         if path != self._path:
             self._stop()
@@ -231,10 +195,7 @@ class InsideForm(QWidget):
     ) -> None:
         self._doing = ""
         self._job = worker.start(
-            self,
-            LOOKING,
-            work,
-            *args,
+            *(self, LOOKING, work, *args),
             on_event=self._on_event,
             on_returned=on_returned,
             on_errored=self._on_errored,
@@ -270,7 +231,7 @@ class InsideForm(QWidget):
             self._field.begin(target.layer, target.press.axes, fields, seen.zoom)
             self._tell_size(target)
 
-    def _tell_size(self, target: Target) -> None:
+    def _tell_size(self, target: SegmentTarget) -> None:
         size = self._field.size()
         text = f"The result depends on {size[0]:,} x {size[1]:,} px"
         if target.image.spacing is not None:
@@ -299,8 +260,7 @@ class InsideForm(QWidget):
         if isinstance(self._graph, str):
             why_not = why_not or self._graph
         self.drawing.grey(sentence(why_not))
-        self.field.setEnabled(not why_not)
-        self.field.setToolTip(sentence(why_not) or FIELD_HELP)
+        enable(self.field, why_not, FIELD_HELP)
         self.drawing.setVisible(self.drawing.graph is not None)
         doing = f"{self._doing.capitalize()} ..." if self._job is not None else ""
         self.told.setText(sentence(why_not) or doing or self._text or HINT)

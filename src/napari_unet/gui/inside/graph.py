@@ -95,13 +95,7 @@ class LoadedModel:
         self._graph: Graph | None = None
 
     def get(self, path: str, device: str) -> tuple[Model, Graph]:
-        """Return the model and its graph.
-
-        Raises
-        ------
-        ValueError
-            If there is no model that can be read.
-        """
+        """Return the model and its graph; a ValueError if it cannot be read."""
         from napari_unet.models.model import Model
 
         where = find_model(path)

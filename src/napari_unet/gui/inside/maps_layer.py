@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Vectors
+from napari.viewer import Viewer
 
 from napari_unet.colours import ORANGE
 from napari_unet.gui.inside.work import MAPS, Maps
 from napari_unet.gui.layers.axes import KEY, shape_of
-from napari_unet.gui.layers.placement import LINE, place_part, undisturbed
+from napari_unet.gui.layers.placement import (
+    add_edges,
+    place_part,
+    show_other,
+    undisturbed,
+)
 from napari_unet.gui.parts.connections import Connections
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 
 class InsideLayers:
-    """The layers that a fold has made.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """The layers that a fold has made."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -46,10 +44,8 @@ class InsideLayers:
             if layer not in layers:
                 self._layers[maps.kind] = self._add(maps.kind, data, maps.name, place)
                 return
-            layer.data, layer.name = data, maps.name
-            for name, value in place.items():
-                setattr(layer, name, value)
-            layer.visible = True
+            show_other(layer, data, place)
+            layer.name = maps.name
             layers.move(layers.index(layer), len(layers))
 
     def _add(
@@ -79,16 +75,7 @@ def _in_order(maps: Maps, axes: str) -> np.ndarray:
 
 
 class FieldBox(Connections):
-    """The rectangle of what the result under the cursor depends on, as a layer.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
-    A layer of vectors: the first layer of shapes of a process may take a minute.
-    """
+    """The rectangle of what the result under the cursor depends on, as a layer."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -110,29 +97,19 @@ class FieldBox(Connections):
     ) -> None:
         """Show the rectangle, which follows the cursor from now on.
 
-        Parameters
-        ----------
-        image : Image layer
-        axes : str
-        fields : list of list of (int, int)
-            As of a Graph.
-        zoom : float
-            Px of the network a px of the image.
+        `fields` are those of a Graph; `zoom` is px of the network a px of the image.
         """
         self.end()
         self._axes, self._shown = axes, None
         self._fields, self._zoom = fields[-2:], zoom
-        with undisturbed(self._viewer):
-            layer = self._viewer.add_vectors(
-                self._edges(image, [0.0] * len(axes)),
-                name=f"{image.name} receptive field",
-                edge_color=ORANGE,
-                edge_width=max(0.5, LINE * self.size()[0]),
-                vector_style="line",
-                metadata={KEY: {"preview": True}},
-                **place_part(image, axes, dict.fromkeys(axes, (1.0, 0.0))),
-            )
-            self.image, self.layer = image, layer
+        edges = self._edges(image, [0.0] * len(axes))
+        layer = add_edges(
+            *(self._viewer, edges, self.size()[0], image, axes),
+            name=f"{image.name} receptive field",
+            edge_color=ORANGE,
+            metadata={KEY: {"preview": True}},
+        )
+        self.image, self.layer = image, layer
         self.connect(self._viewer.cursor.events.position, self.move)
         self.connect(self._viewer.dims.events.point, self.move)
         self.move()

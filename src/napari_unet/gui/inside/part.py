@@ -66,21 +66,16 @@ def part_of(
 ) -> Part:
     """Return the part of an image that is in sight, or its middle.
 
-    Parameters
-    ----------
-    model : Model
-    image : ImageSeries
-    box : tuple of slice
-        In ([T,] [Z,] Y, X): one time point. Of several planes, a 2D model looks at the
-        middle one; a 3D model looks at some around a single one.
-    zoom : float
-        Px of the network a px of the image.
-    size : float or None
-        Of the objects, in px of the image; it gives the zoom.
+    box : in ([T,] [Z,] Y, X): one time point. Of several planes, a 2D model looks at
+        the middle one; a 3D model looks at some around a single one.
+    zoom : px of the network a px of the image
+    size : of the objects, in px of the image; it gives the zoom
     """
     from napari_unet.data.resampling import resampled
 
-    picture, fixed = frame_of(image, box[0].start if "T" in image.axes else 0)
+    index = box[0].start if "T" in image.axes else 0
+    fixed = {"T": (1.0, float(index))} if "T" in image.axes else {}
+    picture = image.frame(index)
     axes = "".join(a for a in "ZYX" if a in image.axes)
     box = box[-len(axes) :]
     if len(axes) > model.config.ndim:
@@ -105,12 +100,6 @@ def part_of(
         steps[axis] = (step, c.start + (step - 1) / 2)
         inner.append(slice(int(s.start / step), min(m, math.ceil(s.stop / step))))
     return Part(seen, tuple(inner), (fixed, part), part != box, axes, steps, fixed)
-
-
-def frame_of(image: ImageSeries, index: int) -> tuple[Image, Steps]:
-    """Return a time point of an image, and where that lies."""
-    fixed = {"T": (1.0, float(index))} if "T" in image.axes else {}
-    return image.frame(index), fixed
 
 
 def zoom_of(model: Model, size: float | None) -> float:

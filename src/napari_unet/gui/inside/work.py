@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.data.images import ImageSeries
+from napari_unet.data.images import ImageSeries, Stats
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.inside.graph import Graph, Key, LoadedModel
-from napari_unet.gui.inside.part import Part, Steps, frame_of, part_of, zoom_of
+from napari_unet.gui.inside.part import Part, Steps, part_of, zoom_of
 
 if TYPE_CHECKING:
-    from napari_unet.data.images import Stats
     from napari_unet.models.model import Model
     from napari_unet.reports.inside import Features
 
@@ -125,13 +124,13 @@ def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, St
         known.key = known.place = None
         known.stats.clear()
         middle = len(wish.image) // 2
-        picture, _ = frame_of(wish.image, middle)
+        picture = wish.image.frame(middle)
         config, known.stats[middle] = yield from settled(model, picture, config)
         known.size, known.key = config.object_size, key
     timed, box = "T" in wish.image.axes, wish.press.box
     index = box[0].start if timed and box is not None else 0
     if index not in known.stats:
-        picture, _ = frame_of(wish.image, index)
+        picture = wish.image.frame(index)
         config = config.replace(object_size=known.size)
         _, known.stats[index] = yield from settled(model, picture, config)
     return known.stats[index]

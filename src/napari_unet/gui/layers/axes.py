@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+from napari.layers import Image, Labels
 
 # Our key in the metadata of layers; what stands there is a dict of JSON-able things.
 KEY = "napari-unet-live"
@@ -45,12 +44,7 @@ def axes_of(layer: Image | Labels) -> str | None:
     """Return a letter of TCZYX for each axis but the colours of an RGB image.
 
     What :func:`set_axes` remembered comes first, then the layer's axis labels and
-    units.
-
-    Returns
-    -------
-    str or None
-        None: the user must be asked, or the layer has too few or too many axes.
+    units. None: the user must be asked, or the layer has too few or too many axes.
     """
     remembered = _remembered(layer)
     if remembered in choices_of(layer):
@@ -92,13 +86,7 @@ def open_choices(layer: Image | Labels) -> tuple[str, ...]:
 
 
 def set_axes(layer: Image | Labels, axes: str) -> None:
-    """Remember a layer's axes with the layer.
-
-    Raises
-    ------
-    ValueError
-        If the layer cannot have them.
-    """
+    """Remember a layer's axes with the layer; a ValueError if it cannot have them."""
     choices = choices_of(layer)
     if axes not in choices:
         raise ValueError(
@@ -112,6 +100,12 @@ def set_axes(layer: Image | Labels, axes: str) -> None:
 def long_axes(axes: str, shape: Sequence[int]) -> str:
     """Return the letters of the axes that are Y, X or longer than 1."""
     return "".join(a for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX")
+
+
+def spatial(layer: Image | Labels, axes: str) -> str:
+    """Return those of TZYX that are Y, X or longer than 1, in this order."""
+    there = long_axes(axes, shape_of(layer))
+    return "".join(a for a in "TZYX" if a in there)
 
 
 def _remembered(layer: Image | Labels) -> str | None:

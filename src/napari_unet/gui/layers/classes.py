@@ -20,14 +20,10 @@ def as_shown(
 ) -> ModelConfig:
     """Let a model of classes call and colour them as labels layers do.
 
-    Parameters
-    ----------
-    config : ModelConfig
-        Where it says names, colours or classes itself, it stays as it is.
-    layers : sequence of Labels
-        All that the model learns from; names are the column ``name`` of their features.
-    others : collection of int
-        Values that are no class: the label of the background, for example.
+    config : where it says names, colours or classes itself, it stays as it is
+    layers : all that the model learns from; names are the column ``name`` of their
+        features
+    others : values that are no class: the label of the background, for example
     """
     given = config.model_fields_set & {"classes", "class_names", "class_colours"}
     pixels = sum(int(np.prod(layer.data.shape)) for layer in layers)

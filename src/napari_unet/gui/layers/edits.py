@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box, around, bounds
@@ -15,9 +16,6 @@ from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.axes import full
 from napari_unet.gui.parts.connections import Connections, debouncer
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # After the last of several events.
 READ_MS = 200
@@ -32,15 +30,11 @@ EVENTS = ("paint", "labels_update", "data")
 class Reading:
     """What was found in the labels of a layer.
 
-    Parameters
-    ----------
-    values : (N,) int64 array or None
-        Those above 0; None: there are more than 64 Mpx, which are not read.
-    box : tuple of slice, optional
-        The smallest one, in the axes of the layer at full resolution, that holds all
-        that has changed since the reading before; None: nothing has.
-    told : bool
-        Whether napari told of edits since the reading before.
+    values : (N,) int64 array or None; those above 0; None: there are more than 64 Mpx,
+        which are not read
+    box : the smallest one, in the axes of the layer at full resolution, that holds all
+        that has changed since the reading before; None: nothing has
+    told : whether napari told of edits since the reading before
     """
 
     values: np.ndarray | None
@@ -51,22 +45,13 @@ class Reading:
 class Edits(QObject):
     """Follows the labels in a layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-
-    Notes
-    -----
     Undo, redo, and code that writes into the array bring nothing but a refresh. So do
     sliders, colours and the eye of the layer: reading the labels tells them apart. They
     are read in a job, once for all who follow the layer, and compared with a copy.
     """
 
     edited = Signal()  # napari told of it
-    read = Signal(
-        object
-    )  # a Reading: at first, and some time after edits and refreshes
+    read = Signal(object)  # a Reading, at first and some time after edits and refreshes
     rewritten = Signal()  # the labels are others though napari told of no edit
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
@@ -144,10 +129,7 @@ class _Watch(QObject):
             return
         told, self._told = self._told, False
         self._reading = worker.start(
-            self,
-            "reading labels",
-            _read,
-            *(full(self._layer), self._copy, told),
+            *(self, "reading labels", _read, full(self._layer), self._copy, told),
             on_returned=self._take,
             on_finished=self._finished,
         )

@@ -6,6 +6,7 @@ axes.py says which axis is which, placement.py where a layer lies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,26 @@ if TYPE_CHECKING:
 COLOURS = ("red", "green", "blue")
 
 
+@dataclass(frozen=True)
+class Pair:
+    """An image layer and the labels on it, as they were when training started."""
+
+    layer: Image
+    labels: Labels
+    axes: str
+    image: ImageSeries
+
+    @property
+    def letters(self) -> str:
+        """Axes of its labels."""
+        return self.image.axes.replace("C", "")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of its labels, ([T,] [Z,] Y, X)."""
+        return _spatial(self.image)
+
+
 def channel_names(layer: Image, axes: str) -> tuple[str, ...]:
     """Return the names of the channels; () without a channel axis or where not known.
 
@@ -35,10 +56,7 @@ def channel_names(layer: Image, axes: str) -> tuple[str, ...]:
 
 
 def image_of(
-    layer: Image,
-    axes: str,
-    channel: int | None = None,
-    extra: Sequence[Image] = (),
+    layer: Image, axes: str, channel: int | None = None, extra: Sequence[Image] = ()
 ) -> ImageSeries:
     """Return the image of a layer at full resolution, lazily.
 
@@ -118,10 +136,7 @@ def labels_of(layer: Labels, axes: str, image: ImageSeries | None = None) -> np.
 
 
 def labels_reader(
-    layer: Labels,
-    axes: str,
-    image: ImageSeries | None = None,
-    box: Box | None = None,
+    layer: Labels, axes: str, image: ImageSeries | None = None, box: Box | None = None
 ) -> Callable[[], np.ndarray]:
     """Return what reads the labels as :func:`labels_of`, for a job: it knows no layer.
 
@@ -154,10 +169,7 @@ def labels_axes(
 ) -> str | None:
     """Return the axes of the labels drawn on an image; None: they do not fit.
 
-    Parameters
-    ----------
-    layer, axes, image
-        As for :func:`labels_of`.
+    layer, axes, image : as for :func:`labels_of`
     """
     candidates = [axes, axes.replace("C", "")]
     if image is not None:

@@ -13,19 +13,13 @@ from napari_unet.data.images import ImageSeries
 from napari_unet.files import bioformats
 
 LayerData = tuple[Any, dict[str, Any], str]
-
-
 SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def image_layers(image: ImageSeries, seconds: float | None = None) -> list[LayerData]:
     """Return an image as napari's layers, one per channel, or one in colour.
 
-    Parameters
-    ----------
-    image : ImageSeries
-    seconds : float, optional
-        Between two time points.
+    seconds : between two time points
     """
     at = image.axes.index("C")
     place = placed(image.axes.replace("C", ""), image.spacing, seconds)

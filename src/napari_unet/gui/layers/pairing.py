@@ -18,20 +18,30 @@ def ours(layer: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def our_layer(layers: Iterable[Any], key: str, value: object) -> Any:
+    """Return the layer in whose metadata the docks wrote a value; None: it is gone."""
+    return next((y for y in layers if ours(y).get(key) == value), None)
+
+
 def is_preview(layer: Any) -> bool:
     """Return whether a layer shows what a network makes of an image: not to work on."""
     return bool(ours(layer).get("preview"))
 
 
+def images_in(layers: Iterable[Any]) -> list[Image]:
+    """Return the images to work on."""
+    return [y for y in layers if isinstance(y, Image) and not is_preview(y)]
+
+
+def labels_in(layers: Iterable[Any]) -> list[Labels]:
+    """Return the labels to work on."""
+    return [y for y in layers if isinstance(y, Labels) and not is_preview(y)]
+
+
 def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
     """Return whether labels have the shape of an image, without its channels.
 
-    Parameters
-    ----------
-    labels : Labels or Image layer
-    image : Image layer
-    axes : str, optional
-        Of the image; None: those that it has or could have.
+    axes : of the image; None: those that it has or could have
     """
     known = axes or axes_of(image)
     for order in (known,) if known else choices_of(image):
@@ -71,9 +81,7 @@ def labels_on(
 
 def image_under(labels: Labels, layers: Iterable[Any]) -> Image | None:
     """Return the image that labels are most likely drawn on."""
-    layers = list(layers)
-    images = [i for i in layers if isinstance(i, Image) and not is_preview(i)]
-    images = [i for i in images if fits(labels, i)]
+    images = [i for i in images_in(layers) if fits(labels, i)]
     named = [i for i in images if _named_after(labels, i)]
     if named:
         return max(named, key=lambda i: len(i.name))

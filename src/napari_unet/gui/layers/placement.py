@@ -11,14 +11,13 @@ from napari.layers import Image, Labels
 
 from napari_unet.boxes import Box
 from napari_unet.files.readers import read_spacing
-from napari_unet.gui.layers.axes import axes_of, long_axes, shape_of
+from napari_unet.gui.layers.axes import axes_of, shape_of, spatial
 
 if TYPE_CHECKING:
+    from napari.layers import Layer, Vectors
     from napari.viewer import Viewer
 
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.viewer import Viewer
+LINE = 0.01  # width of the edge of a box, of its height
 
 
 def spacing_of(layer: Image | Labels, axes: str) -> tuple[float, ...] | None:
@@ -29,10 +28,7 @@ def spacing_of(layer: Image | Labels, axes: str) -> tuple[float, ...] | None:
     for axis, unit, scale in zip(axes, layer.units, layer.scale * stretch, strict=True):
         if unit.is_compatible_with("micrometer"):
             found[axis] = abs(float(scale)) * float((1 * unit).to("micrometer").m)
-    letters = [a for a in "ZYX" if a in long_axes(axes, shape_of(layer))]
-    if not all(found.get(a) for a in letters):
-        return None
-    return tuple(found[a] for a in letters)
+    return _all_of(found, layer, axes)
 
 
 def file_spacing(layer: Image | Labels) -> tuple[float, ...] | None:
@@ -45,9 +41,15 @@ def file_spacing(layer: Image | Labels) -> tuple[float, ...] | None:
         return None
     if not str(path).lower().endswith((".tif", ".tiff")):
         return None
-    found = read_spacing(str(path))
-    letters = [a for a in "ZYX" if a in long_axes(axes, shape_of(layer))]
-    if not all(a in found for a in letters):
+    return _all_of(read_spacing(str(path)), layer, axes)
+
+
+def _all_of(
+    found: Mapping[str, float], layer: Image | Labels, axes: str
+) -> tuple[float, ...] | None:
+    """Return lengths for ``[Z]YX``; None where one of them is not known."""
+    letters = spatial(layer, axes).replace("T", "")
+    if not all(found.get(a) for a in letters):
         return None
     return tuple(found[a] for a in letters)
 
@@ -57,25 +59,17 @@ def use_spacing(
 ) -> None:
     """Give a layer a scale in µm, and with it what lies on it.
 
-    Parameters
-    ----------
-    layer : Image or Labels layer
-    spacing : sequence of float
-        µm per pixel for each of ``[Z]YX``.
-    others : layers
-        Of these, labels drawn on `layer` and images from the same file follow.
+    spacing : µm per pixel for each of ``[Z]YX``
+    others : of these, labels drawn on `layer` and images from the same file follow
 
-    Raises
-    ------
-    ValueError
-        If the axes of the layer are not known or do not fit.
+    A ValueError if the axes of the layer are not known or do not fit.
     """
     axes = axes_of(layer)
     if axes is None:
         raise ValueError(
             f"{layer.name}: its axes are not known; say first what they are"
         )
-    letters = [a for a in "ZYX" if a in long_axes(axes, shape_of(layer))]
+    letters = spatial(layer, axes).replace("T", "")
     if len(letters) != len(spacing):
         raise ValueError(
             f"{layer.name}: spacing {tuple(spacing)} does not fit its axes {axes}; "
@@ -133,16 +127,11 @@ def place_part(
 ) -> dict[str, Any]:
     """Return where maps of a part of an image lie on it, as keywords of a layer.
 
-    Parameters
-    ----------
-    layer : Image layer
-    axes : str
-        Of `layer`; the maps have all of them.
-    steps : mapping of str to (float, float)
-        Per axis, px of the image per pixel of the maps, and the place in the image of
-        the first one's centre. Axes that miss have one entry that covers them all.
-    front : sequence of str
-        Names of axes that the maps have before those of the image.
+    axes : of `layer`; the maps have all of them
+    steps : mapping of str to (float, float); per axis, px of the image per pixel of the
+        maps, and the place in the image of the first one's centre. Axes that miss have
+        one entry that covers them all.
+    front : names of axes that the maps have before those of the image
     """
     sizes = zip(axes, shape_of(layer), strict=True)
     step, first = np.array([steps.get(a, (n, (n - 1) / 2)) for a, n in sizes]).T
@@ -177,28 +166,18 @@ def with_layer_axes(labels: np.ndarray, layer: Image, axes: str) -> np.ndarray:
     axes : str
         Of `layer`.
     """
-    shape = shape_of(layer)
-    there = long_axes(axes, shape).replace("C", "")
-    canonical = [a for a in "TZYX" if a in there]
-    view = labels.transpose([canonical.index(a) for a in there])
+    canonical = spatial(layer, axes)
+    view = labels.transpose([canonical.index(a) for a in axes if a in canonical])
     letters = [axes[i] for i in _kept(axes)]
-    return view[tuple(slice(None) if a in there else None for a in letters)]
+    return view[tuple(slice(None) if a in canonical else None for a in letters)]
 
 
 def point_on(point: Sequence[int], layer: Image, axes: str) -> tuple[int, ...]:
     """Return a place in labels as one in the layer that :func:`placement` places.
 
-    Parameters
-    ----------
-    point : sequence of int
-        In ([T,] [Z,] Y, X), without axes of length 1.
-    layer : Image layer
-    axes : str
-        Of `layer`.
+    `point` is in ([T,] [Z,] Y, X), without axes of length 1.
     """
-    there = long_axes(axes, shape_of(layer))
-    canonical = [a for a in "TZYX" if a in there]
-    at = dict(zip(canonical, point, strict=True))
+    at = dict(zip(spatial(layer, axes), point, strict=True))
     return tuple(at.get(axes[i], 0) for i in _kept(axes))
 
 
@@ -216,17 +195,10 @@ def go_to(viewer: Viewer, layer: Layer, pixel: Sequence[int] | np.ndarray) -> No
 def visible_box(viewer: Viewer, layer: Image, axes: str) -> Box:
     """Return what is in sight of an image: one frame and plane, all planes in 3D.
 
-    Returns
-    -------
-    tuple of slice
-        In the axes ``[T,][Z,]Y,X``, without those of length 1.
-
-    Raises
-    ------
-    ValueError
-        If the image is not in sight.
+    It is in the axes ``[T,][Z,]Y,X``, without those of length 1. A ValueError if the
+    image is not in sight.
     """
-    dims, there = viewer.dims, long_axes(axes, shape_of(layer))
+    dims, there = viewer.dims, spatial(layer, axes)
     displayed = {i - dims.ndim + layer.ndim for i in dims.displayed[-2:]}
     whole = "ZYX" if dims.ndisplay == 3 else ""
     at = np.rint(layer.world_to_data(dims.point)).astype(int)
@@ -239,12 +211,12 @@ def visible_box(viewer: Viewer, layer: Image, axes: str) -> Box:
             first, last = max(0, low[i]), min(size - 1, high[i])
         else:
             first = last = at[i]
-        if axis in there.replace("C", "") and not 0 <= first <= last < size:
+        if axis in there and not 0 <= first <= last < size:
             raise ValueError(
                 f"{layer.name} is not in sight; move the view or the sliders to it"
             )
         box[axis] = slice(int(first), int(last) + 1)
-    return tuple(box[a] for a in "TZYX" if a in there)
+    return tuple(box[a] for a in there)
 
 
 def _in_sight(viewer: Viewer, layer: Image) -> tuple[np.ndarray, np.ndarray]:
@@ -296,7 +268,34 @@ def _lies_on(other: Layer, layer: Image | Labels, axes: str) -> bool:
     return same and bool(np.allclose(here, there))
 
 
-LINE = 0.01  # width of its edge, of its height
+def show_other(layer: Any, data: np.ndarray, place: Mapping[str, Any]) -> None:
+    """Show other data in a layer of ours, which may have been hidden."""
+    layer.data = data
+    for name, value in place.items():
+        setattr(layer, name, value)
+    layer.visible = True
+
+
+def add_edges(
+    viewer: Viewer,
+    edges: np.ndarray,
+    height: float,
+    image: Image,
+    axes: str,
+    **about: Any,
+) -> Vectors:
+    """Add the edges of a box of some height in an image, in its px: (N, 2, axes).
+
+    A layer of vectors: the first layer of shapes of a process may take a minute.
+    """
+    with undisturbed(viewer):
+        return viewer.add_vectors(
+            edges,
+            edge_width=max(0.5, LINE * height),
+            vector_style="line",
+            **about,
+            **place_part(image, axes, dict.fromkeys(axes, (1.0, 0.0))),
+        )
 
 
 @contextlib.contextmanager

@@ -14,13 +14,9 @@ from napari_unet.gui.pickers.model_picker import models
 def show(samples: list[Sample], labels: list[np.ndarray], model: Path) -> None:
     """Open napari on images with their labels and the docks; returns when it is closed.
 
-    Parameters
-    ----------
-    samples : list of Sample
-        2D, one channel each.
+    samples : 2D, one channel each
     labels : list of (Y, X) integer array
-    model : Path
-        What the Segment dock proposes.
+    model : what the Segment dock proposes
     """
     import napari
 

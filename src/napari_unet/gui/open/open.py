@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from napari.layers import Image
-from napari.utils import cancelable_progress
 from napari.utils.notifications import show_info, show_warning
 from napari.viewer import Viewer  # napari looks at the annotations of commands
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.events import Event, Note, Progress
+from napari_unet.files.downloads import unpack
 from napari_unet.gui import worker
-from napari_unet.gui.docks import TrainDock, open_dock
+from napari_unet.gui.docks import open_dock
 from napari_unet.gui.open.reading import (
     OpenedDataset,
     PairRead,
     Source,
     given,
     read_pairs,
-    unzipped,
 )
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
+from napari_unet.gui.parts.progress import Cancelable
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.models.store import WEIGHTS
 
@@ -64,13 +63,7 @@ def open_path(viewer: Viewer, path: Path) -> None:
 
 
 def choose_model(viewer: Viewer, path: Path) -> None:
-    """Open the segment dock with a model.
-
-    Raises
-    ------
-    ValueError
-        If there is no model.
-    """
+    """Open the segment dock with a model; a ValueError if there is no model."""
     models().choose(path)
     open_dock(viewer, "Segment")
 
@@ -81,15 +74,11 @@ def open_pairs(viewer: Viewer, path: Path) -> None:
     The first images become layers with their labels. If those are all, their layers are
     pairs in the train dock, else the folder is.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    path : Path
-        A folder in one of the layouts of :func:`napari_unet.find_pairs`, or a zip of
-        one.
+    path : a folder in one of the layouts of :func:`napari_unet.find_pairs`, or a zip of
+        one
     """
     zipped = path.suffix.lower() == ".zip" and path.is_file()
-    open_source(viewer, partial(unzipped if zipped else given, path), path.name)
+    open_source(viewer, partial(unpack if zipped else given, path), path.name)
 
 
 def open_source(viewer: Viewer, source: Source, name: str) -> None:
@@ -107,7 +96,7 @@ class Opening(QObject):
         super().__init__()
         self.name = name
         self._viewer = viewer
-        self._dock = cast(TrainDock, open_dock(viewer, "Train"))
+        self._dock = open_dock(viewer, "Train")
         self._dock.destroyed.connect(self._abandon)
         self._pairs: list[PairRead] = []
         self._as_pairs = False
@@ -119,10 +108,7 @@ class Opening(QObject):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._show_next)
         self.job = worker.start(
-            self,
-            "opening",
-            read_pairs,
-            source,
+            *(self, "opening", read_pairs, source),
             on_event=self._tell,
             on_returned=self._show,
             on_finished=self._close_unless_showing,
@@ -191,15 +177,14 @@ class Opening(QObject):
 _openings: set[Opening] = set()
 
 
-class _Bar(cancelable_progress):
+class _Bar(Cancelable):
     """A bar with a Cancel button in napari's activity dock."""
 
     def __init__(self, title: str, cancel: Callable[[], None]) -> None:
         # What napari shows beside the bar is what follows the last stroke; counts of
         # bytes are so long that they push the button out of sight.
         form = "{desc}{percentage:3.0f}%|{bar}|{remaining} left"
-        super().__init__(desc=title, total=0, bar_format=form)
-        self._cancel = cancel
+        super().__init__(desc=title, total=0, bar_format=form, cancel_callback=cancel)
         self._what = ""
 
     def show_event(self, event: Progress) -> None:
@@ -212,8 +197,3 @@ class _Bar(cancelable_progress):
             self.reset(event.total)
         self.total = event.total
         self.update(event.done - self.n)
-
-    def cancel(self) -> None:
-        """Say that the button was pressed."""
-        super().cancel()
-        self._cancel()

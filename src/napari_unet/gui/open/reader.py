@@ -34,10 +34,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 def read_layers(path: str) -> list[LayerData]:
     """Read an image with its µm per pixel and channel names; one layer a channel.
 
-    Raises
-    ------
-    ValueError
-        If the file cannot be read.
+    A ValueError if the file cannot be read.
     """
     image = read_image(path)
     for note in image.notes:

@@ -12,7 +12,6 @@ from napari_unet.data.images import ImageSeries, as_series
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs
-from napari_unet.files.downloads import download, unpack
 from napari_unet.files.layouts import Pair
 from napari_unet.files.pairs import load_pair
 from napari_unet.gui.layers.axes import KEY
@@ -26,8 +25,8 @@ from napari_unet.gui.layers.layer_data import (
 # So many fit a layer list; the others stay files.
 MOST_PAIRS = 10
 
-Source = Callable[[Control], Generator[Event, None, Path | None]]
-"""Finds the folder of a data set; None if it was stopped."""
+Source = Callable[..., Generator[Event, None, Path | None]]
+"""Gets a Control as `control`, returns the folder of a data set; None: was stopped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,37 +82,17 @@ class OpenedDataset:
         return len(self.pairs) == self.count and not self.problems
 
 
-def given(path: Path, control: Control) -> Generator[Event, None, Path | None]:
+def given(path: Path, *, control: Control) -> Generator[Event, None, Path | None]:
     """Return the folder itself."""
     yield Progress("looking for images", 0)
     return path
 
 
-def unzipped(path: Path, control: Control) -> Generator[Event, None, Path | None]:
-    """Unpack a zip."""
-    return (yield from unpack(path, control=control))
-
-
-def downloaded(name: str, control: Control) -> Generator[Event, None, Path | None]:
-    """Download an archive."""
-    return (yield from download(name, control=control))
-
-
 def read_pairs(
     source: Source, control: Control
 ) -> Generator[Event, None, OpenedDataset | None]:
-    """Find the pairs of a data set and read the first of them.
-
-    Yields
-    ------
-    Progress, Note
-
-    Raises
-    ------
-    ValueError
-        If nothing of it can be opened.
-    """
-    folder = yield from source(control)
+    """Find pairs of a data set, read the first; a ValueError if none can be read."""
+    folder = yield from source(control=control)
     if folder is None or control.stopped:
         return None
     found = find_pairs(folder).for_training()

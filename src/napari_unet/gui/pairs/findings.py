@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_unet.data.doctor import Finding
 from napari_unet.events import Note
-from napari_unet.gui.parts.dock_widgets import breakable, lay_out, sentences
+from napari_unet.gui.parts.dock_widgets import (
+    breakable,
+    lay_out,
+    push_button,
+    sentences,
+    take_out,
+)
 from napari_unet.text import counted
 
 # More sentences would push Start out of sight.
@@ -32,8 +32,6 @@ FIXING = "The labels are being fixed."
 class Findings(QWidget):
     """A count, and when it is pressed the sentences, with buttons where they help.
 
-    Notes
-    -----
     There are findings, which a look at the data brings anew each time, and what a
     training told. A sentence of both is there once.
     """
@@ -41,12 +39,12 @@ class Findings(QWidget):
     show_wanted = Signal(object)  # the Finding
     fix_wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._found: tuple[Finding, ...] = ()
         self._notes: list[str] = []
         self._why_not = ""
-        self._rows: list[FindingRow] = []
+        self.rows: list[FindingRow] = []  # the sentences that are shown
         self.button = QToolButton()
         self.button.setCheckable(True)
         self.button.setToolTip("What was noticed about the data; press to read it.")
@@ -61,11 +59,6 @@ class Findings(QWidget):
     def texts(self) -> tuple[str, ...]:
         """The sentences."""
         return (*map(_told, self._found), *self._notes)
-
-    @property
-    def rows(self) -> tuple[FindingRow, ...]:
-        """The sentences that are shown, with their buttons."""
-        return tuple(self._rows)
 
     def begin(self, known: bool) -> None:
         """Forget what a training told, and the findings unless they are `known`."""
@@ -87,17 +80,10 @@ class Findings(QWidget):
         self._found = tuple(found)
         self._fill()
 
-    def set_training(self, training: bool) -> None:
-        """Say whether a training runs, which learns from the labels as they are."""
-        self._grey(TRAINING if training else "")
-
-    def set_fixing(self, fixing: bool) -> None:
-        """Say whether labels are being fixed."""
-        self._grey(FIXING if fixing else "")
-
-    def _grey(self, why_not: str) -> None:
+    def grey(self, why_not: str) -> None:
+        """Say why labels cannot be fixed now; "": they can."""
         self._why_not = why_not
-        for row in self._rows:
+        for row in self.rows:
             row.grey(why_not)
 
     def _fill(self) -> None:
@@ -109,21 +95,16 @@ class Findings(QWidget):
         shown += self._notes
         if len(texts) > MOST_SHOWN:
             shown[MOST_SHOWN:] = [f"and {len(texts) - MOST_SHOWN:,} more"]
-        if shown != [row.what for row in self._rows]:
-            self._replace([FindingRow(what, self) for what in shown])
-        self._grey(self._why_not)
+        if shown != [row.what for row in self.rows]:
+            for row in self.rows:
+                take_out(self._column, row)
+            self.rows = [FindingRow(what, self) for what in shown]
+            for row in self.rows:
+                self._column.addWidget(row)
+        self.grey(self._why_not)
         if not texts:
             self.button.setChecked(False)
         self.setVisible(bool(texts))
-
-    def _replace(self, rows: list[FindingRow]) -> None:
-        for row in self._rows:
-            self._column.removeWidget(row)
-            row.hide()
-            row.deleteLater()
-        self._rows = rows
-        for row in rows:
-            self._column.addWidget(row)
 
 
 class FindingRow(QWidget):
@@ -132,23 +113,17 @@ class FindingRow(QWidget):
     def __init__(self, what: Finding | str, findings: Findings) -> None:
         super().__init__()
         self.what = what
-        self.label = sentences()
+        self.label = sentences(keyboard=True)
         self.label.setText(breakable(f"• {_told(what)}"))
-        self.label.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.show_button = QPushButton("show", self)
-        self.fix_button = QPushButton("fix", self)
-        self.show_button.setToolTip(SHOW_HELP)
-        self.show_button.clicked.connect(lambda: findings.show_wanted.emit(what))
-        self.fix_button.clicked.connect(lambda: findings.fix_wanted.emit(what))
-        found = what if isinstance(what, Finding) else None
-        self.show_button.setVisible(found is not None and found.place is not None)
-        self.fix_button.setVisible(found is not None and found.fix is not None)
+        show, fix = findings.show_wanted, findings.fix_wanted
+        self.show_button = push_button("show", SHOW_HELP, lambda: show.emit(what))
+        self.fix_button = push_button("fix", FIX_HELP, lambda: fix.emit(what))
         buttons = self.show_button, self.fix_button, 1
         line = lay_out(QHBoxLayout(), *buttons, margins=(12, 0, 0, 0))
         lay_out(QVBoxLayout(self), self.label, line, spacing=2)
+        found = what if isinstance(what, Finding) else None
+        self.show_button.setVisible(found is not None and found.place is not None)
+        self.fix_button.setVisible(found is not None and found.fix is not None)
 
     def grey(self, why_not: str) -> None:
         """Grey the button that fixes, and say why; "": it can be pressed."""

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.viewer import Viewer
 
 from napari_unet.data.disconnected import split_parts
 from napari_unet.data.meaning import Meaning, understood
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.layers.axes import shape_of
-from napari_unet.gui.layers.images import labels_axes
+from napari_unet.gui.layers.images import Pair, labels_axes
 from napari_unet.gui.layers.placement import go_to
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
-    from napari_unet.gui.layers.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -31,16 +26,13 @@ class Origin:
     def pixel(self, place: Sequence[int]) -> tuple[int, ...] | None:
         """Return a place in the sample as one in the labels layer; None: it is gone.
 
-        Parameters
-        ----------
-        place : sequence of int
-            ([Z,] Y, X).
+        place : ([Z,] Y, X)
         """
         own = _axes_now(self.target)
         if own is None:
             return None
         point = [self.frame, *place] if self.film else place
-        at = dict(zip(_letters(self.target), point, strict=True))
+        at = dict(zip(self.target.letters, point, strict=True))
         return tuple(at.get(axis, 0) for axis in own)
 
     @property
@@ -52,14 +44,8 @@ class Origin:
 def show(viewer: Viewer, origin: Origin, place: Sequence[int], select: bool) -> None:
     """Bring a place in a sample into the middle of the view, and select the layer.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    origin : Origin
-    place : sequence of int
-        ([Z,] Y, X).
-    select : bool
-        Whether to select the label that is there, too.
+    place : ([Z,] Y, X)
+    select : whether to select the label that is there, too
     """
     layer = origin.target.labels
     pixel = origin.pixel(place)
@@ -77,14 +63,9 @@ def show(viewer: Viewer, origin: Origin, place: Sequence[int], select: bool) -> 
 class Split:
     """Labels of which each separate part got an id of its own.
 
-    Parameters
-    ----------
-    where : tuple of integer arrays
-        The pixels that change, ([T,] [Z,] Y, X).
-    before, after : integer arrays
-        Their labels.
-    count : int
-        How many ids are new.
+    where : tuple of integer arrays; the pixels that change, ([T,] [Z,] Y, X)
+    before, after : integer arrays; their labels
+    count : how many ids are new
     """
 
     where: tuple[np.ndarray, ...]
@@ -98,20 +79,11 @@ def split(
 ) -> Generator[Event, None, Split]:
     """Give each separate part an id of its own; long work.
 
-    Parameters
-    ----------
-    read : callable
-        Returns the labels, ([T,] [Z,] Y, X).
-    film : bool
-        Whether the first axis is time.
-    meaning : Meaning
-        Of the numbers: those that are no objects stay as they are.
-    control : Control
+    read : returns the labels, ([T,] [Z,] Y, X)
+    film : whether the first axis is time
+    meaning : of the numbers: those that are no objects stay as they are
 
-    Raises
-    ------
-    ValueError
-        If the dtype has too few numbers.
+    A ValueError if the dtype has too few numbers.
     """
     labels = read()
     known, _ = understood(labels, meaning)
@@ -134,17 +106,8 @@ def split(
 def write(target: Pair, found: Split) -> bool:
     """Write split labels into their layer, as one edit that can be undone.
 
-    Pixels that were painted meanwhile stay as they are.
-
-    Returns
-    -------
-    bool
-        Whether any was written.
-
-    Raises
-    ------
-    ValueError
-        If the layer cannot be edited.
+    Pixels that were painted meanwhile stay as they are. Returns whether any was
+    written; a ValueError if the layer cannot be edited.
     """
     layer, own = target.labels, _axes_now(target)
     if own is None:
@@ -154,7 +117,7 @@ def write(target: Pair, found: Split) -> bool:
             f"{layer.name}: these labels cannot be edited; save them, open the file, "
             "and choose it as the labels"
         )
-    at = dict(zip(_letters(target), found.where, strict=True))
+    at = dict(zip(target.letters, found.where, strict=True))
     channels = shape_of(layer)[own.index("C")] if "C" in own else 1
     places, values = [], []
     for channel in range(channels):
@@ -170,15 +133,11 @@ def write(target: Pair, found: Split) -> bool:
     return bool(after.size)
 
 
-def _letters(target: Pair) -> list[str]:
-    return [axis for axis in target.image.axes if axis != "C"]
-
-
 def _axes_now(target: Pair) -> str | None:
     """Return the axes of the labels layer; None: it holds something else now."""
     own = labels_axes(target.labels, target.axes, target.image)
     if own is None:
         return None
     sizes = dict(zip(own, shape_of(target.labels), strict=True))
-    here = tuple(sizes.get(axis, 1) for axis in _letters(target))
+    here = tuple(sizes.get(axis, 1) for axis in target.letters)
     return own if here == target.shape else None

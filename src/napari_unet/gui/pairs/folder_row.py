@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import cast
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QToolButton,
-)
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs
 from napari_unet.gui import worker
-from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel, lay_out
+from napari_unet.gui.parts.dock_widgets import (
+    cross_button,
+    form_rows,
+    ignore_wheel,
+    lay_out,
+)
 from napari_unet.text import counted
 from napari_unet.training.annotated import USES, Folder, Use
 
@@ -40,9 +39,7 @@ class DataRow(QFrame):
         )
         self.use_box.currentIndexChanged.connect(self.changed)
         self.count = QLabel()
-        self.remove_button = QToolButton()
-        self.remove_button.setText("✕")
-        self.remove_button.setToolTip("Remove this row; layers and files stay.")
+        self.remove_button = cross_button("Remove this row; layers and files stay.")
         self.remove_button.clicked.connect(self._remove)
         self.rows = form_rows()
         self.setLayout(self.rows)

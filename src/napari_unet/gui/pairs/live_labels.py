@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from napari.layers import Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject
 
 from napari_unet.boxes import Box, around
@@ -13,25 +13,14 @@ from napari_unet.data.images import frame_name
 from napari_unet.data.meaning import Meaning, clipped, understood
 from napari_unet.events import Control
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
-from napari_unet.gui.layers.images import box_on_image, labels_reader
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.images import Pair, box_on_image, labels_reader
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.training.annotated import Annotated, Folder, unique
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 
 class LiveLabels(QObject):
     """Hands what is painted during a training over to it.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-
-    Notes
-    -----
     Layers of more than 64 Mpx are left as they were at the start, and so are time
     points that had no labels then.
     """
@@ -50,24 +39,17 @@ class LiveLabels(QObject):
     ) -> None:
         """Follow the layers of a training.
 
-        Parameters
-        ----------
-        control : Control
-        items : sequence of Annotated or Folder
-            What it was started with; the layers come first.
-        targets : sequence of Pair
-            The layers.
-        meaning : Meaning
-            Of the numbers in them.
+        items : what it was started with; the layers come first
+        targets : the layers
+        meaning : of the numbers in them
         """
         names: set[str] = set()
         for target, item in zip(targets, items, strict=False):
             name = unique(target.image.name, names)
             names.add(name)
             if isinstance(item, Annotated) and item.labels.size <= MOST_READ:
-                followed = _Followed(self._viewer, target, name, item.right, self)
-                followed.begin(control, meaning)
-                self._followed.append(followed)
+                known = self._viewer, target, name, item.right, control, meaning
+                self._followed.append(_Followed(*known, self))
 
     def end(self) -> None:
         """Follow no more."""
@@ -79,15 +61,8 @@ class LiveLabels(QObject):
 class _Followed(QObject):
     """A labels layer, and what training knows of it.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    target : Pair
-    name : str
-        Of the image, as training calls it.
-    right : tuple of boxes
-        Parts in which all objects are labelled.
-    parent : QObject
+    name : of the image, as training calls it
+    right : parts in which all objects are labelled
     """
 
     def __init__(
@@ -96,18 +71,16 @@ class _Followed(QObject):
         target: Pair,
         name: str,
         right: tuple[Box, ...],
+        control: Control,
+        meaning: Meaning,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._target, self._name = viewer, target, name
-        self._right = right
-        self._edits = Edits(viewer, self)
-
-    def begin(self, control: Control, meaning: Meaning) -> None:
-        """Hand over what changes from now on."""
-        self._control, self._meaning = control, meaning
-        self._edits.read.connect(self._read)
-        self._edits.follow(self._target.labels)
+        self._right, self._control, self._meaning = right, control, meaning
+        edits = Edits(viewer, self)
+        edits.read.connect(self._read)
+        edits.follow(target.labels)
         views.added.connect(self._on_right)
 
     def _read(self, reading: Reading) -> None:

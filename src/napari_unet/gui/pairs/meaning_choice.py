@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QButtonGroup, QRadioButton, QSpinBox
+from qtpy.QtWidgets import QSpinBox
 
 from napari_unet.data.meaning import Meaning, Zero
 from napari_unet.gui.layers.pairing import usual_zero
-from napari_unet.gui.parts.dock_widgets import ignore_wheel
+from napari_unet.gui.parts.dock_widgets import ignore_wheel, radio_buttons
 
+UNKNOWN_HELP = (
+    "Only what is labelled is learnt from, and what is 0 in views that are right or "
+    "has the background label."
+)
 NO_ZERO = (
     "say what 0 means in the labels that you painted: background, or not annotated yet"
 )
@@ -30,16 +34,11 @@ class MeaningChoice(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._touched = False
-        self.background_button = QRadioButton("background")
-        self.background_button.setToolTip("Every object is annotated: 0 is none.")
-        self.unknown_button = QRadioButton("not annotated yet")
-        self.unknown_button.setToolTip(
-            "Only what is labelled is learnt from, and what is 0 in views that are "
-            "right or has the background label."
+        self._group, (self.background_button, self.unknown_button) = radio_buttons(
+            self,
+            ("background", "Every object is annotated: 0 is none."),
+            ("not annotated yet", UNKNOWN_HELP),
         )
-        self._group = QButtonGroup(self)
-        for button in (self.background_button, self.unknown_button):
-            self._group.addButton(button)
         self._group.buttonClicked.connect(self._touch)
         self.background_box = self._label_box("background")
         self.ignored_box = self._label_box("ignore")
@@ -63,10 +62,7 @@ class MeaningChoice(QObject):
     def why_not(self, known: bool) -> str:
         """Return what is still to be said.
 
-        Parameters
-        ----------
-        known : bool
-            Whether some background is known: from a folder, or views that are right.
+        `known`: some background is, from a folder or views that are right.
         """
         if self.zero is None:
             return NO_ZERO

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 
 from napari_unet.boxes import Box
@@ -15,12 +16,12 @@ from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import ItemPress
 from napari_unet.gui.layers.axes import shape_of
 from napari_unet.gui.layers.edits import Edits, Reading
-from napari_unet.gui.layers.images import labels_of
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.images import Pair, labels_reader
 from napari_unet.gui.layers.pairing import (
     fits,
     image_under,
-    is_preview,
+    images_in,
+    labels_in,
     labels_on,
 )
 from napari_unet.gui.layers.right_views import right_boxes, views
@@ -29,9 +30,6 @@ from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 
 class PairRow(DataRow):
@@ -55,7 +53,7 @@ class PairRow(DataRow):
         views.added.connect(self._looked_at)
         self.picker = ImagePicker(viewer)
         self.labels_box = ComboBox(
-            choices=self._labels_layers,
+            choices=lambda _: labels_in(viewer.layers),
             nullable=True,
             tooltip="The labels that were drawn on the image: a number per object.",
         )
@@ -104,15 +102,11 @@ class PairRow(DataRow):
     def preselect(self, used: Sequence[Any]) -> None:
         """Choose the active image and the labels on it, where the user did not.
 
-        Parameters
-        ----------
-        used : sequence of layers
-            Those of other rows; others come first.
+        Layers that are not `used` in other rows come first.
         """
         layers, image, labels = self._candidates(), self.image, self.labels
         active = self._viewer.layers.selection.active
-        drawn = isinstance(active, Labels) and not is_preview(active)
-        if not self.touched and drawn and active in layers:
+        if not self.touched and active in labels_in(layers):
             labels = labels or active
         if not self._image_touched:
             image = self._likely_image(labels, used)
@@ -124,9 +118,8 @@ class PairRow(DataRow):
         layers = self._viewer.layers
         if labels is not None:
             return image_under(labels, layers)
-        images = [y for y in layers if isinstance(y, Image) and not is_preview(y)]
         return max(
-            images,
+            images_in(layers),
             key=lambda i: (
                 i not in used,
                 i == layers.selection.active,
@@ -176,12 +169,15 @@ class PairRow(DataRow):
             )
         return reason
 
-    def item(self, meaning: Meaning) -> Annotated:
-        """Return what training takes: a copy of the labels, and the image as it is."""
-        target = self.target()
-        drawn = labels_of(target.labels, target.axes, target.image)
+    def reader(self, meaning: Meaning) -> Callable[[], Annotated]:
+        """Return what makes the item for training: a copy of the labels, and the image.
+
+        It is for a job: labels may be slow to read.
+        """
+        target, use, right = self.target(), self.use, self.right
+        read = labels_reader(target.labels, target.axes, target.image)
         numbers = meaning.model_dump()
-        return Annotated(target.image, drawn, self.use, **numbers, right=self.right)
+        return lambda: Annotated(target.image, read(), use, **numbers, right=right)
 
     def target(self) -> Pair:
         """Return the layers."""
@@ -209,10 +205,6 @@ class PairRow(DataRow):
         """Return the layers that may be chosen for the user."""
         return [layer for layer in self._viewer.layers if layer != self._orphan]
 
-    def _labels_layers(self, widget: Any = None) -> list[Labels]:
-        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
-        return [layer for layer in found if not is_preview(layer)]
-
     def _fill(self, image: Image | None, labels: Labels | None) -> None:
         self._filling = True
         if image is not None:  # from now on it does not follow the selected layer
@@ -226,7 +218,7 @@ class PairRow(DataRow):
     def _show_labels(self, labels: Labels | None) -> None:
         # The very layer, since napari may hand out a proxy that Qt takes for another.
         self.labels_box.reset_choices()
-        choices = self._labels_layers()
+        choices = labels_in(self._viewer.layers)
         here = labels is not None and labels in choices
         self.labels_box.value = choices[choices.index(labels)] if here else None
 

@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import FolderPress, ItemPress
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.images import Pair
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.pairs.folder_row import DataRow, FolderRow
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.parts.dialogs import ask_folder
-from napari_unet.gui.parts.dock_widgets import lay_out, push_button
+from napari_unet.gui.parts.dock_widgets import lay_out, push_button, take_out
 from napari_unet.training.annotated import Annotated, Folder
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 LAYERS_HELP = "Add a row for another image layer with its labels layer."
 FOLDER_HELP = "Add a folder of images with labels; it is read when training starts."
 
 
 class PairsTable(QWidget):
-    """Pairs of an image and its labels, and data set folders.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Pairs of an image and its labels, and data set folders."""
 
     changed = Signal()
     edited = Signal()  # some labels were
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
         self._rows: list[DataRow] = []
         self.layers_button = push_button("+ layers", LAYERS_HELP, self._add_layers)
@@ -62,11 +54,7 @@ class PairsTable(QWidget):
     def add_pair(self, image: Image, labels: Labels | None = None) -> PairRow:
         """Add an image layer with its labels layer, and return the row.
 
-        Parameters
-        ----------
-        image : Image layer
-        labels : Labels layer, optional
-            By default the one that most likely lies on the image.
+        labels : by default the one that most likely lies on the image
         """
         self._drop_unused()
         for row in self.pairs:
@@ -92,23 +80,14 @@ class PairsTable(QWidget):
         return [row.labels for row in self.pairs if row.labels is not None]
 
     def mark_view(self) -> None:
-        """Take note that the labels of the first pair in sight are right there.
-
-        Raises
-        ------
-        ValueError
-            If none is in sight.
-        """
+        """Mark the first pair in sight as right there; a ValueError if none is."""
         reason = "add an image with its labels, and move the view to it"
-        for row in self.pairs:
-            if not row.why_not():
-                target = row.target()
-                try:
-                    mark_view(self._viewer, target.layer, target.axes, target.labels)
-                except ValueError as error:
-                    reason = str(error)
-                else:
-                    return
+        for target in [row.target() for row in self.pairs if not row.why_not()]:
+            try:
+                mark_view(self._viewer, target.layer, target.axes, target.labels)
+                return
+            except ValueError as error:
+                reason = str(error)
         raise ValueError(reason)
 
     @property
@@ -135,17 +114,11 @@ class PairsTable(QWidget):
     def items(self, meaning: Meaning) -> list[Annotated | Folder]:
         """Return what training takes; labels are copied.
 
-        Parameters
-        ----------
-        meaning : Meaning
-            Of the numbers in the labels layers; folders ignore the same number.
+        meaning : of the numbers in the labels layers; folders ignore the same number
 
-        Raises
-        ------
-        ValueError
-            If a pair is not complete or does not fit.
+        A ValueError if a pair is not complete or does not fit.
         """
-        pairs = [row.item(meaning) for row in self.pairs]
+        pairs = [row.reader(meaning)() for row in self.pairs]
         return [*pairs, *(row.item(meaning.ignore) for row in self.folders)]
 
     def targets(self) -> list[Pair]:
@@ -192,9 +165,7 @@ class PairsTable(QWidget):
     def _remove(self, row: DataRow) -> None:
         if row in self._rows:
             self._rows.remove(row)
-            self._column.removeWidget(row)
-            row.hide()
-            row.deleteLater()
+            take_out(self._column, row)
             self.changed.emit()
 
     def _drop_unused(self) -> None:

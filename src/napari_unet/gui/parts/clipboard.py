@@ -1,68 +1,46 @@
-"""Code on the clipboard."""
+"""A press as text on the clipboard."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_unet.events import Event
 from napari_unet.gui import worker
 from napari_unet.text import counted
 
-Press = TypeVar("Press")
-
 
 class CopyButton(QPushButton):
-    """A button with a menu of what can be copied.
+    """A button with a menu of what a press can be copied as.
 
-    Parameters
-    ----------
-    kinds : iterable of str
-        The entries; `picked` is sent with one.
+    writers : what makes text of a press, by what the user calls it
+    find : the work that returns a press with the files behind its layers
     """
 
-    picked = Signal(str)
+    # Returns what `find` is called with; None: there is nothing to copy.
+    shown: Callable[[], tuple[Any, ...] | None]
 
-    def __init__(self, kinds: Iterable[str]) -> None:
+    def __init__(
+        self, writers: Mapping[str, Callable[[Any], str]], find: worker.Work[Any]
+    ) -> None:
         super().__init__("Copy as")
+        self._writers, self._find = writers, find
         menu = QMenu(self)
-        for kind in kinds:
+        for kind in writers:
             menu.addAction(kind)
-        menu.triggered.connect(self._pick)
+        menu.triggered.connect(lambda action: self.copy(action.text()))
         self.setMenu(menu)
 
-    def _pick(self, action: QAction) -> None:
-        self.picked.emit(action.text())
-
-
-class Clipboard(QObject):
-    """Copies the code of presses; what files lie behind them is found in a job."""
-
-    def copy(
-        self,
-        kind: str,
-        write: Callable[[Press], str],
-        find: worker.Work[Press],
-        *args: Any,
-    ) -> None:
-        """Copy the code of a press.
-
-        Parameters
-        ----------
-        kind : str
-            What the user calls it: "Python" or "command line".
-        write : callable
-            Makes the code of a press.
-        find, *args
-            The work that returns the press with the files behind its layers.
-        """
-        work = (_written, kind, write, find, *args)
-        worker.start(self, "reading", *work, on_returned=self._fill)
+    def copy(self, kind: str) -> None:
+        """Copy what is shown, in a job that looks for its files."""
+        with worker.reporting():
+            shown = self.shown()
+            if shown is not None:
+                work = _written, kind, self._writers[kind], self._find, *shown
+                worker.start(self, "reading", *work, on_returned=self._fill)
 
     def _fill(self, found: tuple[str, str]) -> None:
         kind, text = found
@@ -71,7 +49,7 @@ class Clipboard(QObject):
 
 
 def _written(
-    kind: str, write: Callable[[Press], str], find: worker.Work[Press], *args: Any
+    kind: str, write: Callable[[Any], str], find: worker.Work[Any], *args: Any
 ) -> Generator[Event, None, tuple[str, str]]:
     press = yield from find(*args)
     return kind, write(press)

@@ -13,10 +13,7 @@ class Connections:
 
     It is no widget, so that it can end when the widget is gone.
 
-    Parameters
-    ----------
-    owner : QObject, optional
-        The widget.
+    owner : the widget
     """
 
     # PySide6 holds the methods that signals call weakly: nobody else may hold one that

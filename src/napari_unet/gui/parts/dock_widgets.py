@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QBoxLayout,
+    QButtonGroup,
     QComboBox,
     QFormLayout,
     QLabel,
     QLayout,
     QPushButton,
+    QRadioButton,
     QScrollArea,
+    QToolButton,
     QWidget,
 )
+
+from napari_unet.gui.preferences import preferences
+from napari_unet.text import sentence
 
 B = TypeVar("B", bound=QBoxLayout)
 W = TypeVar("W", bound=QWidget)
@@ -72,21 +79,85 @@ def lay_out(
     return layout
 
 
-def push_button(text: str, help_text: str, pressed: Callable[..., Any]) -> QPushButton:
+def push_button(
+    text: str, help_text: str = "", pressed: Callable[..., Any] | None = None
+) -> QPushButton:
     """Return a button with its tooltip, and what it does."""
     made = QPushButton(text)
     made.setToolTip(help_text)
-    made.clicked.connect(pressed)
+    if pressed is not None:
+        made.clicked.connect(pressed)
     return made
 
 
-def sentences(help_text: str = "", *, selectable: bool = False) -> QLabel:
+def radio_buttons(
+    owner: QObject, *texts: tuple[str, str]
+) -> tuple[QButtonGroup, list[QRadioButton]]:
+    """Return buttons of which one is chosen, each of its text and its tooltip."""
+    group, made = QButtonGroup(owner), []
+    for text, help_text in texts:
+        made.append(QRadioButton(text))
+        made[-1].setToolTip(help_text)
+        group.addButton(made[-1])
+    return group, made
+
+
+def cross_button(help_text: str) -> QToolButton:
+    """Return a small button that takes a row away."""
+    made = QToolButton()
+    made.setText("✕")
+    made.setToolTip(help_text)
+    return made
+
+
+def device_menu(help_text: str) -> QComboBox:
+    """Return a menu of devices with the preferred one; :func:`refill` adds others."""
+    made = ignore_wheel(QComboBox())
+    made.addItem(preferences().device)
+    refill(made, ["auto", "cpu"])
+    made.setToolTip(help_text)
+    return made
+
+
+def refill(menu: QComboBox, names: Sequence[str]) -> None:
+    """List other names; what is chosen stays, and is listed where it is missing."""
+    chosen = menu.currentText()
+    menu.clear()
+    menu.addItems(list(dict.fromkeys([*names, chosen])))
+    menu.setCurrentText(chosen)
+
+
+def enable(widget: QWidget | QAction, why_not: str, help_text: str) -> None:
+    """Grey a widget or entry for a reason, its tooltip from then on; "": do not."""
+    widget.setEnabled(not why_not)
+    widget.setToolTip(sentence(why_not) or help_text)
+
+
+def say(label: QLabel, text: str) -> None:
+    """Show a text; where there is none, the label is not there."""
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def take_out(layout: QLayout, widget: QWidget) -> None:
+    """Remove a widget, which may be the one that was pressed just now."""
+    layout.removeWidget(widget)
+    widget.hide()
+    widget.deleteLater()
+
+
+def sentences(
+    help_text: str = "", *, selectable: bool = False, keyboard: bool = False
+) -> QLabel:
     """Return an empty label for text of several lines, which can be copied or not."""
     label = QLabel()
     label.setWordWrap(True)
     label.setToolTip(help_text)
-    if selectable:
-        flags = Qt.TextInteractionFlag
+    flags = Qt.TextInteractionFlag
+    if keyboard:
+        keys = flags.TextSelectableByKeyboard
+        label.setTextInteractionFlags(flags.TextSelectableByMouse | keys)
+    elif selectable:
         label.setTextInteractionFlags(flags.TextSelectableByMouse)
     return label
 
@@ -99,8 +170,8 @@ def breakable(text: str) -> str:
 class Column(QScrollArea):
     """Scrolls what is inside up and down, and is never too narrow for it."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -120,12 +191,15 @@ class Column(QScrollArea):
         return bool(super().eventFilter(watched, event))
 
 
-def form_rows() -> QFormLayout:
-    """Return a form whose fields go below their labels where the dock is narrow."""
+def form_rows(
+    wrap: QFormLayout.RowWrapPolicy = QFormLayout.RowWrapPolicy.WrapLongRows,
+) -> QFormLayout:
+    """Return a form; by default fields go below their labels where it is narrow."""
     rows = QFormLayout()
     rows.setContentsMargins(0, 0, 0, 0)
     rows.setVerticalSpacing(3)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    rows.setRowWrapPolicy(wrap)
+    rows.setFormAlignment(Qt.AlignmentFlag.AlignTop)
     rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
     return rows

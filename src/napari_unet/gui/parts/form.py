@@ -2,80 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QWidget,
-)
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 from superqt import QCollapsible
 
 from napari_unet.config import Config
 from napari_unet.config.base import explain, findings
-from napari_unet.gui.parts.dock_widgets import lay_out
+from napari_unet.gui.parts.dock_widgets import form_rows, lay_out
 from napari_unet.gui.parts.option_row import OptionRow
-
-NO_CHOICES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class ConfigForm(QWidget):
     """A row for each option of a config model, with its help as tooltip.
 
-    Parameters
-    ----------
-    kind : type of Config
-        An option that is a config model itself becomes a fold of rows.
-    fields : sequence of str, optional
-        The options to show, in this order. By default all.
-    choices : mapping of str to sequence of str
-        What to choose from, for options whose type does not tell; as
-        :meth:`set_choices`.
+    kind : an option that is a config model itself becomes a fold of rows
+    fields : the options to show, in this order. By default all.
 
-    Notes
-    -----
     Numbers stay as they were typed; an empty field means the default, which it shows in
     grey. What is wrong is marked where it stands once the field is left.
     """
 
     changed = Signal()
 
-    def __init__(
-        self,
-        kind: type[Config],
-        fields: Sequence[str] | None = None,
-        choices: Mapping[str, Sequence[str]] = NO_CHOICES,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, kind: type[Config], fields: Sequence[str] | None = None) -> None:
+        super().__init__()
         self.kind = kind
         self._rows: dict[str, OptionRow] = {}
         self._groups: dict[str, ConfigForm] = {}
         self._folds: dict[str, Fold] = {}
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(2)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        layout.setFormAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._layout = form_rows(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._layout.setVerticalSpacing(2)
+        self.setLayout(self._layout)
         for name in kind.model_fields if fields is None else fields:
             self._add(name, kind.model_fields[name])
-        for name, names in choices.items():
-            self.set_choices(name, names)
 
     def value(self) -> Config:
         """Return the options; those that are at their default count as not set.
 
-        Raises
-        ------
-        ValueError
-            Where an option is out of range; its row is marked.
+        A ValueError where an option is out of range; its row is marked.
         """
         config, sentence = self._read()
         if config is None:
@@ -87,41 +56,34 @@ class ConfigForm(QWidget):
         self._show(config)
         self._check()
 
-    def reset(self) -> None:
-        """Put every option back to its default."""
-        self.set_value(self.kind())
-
     def set_choices(self, name: str, names: Sequence[str]) -> None:
-        """Give an option a menu; what it shows stays chosen. Others than ours: nothing.
-
-        So what only the core knows, and may take a while to say, can be told to every
-        form that is open.
-        """
-        if name in self._rows:
-            self._rows[name].set_choices(names)
+        """Give an option a menu; what it shows stays chosen."""
+        self._rows[name].set_choices(names)
 
     def put_beside(self, name: str, widget: QWidget) -> None:
         """Put a widget beside the title of the fold that an option is."""
         self._folds[name].put_beside(widget)
 
+    def add_row(self, title: str, widget: QWidget) -> None:
+        """Add a row whose title has the tooltip of what stands in it."""
+        label = QLabel(title)
+        label.setToolTip(widget.toolTip())
+        label.setBuddy(widget)
+        self._layout.addRow(label, widget)
+
     def _add(self, name: str, info: FieldInfo) -> None:
-        layout = self.layout()
-        assert isinstance(layout, QFormLayout)
         title = name.replace("_", " ")
         if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
             group = ConfigForm(info.annotation)
             group.changed.connect(self._check)
             self._groups[name] = group
             self._folds[name] = Fold(title, group, info.description or "")
-            layout.addRow(self._folds[name])
+            self._layout.addRow(self._folds[name])
             return
         row = OptionRow(name, info)
         row.changed.connect(self._check)
         self._rows[name] = row
-        label = QLabel(title)
-        label.setToolTip(row.toolTip())
-        label.setBuddy(row)
-        layout.addRow(label, row)
+        self.add_row(title, row)
 
     def _show(self, config: Config) -> None:
         for name, row in self._rows.items():
@@ -166,13 +128,8 @@ class ConfigForm(QWidget):
 class Fold(QCollapsible):
     """A section that opens and closes at once, and grows with what is inside.
 
-    Parameters
-    ----------
-    title : str
-    widget : QWidget
-        Not in reach of the Tab key while the fold is closed, as it is at first.
-    help_text : str
-        What is inside.
+    widget : not in reach of the Tab key while the fold is closed, as it is at first
+    help_text : what is inside
     """
 
     def __init__(self, title: str, widget: QWidget, help_text: str = "") -> None:

@@ -9,17 +9,12 @@ from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
-)
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy
 
 from napari_unet.config.base import help_of, parse, simple_type, text_of
 from napari_unet.gui.parts.dock_widgets import ignore_wheel
 
+ENDS = {"ge": ("min", 0), "gt": ("min", 1), "le": ("max", 0), "lt": ("max", -1)}
 # Legible on napari's dark and light background alike.
 FRAME = "#option { border: 1px solid #d9534f; border-radius: 2px; }"
 
@@ -129,12 +124,7 @@ def _editor(name: str, info: FieldInfo) -> ValueWidget:
 def _limits(info: FieldInfo) -> dict[str, int]:
     limits = {"min": -(2**31), "max": 2**31 - 1}
     for item in info.metadata:
-        for sign, (end, shift) in {
-            "ge": ("min", 0),
-            "gt": ("min", 1),
-            "le": ("max", 0),
-            "lt": ("max", -1),
-        }.items():
+        for sign, (end, shift) in ENDS.items():
             if hasattr(item, sign):
                 limits[end] = getattr(item, sign) + shift
     return limits

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QWidget
 
 from napari_unet.events import Event, Progress, StepDone, TileDone
-from napari_unet.gui.parts.dock_widgets import breakable, push_button, sentences
+from napari_unet.gui.parts.dock_widgets import breakable, push_button, say, sentences
 from napari_unet.text import time_left
 
 # A guess at the time left from less than this would jump about.
@@ -24,21 +24,16 @@ STOPPING_HELP = "The work has been asked to end."
 class ProgressRow(QWidget):
     """A bar, ``63 %   12 s left`` and Cancel; the bar stands in napari's activity too.
 
-    Parameters
-    ----------
-    button : bool
-        Whether Cancel is shown: not beside another button that stops the work.
+    button : whether Cancel is shown: not beside another button that stops the work
 
-    Notes
-    -----
     :meth:`start`, any number of :meth:`show_event`, then :meth:`finish`; all on the
     main thread. Between a press of Cancel and :meth:`finish` it says "stopping".
     """
 
     cancelled = Signal()
 
-    def __init__(self, parent: QWidget | None = None, *, button: bool = True) -> None:
-        super().__init__(parent)
+    def __init__(self, *, button: bool = True) -> None:
+        super().__init__()
         self._has_button = button
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -68,13 +63,9 @@ class ProgressRow(QWidget):
     def start(self, what: str, total: int = 0) -> None:
         """Begin to show work.
 
-        Parameters
-        ----------
-        what : str
-            ``"segmenting"``.
-        total : int
-            Number of images, where there are several: ``Progress(what, done, total)``
-            tells of them, and the tiles of one are a part of the whole.
+        what : ``"segmenting"``
+        total : number of images, where there are several: ``Progress(what, done,
+            total)`` tells of them, and the tiles of one are a part of the whole
         """
         self._pace = Pace(what, total)
         self._stopping = False
@@ -95,8 +86,7 @@ class ProgressRow(QWidget):
         self._pace = None
         self._bar.hide()
         self._button.hide()
-        self._text.setText(breakable(text))
-        self._text.setVisible(bool(text))
+        say(self._text, breakable(text))
         self._activity.close()
 
     def _cancel(self) -> None:
@@ -127,11 +117,7 @@ class ProgressRow(QWidget):
 class Pace:
     """What events tell of how far work is, and how long it will take.
 
-    Parameters
-    ----------
-    what : str
-    total : int
-        Of the units that ``Progress(what, done, total)`` counts; 0: the work is one.
+    total : of the units that ``Progress(what, done, total)`` counts; 0: the work is one
     """
 
     def __init__(self, what: str, total: int = 0) -> None:
@@ -193,13 +179,13 @@ class Activity:
     """A bar in napari's activity dock, if there is one."""
 
     def __init__(self) -> None:
-        self._bar: _Cancelable | None = None
+        self._bar: Cancelable | None = None
         self._busy = False
 
     def open(self, what: str, cancel: Callable[[], None]) -> None:
         """Show a new bar instead of the one before."""
         self.close()
-        self._bar = _Cancelable(desc=what, total=0, cancel_callback=cancel)
+        self._bar = Cancelable(desc=what, total=0, cancel_callback=cancel)
 
     def show(self, what: str, part: float | None) -> None:
         """Move the bar; a part of None: nobody knows how far it is."""
@@ -227,9 +213,10 @@ class Activity:
             bar.close()
 
 
-class _Cancelable(cancelable_progress):
+class Cancelable(cancelable_progress):
     """Tells of its Cancel at once; napari's waits for the next turn of a loop."""
 
     def cancel(self) -> None:
+        """Say that the button was pressed."""
         super().cancel()
         self.cancel_callback()

@@ -1,4 +1,4 @@
-"""A table of columns that is sorted by any of them, and whose rows are picked."""
+"""A table that is sorted by any column, whose rows are picked; its CSV button."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QPushButton, QTableView
+
+from napari_unet.atomic import atomic
+from napari_unet.gui import worker
+from napari_unet.gui.parts.dialogs import ask_new_file
 
 ROWS = 8  # that are in sight
 NO_INDEX = QModelIndex()
@@ -18,20 +22,12 @@ NO_INDEX = QModelIndex()
 class Column:
     """A column of a table.
 
-    Parameters
-    ----------
-    name : str
-    keys : (rows,) array
-        By which it is sorted.
-    text : callable
-        Returns what the cell of a row shows.
-    help : str
-        What it means, a sentence.
-    long : bool
-        Whether cells may be too long: it gets the room that is left, and a tooltip
-        shows all of a cell.
-    words : bool
-        Whether they lie left, not right as numbers do.
+    keys : (rows,) array; by which it is sorted
+    text : returns what the cell of a row shows
+    help : what it means, a sentence
+    long : whether cells may be too long: it gets the room that is left, and a tooltip
+        shows all of a cell
+    words : whether they lie left, not right as numbers do
     """
 
     name: str
@@ -144,3 +140,29 @@ class SortedTable(QTableView):
     def _pick(self, index: QModelIndex) -> None:
         if index.isValid():
             self.picked.emit(int(self.rows.order[index.row()]))
+
+
+class CsvButton(QPushButton):
+    """Asks for a file and writes a table there.
+
+    title : of the dialog
+    table : returns what the file is called by default, without its suffix,
+        and what it holds; None: there is nothing to write
+    """
+
+    def __init__(self, title: str, table: Callable[[], tuple[str, str] | None]) -> None:
+        super().__init__("CSV")
+        self._title, self._table = title, table
+        self.clicked.connect(self._save)
+
+    def _save(self) -> None:
+        found = self._table()
+        if found is None:
+            return
+        name, text = found
+        path = ask_new_file(self, self._title, f"{name}.csv", "Tables (*.csv)")
+        if path is None:
+            return
+        path = path if path.suffix else path.with_suffix(".csv")
+        with worker.reporting(), atomic(path) as temporary:
+            temporary.write_text(text, "utf-8", newline="")

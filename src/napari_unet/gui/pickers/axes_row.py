@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -24,14 +25,21 @@ from napari_unet.gui.layers.axes import (
     shape_of,
 )
 from napari_unet.gui.layers.placement import file_spacing, spacing_of, use_spacing
-from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out, sentences
+from napari_unet.gui.parts.dock_widgets import (
+    ignore_wheel,
+    lay_out,
+    push_button,
+    sentences,
+    take_out,
+)
 from napari_unet.gui.pickers.spacing_row import SpacingRow
 
-if TYPE_CHECKING:
-    from napari.layers import Image
-    from napari.viewer import Viewer
-
 USE = "Set scale and units of the layer, and of the labels that lie on it."
+CHANGE_HELP = "Say what the axes of the image are, and how large a pixel is."
+AXES_HELP = (
+    "What the axes of the image are: time (T), channels (C), depth (Z), rows (Y) and "
+    "columns (X)."
+)
 MEANINGS = {"Z": "depth (Z)", "T": "time (T)", "C": "channels (C)"}
 
 
@@ -58,14 +66,9 @@ def lengths(spacing: tuple[float, ...]) -> str:
 
 
 def question(layer: Image) -> tuple[str, dict[str, str]]:
-    """Return what to ask about the axes of a layer.
+    """Return what to ask about the axes of a layer; "" where nothing is to be asked.
 
-    Returns
-    -------
-    str
-        The question; "" where nothing is to be asked.
-    dict of str to str
-        The answers: the letters of what was asked, and the axes.
+    With it come the answers: the letters of what was asked, and the axes.
     """
     choices = open_choices(layer)
     if axes_of(layer) is not None or not choices:
@@ -115,17 +118,15 @@ class Line(QWidget):
         if (text, answers) == self._said:
             return
         self._said = (text, answers)
-        self.label.setText(text)
         for button in self.buttons.buttons():
             self.buttons.removeButton(button)
-            button.hide()
-            button.deleteLater()  # it may be the one that was pressed just now
+            take_out(self._row, button)
         for index, (name, tip) in enumerate(answers):
-            button = QPushButton(name)
-            button.setToolTip(tip)
+            button = push_button(name, tip)
             self.buttons.addButton(button, index)
             self._row.addWidget(button)
         self.label.setToolTip(answers[0][1] if len(answers) == 1 else text)
+        self.label.setText(text)
         self.setVisible(bool(text))
 
 
@@ -134,10 +135,7 @@ class AxesRow(QWidget):
 
     What the user says goes to the layer, whose events tell it to everybody.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        Of its layers, those that lie on the image follow when its scale is set.
+    viewer : of its layers, those that lie on the image follow when its scale is set
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -152,10 +150,7 @@ class AxesRow(QWidget):
         self.change_button.toggled.connect(self._show_choices)
         self.choices_box = ignore_wheel(QComboBox())
         self.choices_box.setPlaceholderText("choose")
-        self.choices_box.setToolTip(
-            "What the axes of the image are: time (T), channels (C), depth (Z), rows "
-            "(Y) and columns (X)."
-        )
+        self.choices_box.setToolTip(AXES_HELP)
         self.choices_box.activated.connect(self._choose)
         self.choices_box.hide()
         self.spacing = SpacingRow()
@@ -192,7 +187,8 @@ class AxesRow(QWidget):
     def _show_choices(self, shown: bool) -> None:
         choices = () if self._layer is None else choices_of(self._layer)
         self.change_button.setEnabled(bool(choices))
-        self.change_button.setToolTip(_why(self._layer))
+        why_not = "Choose an image first." if self._layer is None else ""
+        self.change_button.setToolTip(why_not or CHANGE_HELP)
         self.choices_box.setVisible(shown and len(choices) > 1)
         self.spacing.setVisible(shown)
         self.spacing.show_layer(self._layer)
@@ -244,9 +240,3 @@ def _unbroken(text: str) -> str:
 
 def _answer(letters: str) -> tuple[str, str]:
     return letters, f"They are {', '.join(MEANINGS[a] for a in letters.split())}."
-
-
-def _why(layer: Image | None) -> str:
-    if layer is None:
-        return "Choose an image first."
-    return "Say what the axes of the image are, and how large a pixel is."

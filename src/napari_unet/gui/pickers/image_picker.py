@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -20,39 +20,52 @@ from qtpy.QtWidgets import (
 from napari_unet.data.images import ImageSeries
 from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import channel_names, image_of, is_channel_of
-from napari_unet.gui.layers.pairing import is_preview
+from napari_unet.gui.layers.pairing import images_in
 from napari_unet.gui.parts.connections import Connections
-from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
+from napari_unet.gui.parts.dock_widgets import (
+    cross_button,
+    enable,
+    ignore_wheel,
+    lay_out,
+    push_button,
+    take_out,
+)
 from napari_unet.gui.pickers.axes_row import AxesRow, describe, question
-from napari_unet.gui.pickers.channel_row import ChannelRow
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # What of a layer changes what is shown here; set_axes() sets the metadata.
 EVENTS = ("metadata", "axis_labels", "units", "scale", "affine", "data")
 
 
+ADD_HELP = "Use one more layer as a channel of this image."
+NO_FURTHER = "no other grey image of the same shape is open"
+FURTHER_HELP = "A layer of the same shape, as one more channel of the image."
+REMOVE_HELP = "Leave this channel out; its layer stays."
+
+
+class ChannelRow(QWidget):
+    """One more layer as a channel; `choices` returns the layers to choose from."""
+
+    def __init__(self, choices: Callable[[Any], list[Image]]) -> None:
+        super().__init__()
+        self.box = ComboBox(choices=choices, nullable=True, tooltip=FURTHER_HELP)
+        self.remove_button = cross_button(REMOVE_HELP)
+        box = ignore_wheel(self.box.native)
+        lay_out(QHBoxLayout(self), (box, 1), self.remove_button)
+
+
 class ImagePicker(QWidget):
     """An image among the layers of a viewer: the active one until the user chooses.
 
-    Parameters
-    ----------
-    viewer : Viewer
-    parent : QWidget, optional
-
-    Notes
-    -----
     `changed` is sent when :meth:`image` would return something else. The widget that
     holds this one forwards ``reset_choices``.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
-        self._layer: Image | None = None
+        self.layer: Image | None = None  # the chosen one
         self._chosen = False
         self.channel_rows: list[ChannelRow] = []
         self._state: object = None
@@ -65,8 +78,8 @@ class ImagePicker(QWidget):
         self.channel_box = ignore_wheel(QComboBox())
         self.channel_box.setToolTip("The channel of the image to use, or all of them.")
         self.channel_box.currentIndexChanged.connect(self._update)
-        self.add_button = QPushButton("+ channel")
-        self.add_button.clicked.connect(self._add)
+        self.add_button = push_button("+ channel")
+        self.add_button.clicked.connect(lambda: self._add_channel(self._left()[0]))
         self.axes_row = AxesRow(viewer)
         image_box = ignore_wheel(self.image_box.native)
         top = lay_out(QHBoxLayout(), (image_box, 1), self.add_button)
@@ -79,18 +92,10 @@ class ImagePicker(QWidget):
         self._of_viewer.connect(active, self._follow)
         self.reset_choices()
 
-    @property
-    def layer(self) -> Image | None:
-        """The chosen layer."""
-        return self._layer
-
     def set_layer(self, layer: Image | None) -> None:
         """Choose a layer as the user does; None: the active one from now on.
 
-        Raises
-        ------
-        ValueError
-            If the layer is no image of this viewer.
+        A ValueError if the layer is no image of this viewer.
         """
         images = self.images()
         if layer is not None and layer not in images:
@@ -103,7 +108,7 @@ class ImagePicker(QWidget):
     @property
     def axes(self) -> str | None:
         """The axes of the layer; None where there is none or they are not known."""
-        return None if self._layer is None else axes_of(self._layer)
+        return None if self.layer is None else axes_of(self.layer)
 
     @property
     def channel(self) -> int | None:
@@ -137,36 +142,33 @@ class ImagePicker(QWidget):
     def image(self) -> ImageSeries:
         """Return the image, lazily.
 
-        Raises
-        ------
-        ValueError
-            If none is chosen, its axes are not known, or a channel does not fit.
+        A ValueError if none is chosen, its axes are not known, or a channel does not
+        fit.
         """
-        if self._layer is None:
+        if self.layer is None:
             known = "choose an image" if self.images() else "open an image"
             raise ValueError(f"There is no image here; {known} first")
         if self.axes is None:
-            raise ValueError(_ask(self._layer))
-        return image_of(self._layer, self.axes, self.channel, self.extra)
+            raise ValueError(_ask(self.layer))
+        return image_of(self.layer, self.axes, self.channel, self.extra)
 
     def shape_text(self) -> str:
         """Return axes, shape and spacing of the layer in one line; "" without one."""
-        return "" if self._layer is None else describe(self._layer)
+        return "" if self.layer is None else describe(self.layer)
 
     def reset_choices(self, event: Any = None) -> None:
         """List the layers that are there now."""
-        if self._layer is not None and self._layer not in self.images():
+        if self.layer is not None and self.layer not in self.images():
             self._chosen = False
-        self._take(self._layer if self._chosen else self._preferred())
+        self._take(self.layer if self._chosen else self._preferred())
 
     def images(self, widget: Any = None) -> list[Image]:
         """Return the images that can be chosen."""
-        found = [y for y in self._viewer.layers if isinstance(y, Image)]
-        return [layer for layer in found if not is_preview(layer)]
+        return images_in(self._viewer.layers)
 
     def _candidates(self, widget: Any = None) -> list[Image]:
         """Return the layers that can be further channels."""
-        layer, axes = self._layer, self.axes
+        layer, axes = self.layer, self.axes
         if layer is None or axes is None:
             return []
         return [other for other in self.images() if is_channel_of(other, layer, axes)]
@@ -176,8 +178,8 @@ class ImagePicker(QWidget):
         active = self._viewer.layers.selection.active
         if active in images:
             return images[images.index(active)]
-        if self._layer in images:
-            return self._layer
+        if self.layer in images:
+            return self.layer
         return images[-1] if images else None
 
     def _follow(self, event: Any = None) -> None:
@@ -189,8 +191,8 @@ class ImagePicker(QWidget):
         self._take(layer)
 
     def _take(self, layer: Image | None) -> None:
-        if layer is not self._layer:
-            self._layer = layer
+        if layer is not self.layer:
+            self.layer = layer
             self._of_layer.end()
             if layer is not None:
                 for name in EVENTS:
@@ -202,10 +204,10 @@ class ImagePicker(QWidget):
 
     def _update(self, event: Any = None) -> None:
         """Show the layer as it is now, and tell if the image has become another."""
-        self.axes_row.show_layer(self._layer)
+        self.axes_row.show_layer(self.layer)
         self._show_channels()
         self._show_further()
-        layer = self._layer
+        layer = self.layer
         state = (layer, self.axes, self.channel, self.extra, self.shape_text())
         names = [other.name for other in (layer, *self.extra) if other is not None]
         if self._state != (state, names):
@@ -214,7 +216,7 @@ class ImagePicker(QWidget):
 
     def _show_channels(self) -> None:
         """List the channels anew where they are others; the first entry is all."""
-        layer, axes = self._layer, self.axes
+        layer, axes = self.layer, self.axes
         entries: list[str] = []
         if layer is not None and axes is not None and "C" in axes:
             count = shape_of(layer)[axes.index("C")]
@@ -235,32 +237,23 @@ class ImagePicker(QWidget):
             with further.box.changed.blocked():
                 further.box.reset_choices()
                 further.box.value = chosen if chosen in candidates else None
-        left = [other for other in candidates if other not in self.extra]
-        self.add_button.setEnabled(bool(left))
-        self.add_button.setToolTip(
-            "Use one more layer as a channel of this image."
-            if left
-            else "No other grey image of the same shape is open."
-        )
+        enable(self.add_button, "" if self._left() else NO_FURTHER, ADD_HELP)
 
-    def _add(self) -> None:
-        left = [other for other in self._candidates() if other not in self.extra]
-        self._add_channel(left[0])
+    def _left(self) -> list[Image]:
+        return [other for other in self._candidates() if other not in self.extra]
 
     def _add_channel(self, layer: Image) -> None:
         further = ChannelRow(self._candidates)
         further.box.value = layer
-        further.changed.connect(self._update)
-        further.removed.connect(self._remove)
+        further.box.changed.connect(self._update)
+        further.remove_button.clicked.connect(lambda: self._remove(further))
         self.channel_rows.append(further)
         self._column.insertWidget(1 + len(self.channel_rows), further)
         self._update()
 
     def _remove(self, further: ChannelRow) -> None:
         self.channel_rows.remove(further)
-        self._column.removeWidget(further)
-        further.hide()
-        further.deleteLater()
+        take_out(self._column, further)
         self._update()
 
 

@@ -23,6 +23,7 @@ from napari_unet.models.store import (
     read_weights,
 )
 
+CARD_HELP = "The card of the model; the text can be copied."
 SHARE_HELP = "Write the model as one file, for somebody else."
 
 
@@ -34,11 +35,7 @@ class Card(QWidget):
         self._path = ""
         self.picture = QLabel()
         self.picture.setContentsMargins(4, 0, 0, 0)  # where the text begins
-        self.text = sentences("The card of the model; the text can be copied.")
-        self.text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
+        self.text = sentences(CARD_HELP, keyboard=True)
         self.share_button = push_button("Share...", SHARE_HELP, self._share)
         column = lay_out(QVBoxLayout(self), self.picture, self.text)
         column.addWidget(self.share_button, alignment=Qt.AlignmentFlag.AlignLeft)

@@ -19,8 +19,8 @@ FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 class ModelName(QWidget):
     """A field for the name, and below it the folder."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._suggested = ""
         self.edit = QLineEdit()
         self.edit.setToolTip(
@@ -43,13 +43,7 @@ class ModelName(QWidget):
         self.edit.setText(self._suggested)
 
     def folder(self) -> Path:
-        """Return the folder of the model to come.
-
-        Raises
-        ------
-        ValueError
-            If there is something of this name, or the name is none.
-        """
+        """Return the folder of the model to come; a ValueError if it cannot be made."""
         name = self.edit.text().strip()
         if not name.strip(" .") or FORBIDDEN.search(name):
             raise ValueError(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
@@ -19,22 +17,18 @@ from qtpy.QtWidgets import (
 
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
-from napari_unet.gui.parts.dock_widgets import lay_out
+from napari_unet.gui.parts.dock_widgets import enable, lay_out, push_button
 from napari_unet.gui.pickers.model_card import Card
 from napari_unet.gui.preferences import preferences
 from napari_unet.models.store import BUILT_IN, SUFFIX, WEIGHTS, classifier_of
 
 NONE_YET = "no model yet"
+START_HELP = "The model that training starts from."
+SEGMENT_HELP = "The model that segments. Trained ones: the newest is the first."
+OTHER_HELP = f"Choose the folder of a model, or a {SUFFIX} file."
+CARD_HELP = "What the model is, what it was trained on and how good it is."
+NO_CARD = "there is no model here that has a card"
 SCRATCH = "from scratch"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A model in the menu: its name, where it is, and where it comes from."""
-
-    name: str
-    path: str
-    kind: Literal["built in", "trained", "file"]
 
 
 class Models(QObject):
@@ -48,24 +42,14 @@ class Models(QObject):
         self.chosen_path: str | None = None
         self._added: list[str] = []
 
-    def entries(self) -> list[Entry]:
-        """Return the models that are there now: trained ones newest first."""
-        found = _built_in()
-        found += [Entry(p.name, str(p), "trained") for p in _trained()]
-        listed = {entry.path for entry in found}
-        for path in self._added:
-            if path not in listed and Path(path).exists():
-                found.append(Entry(Path(path).stem, path, "file"))
-        return found
+    def entries(self) -> dict[str, str]:
+        """Return names of the models that are there now, by path: newest first."""
+        found = _built_in() | {str(p): p.name for p in _trained()}
+        added = [path for path in self._added if Path(path).exists()]
+        return found | {path: Path(path).stem for path in added if path not in found}
 
     def add(self, path: str | Path) -> str:
-        """Add a model folder or file to the menus and return its path in there.
-
-        Raises
-        ------
-        ValueError
-            If it is no model.
-        """
+        """Add a model to the menus, return its path; a ValueError if it is none."""
         where = Path(path).resolve()
         if where.is_dir() and not (where / WEIGHTS).is_file():
             raise ValueError(
@@ -74,7 +58,7 @@ class Models(QObject):
             )
         if not where.exists():
             raise ValueError(f"{where}: there is no such model; check the path")
-        known = {Path(entry.path).resolve(): entry.path for entry in self.entries()}
+        known = {Path(known).resolve(): known for known in self.entries()}
         if where in known:
             return known[where]
         self._added.append(str(where))
@@ -90,12 +74,12 @@ class Models(QObject):
 
 def built_in() -> str | None:
     """Return the path of the first model that comes with the package, if any."""
-    return next((e.path for e in _built_in()), None)
+    return next(iter(_built_in()), None)
 
 
-def _built_in() -> list[Entry]:
+def _built_in() -> dict[str, str]:
     folders = sorted(p.parent for p in BUILT_IN.glob(f"*/{WEIGHTS}"))
-    return [Entry(f"{p.name} (built in)", str(p), "built in") for p in folders]
+    return {str(folder): f"{folder.name} (built in)" for folder in folders}
 
 
 def _trained() -> list[Path]:
@@ -129,36 +113,26 @@ class _Menu(QComboBox):
 class ModelPicker(QWidget):
     """A menu of models, a button for others, and the card of the chosen one.
 
-    Parameters
-    ----------
-    scratch : bool
-        Whether the first entry is "from scratch", whose path is None. Pixel classifiers
-        are left out then: nothing can start from them.
+    scratch : whether the first entry is "from scratch", whose path is None. Pixel
+        classifiers are left out then: nothing can start from them.
     """
 
     changed = Signal()
 
-    def __init__(self, scratch: bool = False, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, scratch: bool = False) -> None:
+        super().__init__()
         self._scratch = scratch
         self._told: str | None = None  # what `changed` was last sent for
         self.touched = False  # whether somebody chose
         self.combo = _Menu()
-        self.combo.setToolTip(
-            "The model that training starts from."
-            if scratch
-            else "The model that segments. Trained ones: the newest is the first."
-        )
+        self.combo.setToolTip(START_HELP if scratch else SEGMENT_HELP)
         self.combo.setMinimumContentsLength(8)
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.card_button = QPushButton("card")
         self.card_button.setCheckable(True)
-        self.other_button = QPushButton("folder...")
-        self.other_button.setToolTip(
-            f"Choose the folder of a model, or a {SUFFIX} file."
-        )
+        self.other_button = push_button("folder...", OTHER_HELP)
         menu = QMenu(self.other_button)
         menu.addAction("model folder...", self._ask_folder)
         menu.addAction(f"{SUFFIX} file...", self._ask_file)
@@ -181,13 +155,7 @@ class ModelPicker(QWidget):
         return None if data is None else str(data)
 
     def set_path(self, path: str | Path | None) -> None:
-        """Choose a model; it is added to the menu if it is not there.
-
-        Raises
-        ------
-        ValueError
-            If it is no model.
-        """
+        """Choose a model, which is added to the menu; a ValueError if it is none."""
         self.touched = True
         self._set(path)
 
@@ -216,12 +184,12 @@ class ModelPicker(QWidget):
             self.combo.clear()
             if self._scratch:
                 self.combo.addItem(SCRATCH, None)
-            for entry in models().entries():
-                if self._scratch and classifier_of(entry.path):
+            for path, name in models().entries().items():
+                if self._scratch and classifier_of(path):
                     continue
-                self.combo.addItem(entry.name, entry.path)
+                self.combo.addItem(name, path)
                 last = self.combo.count() - 1
-                self.combo.setItemData(last, entry.path, Qt.ItemDataRole.ToolTipRole)
+                self.combo.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
             if not self.combo.count():
                 self.combo.addItem(NONE_YET, None)
             self.combo.setCurrentIndex(max(0, self.combo.findData(before)))
@@ -232,12 +200,7 @@ class ModelPicker(QWidget):
         self.touched = True
 
     def _tell(self) -> None:
-        self.card_button.setEnabled(self.path is not None)
-        self.card_button.setToolTip(
-            "What the model is, what it was trained on and how good it is."
-            if self.path is not None
-            else "There is no model here that has a card."
-        )
+        enable(self.card_button, NO_CARD if self.path is None else "", CARD_HELP)
         if self.path != self._told:
             self._told = self.path
             self._show_card(self.card_button.isChecked())
@@ -259,7 +222,5 @@ class ModelPicker(QWidget):
     def _take(self, path: Path | None) -> None:
         if path is None:
             return
-        try:
+        with worker.reporting():
             self.set_path(path)
-        except ValueError as error:
-            worker.report(error)

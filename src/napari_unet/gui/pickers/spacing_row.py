@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from napari_unet.gui.layers.axes import axes_of, long_axes, shape_of
+from napari_unet.gui.layers.axes import axes_of, spatial
 from napari_unet.gui.layers.placement import spacing_of
-from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out
-
-if TYPE_CHECKING:
-    from napari.layers import Image
+from napari_unet.gui.parts.dock_widgets import (
+    enable,
+    ignore_wheel,
+    lay_out,
+    push_button,
+)
 
 NAMES = {"Z": "depth (Z)", "Y": "rows (Y)", "X": "columns (X)"}
 SET = (
@@ -39,8 +40,8 @@ class SpacingRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.boxes = {axis: self._box(axis) for axis in NAMES}
-        self.button = QPushButton("set")
-        self.button.clicked.connect(self._give)
+        self.button = push_button("set")
+        self.button.clicked.connect(lambda: self.given.emit(self._values()))
         self._names = {axis: QLabel(axis) for axis in NAMES}
         boxes = [i for a, b in self.boxes.items() for i in (self._names[a], (b, 1))]
         lay_out(QHBoxLayout(self), QLabel("µm"), *boxes, self.button, spacing=4)
@@ -52,7 +53,7 @@ class SpacingRow(QWidget):
         if layer is None or axes is None:
             self.button.setToolTip(NOT_KNOWN)
             return
-        there = [a for a in "ZYX" if a in long_axes(axes, shape_of(layer))]
+        there = spatial(layer, axes).replace("T", "")
         known = dict(zip(there, spacing_of(layer, axes) or (), strict=False))
         for axis, box in self.boxes.items():
             for widget in (box, self._names[axis]):
@@ -77,9 +78,4 @@ class SpacingRow(QWidget):
         return tuple(b.value() for b in self.boxes.values() if not b.isHidden())
 
     def _arrange(self) -> None:
-        complete = all(self._values())
-        self.button.setEnabled(complete)
-        self.button.setToolTip(SET if complete else INCOMPLETE)
-
-    def _give(self) -> None:
-        self.given.emit(self._values())
+        enable(self.button, "" if all(self._values()) else INCOMPLETE, SET)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import image_of, labels_of
-from napari_unet.gui.layers.pairing import fits, is_preview, labels_on
-from napari_unet.gui.parts.csv_button import CsvButton
-from napari_unet.gui.parts.dock_widgets import ignore_wheel, lay_out, sentences
-from napari_unet.gui.parts.sorted_table import Column, SortedTable
+from napari_unet.gui.layers.pairing import fits, labels_in, labels_on
+from napari_unet.gui.parts.dock_widgets import enable, ignore_wheel, lay_out, sentences
+from napari_unet.gui.parts.sorted_table import Column, CsvButton, SortedTable
 from napari_unet.gui.results.comparison import (
     HELP,
     LONG,
@@ -28,9 +28,6 @@ from napari_unet.gui.results.comparison import (
 from napari_unet.gui.results.errors_layer import ShownComparison
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 COMPARING = "comparing"  # the kind of its jobs
 NO_RESULT = "segment this image first"
@@ -52,12 +49,6 @@ CHANGED = "The labels have changed since; compare again."
 class CompareForm(QWidget):
     """A menu of truth layers, [Compare], figures and a table of the errors.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
-    Notes
-    -----
     The dock tells by :meth:`follow` which result it shows.
     """
 
@@ -122,11 +113,8 @@ class CompareForm(QWidget):
             return []
         return [
             layer
-            for layer in self._viewer.layers
-            if isinstance(layer, Labels)
-            and layer != result.layer
-            and not is_preview(layer)
-            and fits(layer, result.image, result.press.axes)
+            for layer in labels_in(self._viewer.layers)
+            if layer != result.layer and fits(layer, result.image, result.press.axes)
         ]
 
     def _fill(self) -> None:
@@ -153,10 +141,8 @@ class CompareForm(QWidget):
             self._job.abandon()
             self._end()
             return
-        try:
+        with worker.reporting():
             self._start()
-        except ValueError as error:
-            worker.report(error)
 
     def _start(self) -> None:
         result, truth = self._result, self.truth
@@ -172,10 +158,7 @@ class CompareForm(QWidget):
         self._pending = ShownComparison(self._viewer, result, truth, self)
         self._pending.changed.connect(self._show)
         self._job = worker.start(
-            self,
-            COMPARING,
-            compare,
-            *(true, labels, result.outcome),
+            *(self, COMPARING, compare, true, labels, result.outcome),
             on_event=self._on_event,
             on_returned=self._on_returned,
             on_errored=self._on_errored,
@@ -223,9 +206,8 @@ class CompareForm(QWidget):
         """Show the comparison of the result, and grey what cannot be done now."""
         running, why_not = self._job is not None, self.why_not()
         self.button.setText("Cancel" if running else "Compare")
-        self.button.setEnabled(running or not why_not)
         help_text = CANCEL_HELP if running else COMPARE_HELP
-        self.button.setToolTip(help_text if running else sentence(why_not) or help_text)
+        enable(self.button, "" if running else why_not, help_text)
         nothing = why_not in (NO_RESULT, CLASSES, STOPPED, NO_TRUTH)
         self.truth_box.enabled = not (nothing or running)
         self.truth_box.tooltip = sentence(why_not) if nothing else TRUTH_HELP

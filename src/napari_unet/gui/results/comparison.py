@@ -51,12 +51,9 @@ def compare(
 ) -> Generator[Event, None, ComparisonTable | None]:
     """Compare labels with the truth, where it was segmented; None: it was stopped.
 
-    Parameters
-    ----------
     truth, labels : ([T,] [Z,] Y, X) integer arrays of one shape
-    outcome : Outcome
-        Of the result: its axes, its box, and the spacing that gives areas their unit.
-    control : Control
+    outcome : of the result: its axes, its box, and the spacing that gives areas their
+        unit
     """
     timed, box = "T" in outcome.about["axes"], outcome.result.box
     where = box or (slice(None),) * labels.ndim

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.edits import Edits
-from napari_unet.gui.layers.pairing import ours
-from napari_unet.gui.layers.placement import go_to, placement, point_on, with_layer_axes
+from napari_unet.gui.layers.pairing import our_layer
+from napari_unet.gui.layers.placement import (
+    go_to,
+    placement,
+    point_on,
+    show_other,
+    undisturbed,
+    with_layer_axes,
+)
 from napari_unet.gui.results.comparison import ComparisonTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.scoring.errors import COLOURS, Kind
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 
 class ShownComparison(QObject):
-    """A comparison, from the moment when its labels were taken.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    result : ResultLayer
-    truth : Labels layer
-    """
+    """A comparison, from the moment when its labels were taken."""
 
     changed = Signal()  # the labels are no longer those that were compared
 
@@ -41,10 +39,7 @@ class ShownComparison(QObject):
         self.found: ComparisonTable | None = None
         self._viewer, self._score = viewer, result.score
         self._edited, self._outcome = False, result.outcome
-        for layer, slot in (
-            (truth, self._on_edit),
-            (result.layer, self._on_rewritten),
-        ):
+        for layer, slot in ((truth, self._on_edit), (result.layer, self._on_rewritten)):
             edits = Edits(viewer, self)
             edits.edited.connect(self._on_edit)
             edits.rewritten.connect(slot)
@@ -71,16 +66,11 @@ class ShownComparison(QObject):
         result, image = self.result, self.result.image
         assert result.press is not None
         axes = result.press.axes
-        data, place = (
-            with_layer_axes(found.comparison.image, image, axes),
-            placement(image, axes),
-        )
-        layer = _layer_of(self._viewer, image)
+        data = with_layer_axes(found.comparison.image, image, axes)
+        place = placement(image, axes)
+        layer = our_layer(self._viewer.layers, "errors", str(image.unique_id))
         if layer is not None and layer.ndim == data.ndim:
-            layer.data = data
-            for name, value in place.items():
-                setattr(layer, name, value)
-            layer.visible = True
+            show_other(layer, data, place)
         else:
             _add(self._viewer, image, data, place)
         # Under the colours of its labels no kind of error could be told.
@@ -110,38 +100,23 @@ class ShownComparison(QObject):
             self._on_edit()
 
 
-def _layer_of(viewer: Viewer, image: Image) -> Labels | None:
-    """Return the layer with the errors of an image, if it is still there."""
-    for layer in viewer.layers:
-        if isinstance(layer, Labels) and ours(layer).get("errors") == _mark(image):
-            return layer
-    return None
-
-
 def _add(viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]) -> None:
     import pandas as pd  # a third of a second, which an opening dock has not
 
-    selection = viewer.layers.selection
-    active = selection.active
     # Like a preview it is nothing that anybody drew: no truth, nothing to train on.
-    ours = {"preview": True, "errors": _mark(image)}
+    ours = {"preview": True, "errors": str(image.unique_id)}
     kinds = list(COLOURS)
     colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colours |= {int(kind): colour for kind, colour in COLOURS.items()}
     colours[int(Kind.MATCHED)] += "80"  # half clear: errors catch the eye
     words = {"index": [int(k) for k in kinds], "kind": [k.word for k in kinds]}
-    layer = viewer.add_labels(
-        data,
-        name=f"{image.name} errors",
-        colormap=DirectLabelColormap(color_dict=colours),
-        features=pd.DataFrame(words),  # the status bar tells the kind
-        metadata={KEY: ours},
-        **place,
-    )
+    with undisturbed(viewer):
+        layer = viewer.add_labels(
+            data,
+            name=f"{image.name} errors",
+            colormap=DirectLabelColormap(color_dict=colours),
+            features=pd.DataFrame(words),  # the status bar tells the kind
+            metadata={KEY: ours},
+            **place,
+        )
     layer.editable = False
-    if active is not None:  # what the user works on stays selected
-        selection.active = active
-
-
-def _mark(image: Image) -> str:
-    return str(image.unique_id)

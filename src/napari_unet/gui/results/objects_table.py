@@ -9,9 +9,8 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_unet.gui.parts.csv_button import CsvButton
 from napari_unet.gui.parts.dock_widgets import lay_out
-from napari_unet.gui.parts.sorted_table import Column, SortedTable
+from napari_unet.gui.parts.sorted_table import Column, CsvButton, SortedTable
 
 if TYPE_CHECKING:
     import pandas as pd

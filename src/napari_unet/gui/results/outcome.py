@@ -23,18 +23,11 @@ POWERS = {2: "²", 3: "³"}
 class Outcome:
     """The result of one image.
 
-    Parameters
-    ----------
-    result : Result
-    about : dict
-        What made it and what it says; JSON-able.
-    instances : bool
-        Whether it holds objects; else classes.
-    ndim : int
-        Axes of an object: 2 where a stack was segmented plane by plane and
-        its planes were not linked.
-    spacing : tuple of float, optional
-        µm per pixel of the image, one number for each of ``[Z]YX``.
+    about : what made it and what it says; JSON-able
+    instances : whether it holds objects; else classes
+    ndim : axes of an object: 2 where a stack was segmented plane by plane and its
+        planes were not linked
+    spacing : µm per pixel of the image, one number for each of ``[Z]YX``
     """
 
     result: Result

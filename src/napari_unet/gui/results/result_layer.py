@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
@@ -17,13 +18,15 @@ from napari_unet.colours import OKABE_ITO
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.layers.placement import go_to, placement, with_layer_axes
+from napari_unet.gui.layers.placement import (
+    go_to,
+    placement,
+    show_other,
+    with_layer_axes,
+)
 from napari_unet.gui.layers.right_views import views
 from napari_unet.gui.parts.connections import Connections
 from napari_unet.gui.results.outcome import Outcome
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # Comparing more values would be felt when a result is replaced.
 MOST_COMPARED = 64 * 2**20
@@ -33,13 +36,6 @@ PART = 2**18  # values that are looked up at once, few enough for the cache
 class ResultLayer(QObject):
     """The Labels layer that holds the result of one image.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    image : Image layer
-
-    Notes
-    -----
     ``begin``, any number of ``fill``, and ``finish``; then again while `replaceable`.
     """
 
@@ -81,12 +77,8 @@ class ResultLayer(QObject):
     def begin(self, shape: Sequence[int], axes: str) -> None:
         """Show an empty result: in the layer that is there, or in a new one.
 
-        Parameters
-        ----------
-        shape : sequence of int
-            Of the image's ([T,] [Z,] Y, X).
-        axes : str
-            Of the image's layer.
+        shape : of the image's ([T,] [Z,] Y, X)
+        axes : of the image's layer
         """
         self._axes = axes
         # Pages of zeros take no memory until they are written to.
@@ -96,10 +88,7 @@ class ResultLayer(QObject):
         place = placement(self.image, axes)
         self._writing = True
         if self.layer is not None and self.there and self.layer.ndim == data.ndim:
-            self.layer.data = data
-            self.layer.visible = True  # a comparison may have hidden it
-            for name, value in place.items():
-                setattr(self.layer, name, value)
+            show_other(self.layer, data, place)  # a comparison may have hidden it
         else:
             # The Train dock asks at once who drew them; finish() tells the rest.
             metadata: dict[str, Any] = {KEY: {"model": {}}}
@@ -130,9 +119,7 @@ class ResultLayer(QObject):
                 self.layer.colormap = label_colormap()
         else:
             classes = [int(c) for c in outcome.about["classes"]]
-            colours = _colours(classes)
-            for value, colour in outcome.colours.items():
-                colours[value] = colour
+            colours = _colours(classes) | outcome.colours
             self.layer.colormap = DirectLabelColormap(color_dict=colours)
         # An axes string of the labels: what placement() leaves in.
         axes = self._axes.removeprefix("C")

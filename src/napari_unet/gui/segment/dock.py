@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+import napari.viewer
 from napari.layers import Image
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QVBoxLayout
 
+from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import ImageSeries
 from napari_unet.gui import worker
-from napari_unet.gui.copy_as.press import SegmentPress, decodes_only
-from napari_unet.gui.copy_as.segment import WRITERS, with_file
-from napari_unet.gui.docks import DockContent, TrainDock, lie_on_the_other, open_dock
+from napari_unet.gui.copy_as.press import SegmentPress, SegmentTarget, decodes_only
+from napari_unet.gui.docks import DockContent, open_dock
 from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.images import image_of
-from napari_unet.gui.layers.pairing import is_preview
+from napari_unet.gui.layers.pairing import images_in
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.open.open import open_path
-from napari_unet.gui.parts.clipboard import Clipboard
 from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
-from napari_unet.gui.parts.drops import accept_folders
+from napari_unet.gui.parts.dock_widgets import lay_out
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
-from napari_unet.gui.segment.runs import SegmentJobs, SegmentTarget
+from napari_unet.gui.segment.runs import SegmentJobs
 from napari_unet.gui.segment.work import WHAT, SegmentSettings
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 # So long a wait after a move of the slider is not felt, and spares most of the work.
 SLIDER_MS = 40
@@ -41,23 +39,14 @@ OPTIONS_MS = 300
 
 
 class SegmentWidget(DockContent):
-    """Segments image layers with a trained model.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Segments image layers with a trained model."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
+        super().__init__(viewer, open_path)
         self.form = form = SegmentForm(viewer)
         form.inside.target = self._target
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(form)
+        lay_out(QVBoxLayout(self), form)
         self.runs = SegmentJobs(viewer, self)
-        self.clipboard = Clipboard(self)
         self._slider = debouncer(self, SLIDER_MS, self._hide)
         self._options = debouncer(self, OPTIONS_MS, self._decode_again)
         form.picker.changed.connect(self._show_result)
@@ -70,25 +59,20 @@ class SegmentWidget(DockContent):
         form.score.valueChanged.connect(self._slide)
         form.options_form.changed.connect(self._options.start)
         form.table.picked.connect(self._go_to)
-        form.first_button.clicked.connect(self._train_first)
+        form.first_button.clicked.connect(lambda: open_dock(viewer, "Train"))
         form.right_button.clicked.connect(self.view_is_right)
         form.train_button.clicked.connect(self.correct_and_train)
-        form.copy_button.picked.connect(self._copy)
+        form.copy_button.shown = self._copied
         self.runs.began.connect(self._on_began)
         self.runs.progressed.connect(form.progress.show_event)
         self.runs.ended.connect(self._on_ended)
         self.runs.changed.connect(self._show_result)
         models().chosen.connect(self._choose)
-        accept_folders(self, self._open)
         chosen = models().chosen_path
         if chosen is not None:
             self._choose(chosen)
         self._show_result()
         worker.warm_up(form.set_known)
-        QTimer.singleShot(0, self._docked)
-
-    def _docked(self) -> None:
-        lie_on_the_other(self)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layers; napari calls this when they come, go or are renamed."""
@@ -97,43 +81,33 @@ class SegmentWidget(DockContent):
 
     def segment_view(self) -> None:
         """Segment what is in sight."""
-        try:
+        with worker.reporting():
             target = self._target()
             box = visible_box(self._viewer, target.layer, target.press.axes)
-            press = replace(target.press, box=box)
-            self._start([replace(target, press=press)])
-        except ValueError as error:
-            worker.report(error)
+            self._start([self._in_box(target, box)])
 
     def segment_image(self) -> None:
         """Segment the chosen image."""
-        try:
+        with worker.reporting():
             self._start([self._target()])
-        except ValueError as error:
-            worker.report(error)
 
     def segment_all(self) -> None:
         """Segment all open images, one after the other."""
         targets, skipped = [], []
-        try:
-            for layer in self._viewer.layers:
+        with worker.reporting():
+            for layer in images_in(self._viewer.layers):
                 if layer == self.form.picker.layer:
                     targets.append(self._target())
-                elif isinstance(layer, Image) and not is_preview(layer):
-                    axes = axes_of(layer)
-                    if axes is None:
-                        skipped.append(layer.name)
-                    else:
-                        targets.append(self._other_target(layer, axes))
+                elif axes_of(layer) is None:
+                    skipped.append(layer.name)
+                else:
+                    targets.append(self._other_target(layer, str(axes_of(layer))))
             self._start(targets)
-        except ValueError as error:
-            worker.report(error)
-            return
-        if skipped:
-            show_warning(
-                f"{', '.join(skipped)}: left out, since the axes are not known; choose "
-                "them under Image"
-            )
+            if skipped:
+                show_warning(
+                    f"{', '.join(skipped)}: left out, since the axes are not known; "
+                    "choose them under Image"
+                )
 
     def segment_folder(self) -> None:
         """Ask for a folder of images and one for the results, and segment them."""
@@ -143,24 +117,18 @@ class SegmentWidget(DockContent):
         output = ask_folder(self, "Folder for the labels", source)
         if output is None:
             return
-        try:
-            config = self.form.config()
-        except ValueError as error:
-            worker.report(error)
-            return
-        self.runs.segment_folder(
-            source, output, self._settings(config), self.form.picker.channel
-        )
+        with worker.reporting():
+            settings = self._settings(self.form.config())
+            channel = self.form.picker.channel
+            self.runs.segment_folder(source, output, settings, channel)
 
     def view_is_right(self) -> None:
         """Take note that all objects in sight are labelled."""
         result = self._result()
         if result is not None:
-            try:
+            with worker.reporting():
                 axes = str(self.form.picker.axes)
                 mark_view(self._viewer, result.image, axes, result.layer)
-            except ValueError as error:
-                worker.report(error)
 
     def correct_and_train(self) -> None:
         """Open the Train dock with the image, its labels and the model."""
@@ -168,14 +136,11 @@ class SegmentWidget(DockContent):
         if result is None or result.press is None:
             return
         press, layers = result.press, self._viewer.layers
-        dock = cast(TrainDock, open_dock(self._viewer, "Train"))
+        dock = open_dock(self._viewer, "Train")
         row = dock.add_pair(result.image, result.layer)
         extra = [layers[name] for name in press.extra if name in layers]
         row.picker.choose_channels(press.channel, extra)
         dock.start_from(press.model)
-
-    def _train_first(self) -> None:
-        open_dock(self._viewer, "Train")
 
     def _decode_again(self) -> None:
         """Show the result with other thresholds, if nothing else has changed."""
@@ -187,8 +152,7 @@ class SegmentWidget(DockContent):
         except ValueError:  # the form says what is wrong
             return
         if result.press is not None and decodes_only(target.press, result.press):
-            press = replace(target.press, box=result.press.box)
-            self._start([replace(target, press=press)])
+            self._start([self._in_box(target, result.press.box)])
 
     def _target(self) -> SegmentTarget:
         """Return the chosen image; a ValueError if there is none."""
@@ -197,6 +161,9 @@ class SegmentWidget(DockContent):
         extra = tuple(layer.name for layer in picker.extra)
         press = self._press(picker.layer, str(picker.axes), picker.channel)
         return SegmentTarget(picker.layer, image, replace(press, extra=extra))
+
+    def _in_box(self, target: SegmentTarget, box: Box | None) -> SegmentTarget:
+        return replace(target, press=replace(target.press, box=box))
 
     def _other_target(self, layer: Image, axes: str) -> SegmentTarget:
         """Return another image, with the same channel if it has that."""
@@ -207,15 +174,10 @@ class SegmentWidget(DockContent):
         return SegmentTarget(layer, image_of(layer, axes, channel), press)
 
     def _press(self, layer: Any, axes: str, channel: int | None) -> SegmentPress:
-        return SegmentPress(
-            image=layer.name,
-            path=None,  # found out when it is copied
-            axes=axes,
-            model=str(self.form.model.path),
-            config=self.form.config(),
-            channel=channel,
-            device=self.form.device.currentText(),
-        )
+        model, device = str(self.form.model.path), self.form.device.currentText()
+        # Its file is found out when it is copied.
+        at = layer.name, None, axes, model, self.form.config()
+        return SegmentPress(*at, channel=channel, device=device)
 
     def _settings(self, config: PredictConfig) -> SegmentSettings:
         device = self.form.device.currentText()
@@ -274,23 +236,18 @@ class SegmentWidget(DockContent):
             result.show_object(label)
 
     def _choose(self, path: str) -> None:
-        try:
+        with worker.reporting():
             self.form.model.set_path(path)
-        except ValueError as error:
-            worker.report(error)
 
-    def _copy(self, kind: str) -> None:
+    def _copied(self) -> tuple[SegmentPress, Path | None, ImageSeries] | None:
+        """Return what of the result is copied: its press, file and image."""
         result = self._result()
         if result is None or result.press is None:
-            return
+            return None
         outcome = result.outcome
         as_found = outcome is not None and result.score == outcome.least
         score = None if as_found else result.score
         config = result.press.config.replace(score=score)
         press = replace(result.press, config=config)
         path, image = result.image.source.path, image_of(result.image, press.axes)
-        write = WRITERS[kind]
-        self.clipboard.copy(kind, write, with_file, press, path and Path(path), image)
-
-    def _open(self, path: Path) -> None:
-        open_path(self._viewer, path)
+        return press, path and Path(path), image

@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
 
 from napari_unet.config import PredictConfig
-from napari_unet.gui.copy_as.segment import WRITERS
+from napari_unet.gui.copy_as.kinds import SEGMENT_WRITERS, with_file
 from napari_unet.gui.inside.fold import InsideForm
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.parts.clipboard import CopyButton
-from napari_unet.gui.parts.dock_widgets import Column, ignore_wheel, lay_out, sentences
+from napari_unet.gui.parts.dock_widgets import (
+    Column,
+    device_menu,
+    enable,
+    ignore_wheel,
+    lay_out,
+    push_button,
+    refill,
+    say,
+    sentences,
+)
 from napari_unet.gui.parts.form import ConfigForm, Fold
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.gui.pickers.model_picker import ModelPicker
 from napari_unet.gui.preferences import preferences
-from napari_unet.gui.results.compare import CompareForm
+from napari_unet.gui.results.compare import NO_RESULT, CompareForm
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.text import sentence
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 # The slider is the field for the score.
 FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
 RUNNING = "a segmentation is running; wait, or cancel it"
 NO_MODEL = "train a model first, or choose one with folder..."
-NO_RESULT = "segment this image first"
 EDITED = (
     "the layer was edited, or found right, and hiding objects could undo that; segment "
     "again"
@@ -68,8 +72,8 @@ COPY_HELP = (
 class SegmentForm(Column):
     """The widgets of the dock, in the order in which they are read."""
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.picker = ImagePicker(viewer)
         self.model = ModelPicker()
         self.progress = ProgressRow()
@@ -87,10 +91,7 @@ class SegmentForm(Column):
     def config(self) -> PredictConfig:
         """Return the options, the score of the slider with them if it was moved.
 
-        Raises
-        ------
-        ValueError
-            Where an option is out of range.
+        A ValueError where an option is out of range.
         """
         config = cast("PredictConfig", self.options_form.value())
         return config.replace(score=self.least)
@@ -102,26 +103,16 @@ class SegmentForm(Column):
 
     def set_known(self, known: Mapping[str, Sequence[str]]) -> None:
         """Take what only torch knows: the devices."""
-        chosen = self.device.currentText()
-        self.device.clear()
-        self.device.addItems(dict.fromkeys([*known["device"], chosen]))
-        self.device.setCurrentText(chosen)
+        refill(self.device, known["device"])
 
     def show_outcome(self, summary: str, notes: str) -> None:
         """Show what the last run of this image gave."""
-        for label, text in ((self.summary, summary), (self.notes, notes)):
-            label.setText(text)
-            label.setVisible(bool(text))
-
-    def enable(self, widget: QWidget | QAction, why_not: str, help_text: str) -> None:
-        """Grey a widget or entry for a reason, its tooltip from then on; "": do not."""
-        widget.setEnabled(not why_not)
-        widget.setToolTip(sentence(why_not) or help_text)
+        say(self.summary, summary)
+        say(self.notes, notes)
 
     def show_reason(self, reason: str, no_model: bool) -> None:
         """Say in sight why nothing can be segmented now; "": something can."""
-        self.reason.setText(sentence(reason))
-        self.reason.setVisible(bool(reason))
+        say(self.reason, sentence(reason))
         self.first_button.setVisible(no_model)
 
     def _content(self) -> QWidget:
@@ -153,19 +144,13 @@ class SegmentForm(Column):
         memory = preferences().memory
         if memory is not None:
             self.options_form.set_value(PredictConfig(memory=memory))
-        self.device = ignore_wheel(QComboBox())
-        self.device.addItems(dict.fromkeys(["auto", "cpu", preferences().device]))
-        self.device.setCurrentText(preferences().device)
-        self.device.setToolTip(DEVICE_HELP)
-        label = QLabel("device")
-        label.setToolTip(DEVICE_HELP)
-        label.setBuddy(self.device)
-        cast("QFormLayout", self.options_form.layout()).addRow(label, self.device)
+        self.device = device_menu(DEVICE_HELP)
+        self.options_form.add_row("device", self.device)
 
     def _make_buttons(self) -> None:
-        self.view_button = QPushButton("Segment view")
-        self.image_button = QPushButton("Segment image")
-        self.menu_button = QPushButton()
+        self.view_button = push_button("Segment view")
+        self.image_button = push_button("Segment image")
+        self.menu_button = push_button("")
         self.menu_button.setFixedWidth(28)  # no more than its arrow
         self.menu_button.setAccessibleName("other images to segment")
         menu = QMenu(self.menu_button)
@@ -175,11 +160,10 @@ class SegmentForm(Column):
         self.folder_action = menu.addAction("folder...")
         self.image_action.triggered.connect(self.image_button.click)
         self.menu_button.setMenu(menu)
-        self.first_button = QPushButton("Train a model")
-        self.first_button.setToolTip("Open the Train dock.")
-        self.right_button = QPushButton(RIGHT)
-        self.train_button = QPushButton("Correct and train")
-        self.copy_button = CopyButton(WRITERS)
+        self.first_button = push_button("Train a model", "Open the Train dock.")
+        self.right_button = push_button(RIGHT)
+        self.train_button = push_button("Correct and train")
+        self.copy_button = CopyButton(SEGMENT_WRITERS, with_file)
 
     def _make_score(self) -> None:
         self.score_moved = False
@@ -193,30 +177,25 @@ class SegmentForm(Column):
 def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
     """Grey what cannot be done now, and say why.
 
-    Parameters
-    ----------
-    form : SegmentForm
-    result : ResultLayer or None
-        Of the image that is chosen.
-    running : bool
-        Whether something is being segmented.
+    `result` is that of the image that is chosen; `running` says whether something is
+    being segmented.
     """
     busy = RUNNING if running else ""
     not_now = busy or ("" if form.model.path else NO_MODEL)
     why_not = not_now or form.picker.why_not()
     form.show_reason("" if running else why_not, not form.model.path)
-    form.enable(form.view_button, why_not, VIEW_HELP)
-    form.enable(form.image_button, why_not, IMAGE_HELP)
+    enable(form.view_button, why_not, VIEW_HELP)
+    enable(form.image_button, why_not, IMAGE_HELP)
     # A folder needs no image.
-    form.enable(form.menu_button, not_now, MENU_HELP)
+    enable(form.menu_button, not_now, MENU_HELP)
     no_result = NO_RESULT if result is None else ""
-    form.enable(form.right_button, no_result or busy, RIGHT_HELP)
-    form.enable(form.train_button, no_result, TRAIN_HELP)
-    form.enable(form.copy_button, no_result, COPY_HELP)
-    form.enable(form.image_action, why_not, IMAGE_HELP)
+    enable(form.right_button, no_result or busy, RIGHT_HELP)
+    enable(form.train_button, no_result, TRAIN_HELP)
+    enable(form.copy_button, no_result, COPY_HELP)
+    enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
-    form.enable(form.all_action, not_now or no_image, ALL_HELP)
-    form.enable(form.score, _no_scores(result), SCORE_HELP)
+    enable(form.all_action, not_now or no_image, ALL_HELP)
+    enable(form.score, _no_scores(result), SCORE_HELP)
     form.compare.follow(result)
     why_not = form.picker.why_not() if form.model.path else NO_MODEL
     device = form.device.currentText()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
-from napari_unet.data.images import ImageSeries
 from napari_unet.events import Block, Event, Note, Progress
 from napari_unet.gui import worker
-from napari_unet.gui.copy_as.press import SegmentPress
+from napari_unet.gui.copy_as.press import SegmentTarget
 from napari_unet.gui.layers.pairing import fits, is_preview
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
@@ -28,29 +28,12 @@ from napari_unet.gui.segment.work import (
 )
 from napari_unet.segmentation.cache import MapCache
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
 
 
-@dataclass(frozen=True)
-class SegmentTarget:
-    """An image layer to segment, as it was when the button was pressed."""
-
-    layer: Image
-    image: ImageSeries
-    press: SegmentPress
-
-
 class SegmentJobs(QObject):
-    """Segments layers one after the other and writes their results.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Segments layers one after the other and writes their results."""
 
     changed = Signal()  # a run began or ended, a result came, was edited or went
     began = Signal(int)  # with how many images
@@ -94,20 +77,14 @@ class SegmentJobs(QObject):
     def segment(self, targets: list[SegmentTarget], settings: SegmentSettings) -> None:
         """Segment layers; objects of all scores are kept, so that none runs again."""
         self._settings = replace(settings, config=settings.config.replace(score=0.0))
-        self._targets = list(targets)
-        self._count = len(targets)
-        self._said.clear()
-        self.began.emit(self._count)
+        self._press(list(targets))
         self._next()
 
     def segment_folder(
         self, source: Path, output: Path, settings: SegmentSettings, channel: int | None
     ) -> None:
         """Segment the images of a folder into another."""
-        self._targets = []
-        self._count = 0  # told by the job
-        self._said.clear()
-        self.began.emit(0)
+        self._press([])  # the job tells how many there are
         self._start(segment_folder, source, output, settings, channel)
 
     def stop(self) -> None:
@@ -115,6 +92,11 @@ class SegmentJobs(QObject):
         self._targets = []
         if self._job is not None:
             self._job.quit()
+
+    def _press(self, targets: list[SegmentTarget]) -> None:
+        self._targets, self._count = targets, len(targets)
+        self._said.clear()
+        self.began.emit(self._count)
 
     def _next(self) -> None:
         """Start the next job, if any."""
@@ -139,10 +121,7 @@ class SegmentJobs(QObject):
         self._blocks, self._got_blocks, self._result = [], False, None
         self.again, self._lost = None, self._cache.lost
         self._job = worker.start(
-            self,
-            worker.SEGMENTING,
-            work,
-            *args,
+            *(self, worker.SEGMENTING, work, *args),
             on_event=self._on_event,
             on_returned=self._on_returned,
             on_errored=self._on_errored,

@@ -1,4 +1,4 @@
-"""Looking at the data before they are trained on, and doing something about it."""
+"""Looking at the pairs while nothing is trained: the work, and who asks for it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,26 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject
 
 from napari_unet.config import ModelConfig
 from napari_unet.data import doctor
 from napari_unet.data.doctor import Finding
-from napari_unet.data.meaning import Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
-from napari_unet.gui.layers.images import labels_reader
-from napari_unet.gui.layers.pair import Pair
-from napari_unet.gui.pairs.findings import Findings
+from napari_unet.gui.layers.images import Pair, labels_reader
+from napari_unet.gui.pairs.findings import FIXING, TRAINING, Findings
 from napari_unet.gui.pairs.fixes import Origin, Split, show, split, write
-from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.train.form import TrainForm
 from napari_unet.models.store import contents, find_model, read_header, read_weights
 from napari_unet.text import counted
 from napari_unet.training.annotated import Annotated, samples_of
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
-    from napari_unet.gui.train.form import TrainForm
 
 # After the last stroke of the brush.
 LOOK_MS = 600
@@ -42,23 +35,75 @@ MOST_PIXELS = 16 * 2**20
 
 logger = logging.getLogger(__name__)
 
-Reader = Callable[[], Annotated]
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look has found.
+
+    turn : of the look
+    findings : tuple of Finding
+    origins : tuple of (str, int, int); of each sample: its name, which pair it is of,
+        and the time point
+    """
+
+    turn: int
+    findings: tuple[Finding, ...] = ()
+    origins: tuple[tuple[str, int, int], ...] = ()
+
+
+def check_pairs(
+    turn: int,
+    readers: Sequence[Callable[[], Annotated]],
+    learnt: ModelConfig | str,
+    alone: bool,
+    control: Control,
+) -> Generator[Event, None, Seen]:
+    """Find what is wrong; nothing where a training would be refused; long work.
+
+    readers : one per pair
+    learnt : what is to be learnt, or the model that training starts from
+    alone : whether these are all data: others may hold the objects that are missing
+        here
+    """
+    try:
+        items: list[Annotated] = []
+        for read in readers:
+            yield Progress("checking", len(items), len(readers))
+            items.append(read())
+        found = yield from samples_of(items)
+        samples = [sample for each in found for sample in each.values()]
+        config = _settled(learnt, samples)
+        findings = doctor.check(
+            samples, formulation=config.formulation, any_size=config.any_size
+        )
+    except ValueError:  # Start tells it
+        return Seen(turn)
+    told = [f for f in findings if alone or f.problem != doctor.EMPTY]
+    origins = [
+        (sample.name, pair, frame)
+        for pair, each in enumerate(found)
+        for frame, sample in each.items()
+    ]
+    return Seen(turn, tuple(told), tuple(origins))
+
+
+def _settled(learnt: ModelConfig | str, samples: Sequence[Sample]) -> ModelConfig:
+    """Return what a training settles on."""
+    if isinstance(learnt, str):
+        header = read_header(read_weights(find_model(learnt)), Path(learnt).name)
+        return contents(header)[0]
+    from napari_unet.training.recipe import complete
+
+    if not samples:
+        raise ValueError("no sample has labels")
+    return complete(learnt, samples)
 
 
 class Checks(QObject):
     """Looks at the pairs of layers while nothing is trained.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    table : PairsTable
-    form : TrainForm
-    findings : Findings
-        Shows what is found.
-    parent : QObject
+    findings : shows what is found
 
-    Notes
-    -----
     What Start refuses is not told here. Folders are not read, and labels of more than
     16 Mpx are not looked at.
     """
@@ -117,7 +162,7 @@ class Checks(QObject):
         """Make up for a look that a training, or another look, did not let be."""
         training = bool(worker.running(worker.TRAINING))
         if self._fixed is None:
-            self._findings.set_training(training)
+            self._findings.grey(TRAINING if training else "")
         due = self._asked != self._turn and self._looking is None
         if due and not training and not self._timer.isActive():
             self._timer.start()
@@ -135,14 +180,9 @@ class Checks(QObject):
             return
         # Others may hold the objects that are missing here.
         alone = not self._table.folders and rows == self._table.pairs
-        meaning = self._form.labels_mean.value
-        pairs = zip(rows, self._targets, strict=True)
-        readers = [reader_of(row, target, meaning) for row, target in pairs]
+        readers = [row.reader(self._form.labels_mean.value) for row in rows]
         self._looking = worker.start(
-            self,
-            "checking",
-            check_pairs,
-            *(self._turn, readers, learnt, alone),
+            *(self, "checking", check_pairs, self._turn, readers, learnt, alone),
             on_returned=self._take,
             on_errored=self._fail,
             on_finished=self._finished,
@@ -160,10 +200,8 @@ class Checks(QObject):
     def _take(self, seen: Seen) -> None:
         if seen.turn != self._turn:
             return
-        self._origins = {
-            name: Origin(self._targets[pair], frame)
-            for name, pair, frame in seen.origins
-        }
+        found = seen.origins
+        self._origins = {n: Origin(self._targets[i], frame) for n, i, frame in found}
         self._findings.set_found(seen.findings)
 
     def _fail(self, error: Exception) -> None:
@@ -183,14 +221,11 @@ class Checks(QObject):
         if origin is None or self._fixed or worker.running(worker.TRAINING):
             return
         self._fixed = target = origin.target
-        self._findings.set_fixing(True)
+        self._findings.grey(FIXING)
         read = labels_reader(target.labels, target.axes, target.image)
         meaning = self._form.labels_mean.value
         worker.start(
-            self,
-            "fixing",
-            split,
-            *(read, origin.film, meaning),
+            *(self, "fixing", split, read, origin.film, meaning),
             on_returned=self._write,
             on_finished=self._fixing_ended,
         )
@@ -199,95 +234,12 @@ class Checks(QObject):
         target, layers = self._fixed, self._viewer.layers
         if target is None or target.labels not in layers:
             return
-        try:
-            written = write(target, found)
-        except ValueError as error:
-            worker.report(error)
-            return
-        if written:
-            layers.selection.active = target.labels  # whose edit Ctrl-Z takes back
-            objects = counted(found.count, "object")
-            show_info(f"{objects} got a new id; Ctrl-Z takes it back")
+        with worker.reporting():
+            if write(target, found):
+                layers.selection.active = target.labels  # whose edit Ctrl-Z takes back
+                objects = counted(found.count, "object")
+                show_info(f"{objects} got a new id; Ctrl-Z takes it back")
 
     def _fixing_ended(self) -> None:
         self._fixed = None
-        self._findings.set_training(bool(worker.running(worker.TRAINING)))
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a look has found.
-
-    Parameters
-    ----------
-    turn : int
-        Of the look.
-    findings : tuple of Finding
-    origins : tuple of (str, int, int)
-        Of each sample: its name, which pair it is of, and the time point.
-    """
-
-    turn: int
-    findings: tuple[Finding, ...] = ()
-    origins: tuple[tuple[str, int, int], ...] = ()
-
-
-def reader_of(row: PairRow, target: Pair, meaning: Meaning) -> Reader:
-    """Return what makes the item of a pair in a job: labels may be slow to read."""
-    read = labels_reader(target.labels, target.axes, target.image)
-    use, right, numbers = row.use, row.right, meaning.model_dump()
-    return lambda: Annotated(target.image, read(), use, **numbers, right=right)
-
-
-def check_pairs(
-    turn: int,
-    readers: Sequence[Reader],
-    learnt: ModelConfig | str,
-    alone: bool,
-    control: Control,
-) -> Generator[Event, None, Seen]:
-    """Find what is wrong; nothing where a training would be refused; long work.
-
-    Parameters
-    ----------
-    turn : int
-    readers : sequence of callable
-        One per pair.
-    learnt : ModelConfig or str
-        What is to be learnt, or the model that training starts from.
-    alone : bool
-        Whether these are all data: others may hold the objects that are missing here.
-    control : Control
-    """
-    try:
-        items: list[Annotated] = []
-        for read in readers:
-            yield Progress("checking", len(items), len(readers))
-            items.append(read())
-        found = yield from samples_of(items)
-        samples = [sample for each in found for sample in each.values()]
-        config = _settled(learnt, samples)
-        findings = doctor.check(
-            samples, formulation=config.formulation, any_size=config.any_size
-        )
-    except ValueError:  # Start tells it
-        return Seen(turn)
-    told = [f for f in findings if alone or f.problem != doctor.EMPTY]
-    origins = [
-        (sample.name, pair, frame)
-        for pair, each in enumerate(found)
-        for frame, sample in each.items()
-    ]
-    return Seen(turn, tuple(told), tuple(origins))
-
-
-def _settled(learnt: ModelConfig | str, samples: Sequence[Sample]) -> ModelConfig:
-    """Return what a training settles on."""
-    if isinstance(learnt, str):
-        header = read_header(read_weights(find_model(learnt)), Path(learnt).name)
-        return contents(header)[0]
-    from napari_unet.training.recipe import complete
-
-    if not samples:
-        raise ValueError("no sample has labels")
-    return complete(learnt, samples)
+        self._findings.grey(TRAINING if worker.running(worker.TRAINING) else "")

@@ -23,9 +23,9 @@ from qtpy.QtWidgets import (
 
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
-from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
+from napari_unet.gui.parts.dock_widgets import enable, lay_out, push_button, sentences
 from napari_unet.gui.parts.progress import ProgressRow
-from napari_unet.gui.train.work import TrainSettings, crops_of
+from napari_unet.gui.train.work import TrainSettings
 from napari_unet.reports.crops_figure import (
     COLUMNS,
     EDGE,
@@ -35,7 +35,7 @@ from napari_unet.reports.crops_figure import (
     tiles,
 )
 from napari_unet.text import sentence
-from napari_unet.training.annotated import Annotated, Folder
+from napari_unet.training.annotated import Annotated, Folder, begin
 
 if TYPE_CHECKING:
     from napari_unet.reports.crops import Source
@@ -90,25 +90,24 @@ def read_and_draw(
     control: Control,
 ) -> Generator[Event, None, Seen]:
     """Settle a training, and draw its crops from a step on; long work."""
-    source = yield from crops_of(settings, items)
-    return (yield from draw(source, step, control))
+    from napari_unet.reports.crops import source
+
+    config, model, device = settings.config, settings.model, settings.device
+    init, training, held = yield from begin(items, config, model, settings.init, device)
+    found = yield from source(
+        training, held, config, model=model, init=init, device=device
+    )
+    return (yield from draw(found, step, control))
 
 
 class CropsWindow(QDialog):
     """A window with crops of the training that Start would start, and its button.
 
-    Parameters
-    ----------
-    dock : QWidget
-        The window closes with it.
-    button : QPushButton
-        Opens the window, and draws anew; greyed where training could not start.
-    read : callable
-        Returns what the dock would train with and on now; raises a ValueError where
-        something is wrong.
+    dock : the window closes with it
+    button : opens the window, and draws anew; greyed where training could not start
+    read : returns what the dock would train with and on now; raises a
+        ValueError where something is wrong
 
-    Notes
-    -----
     A press after options were changed draws the crops of the same steps. What was read
     is kept for [Others] while the window is open.
     """
@@ -132,18 +131,10 @@ class CropsWindow(QDialog):
         self.arrange("")
 
     def arrange(self, why_not: str) -> None:
-        """Grey the buttons where nothing can be drawn, and say why.
-
-        Parameters
-        ----------
-        why_not : str
-            Why training cannot start; "": it can.
-        """
+        """Grey the buttons while nothing can be drawn, since training cannot start."""
         self._why_not = why_not
         busy = BUSY if self._job is not None else ""
-        reason = why_not or busy
-        self._button.setEnabled(not reason)
-        self._button.setToolTip(sentence(reason) or HELP)
+        enable(self._button, why_not or busy, HELP)
         self.others_button.setEnabled(self.seen is not None and not busy)
         self.plain_box.setEnabled(self.seen is not None)
 
@@ -151,14 +142,10 @@ class CropsWindow(QDialog):
         """Read the images and draw crops, with the options as they are now."""
         if self._job is not None:
             return
-        try:
-            read = self._read()
-        except ValueError as error:
-            worker.report(error)
-            return
-        self._start(read_and_draw, *read, self._step)
-        self.show()
-        self.raise_()
+        with worker.reporting():
+            self._start(read_and_draw, *self._read(), self._step)
+            self.show()
+            self.raise_()
 
     def others(self) -> None:
         """Draw the crops of the steps that follow."""
@@ -200,10 +187,7 @@ class CropsWindow(QDialog):
         self.progress.start(LOOKING)
         self._below.setCurrentWidget(self.progress)
         self._job = worker.start(
-            self,
-            LOOKING,
-            work,
-            *args,
+            *(self, LOOKING, work, *args),
             on_event=self.progress.show_event,
             on_returned=self._returned,
             on_errored=self._errored,

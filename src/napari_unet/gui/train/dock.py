@@ -6,25 +6,23 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+import napari.viewer
 from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 from napari_unet.gui import worker
-from napari_unet.gui.copy_as.train import WRITERS, with_files
-from napari_unet.gui.docks import DockContent, find_dock, lie_on_the_other
+from napari_unet.gui.copy_as.kinds import TRAIN_WRITERS, with_files
+from napari_unet.gui.docks import DockContent, find_dock
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.pairs.findings import Findings
 from napari_unet.gui.pairs.live_labels import LiveLabels
-from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
-from napari_unet.gui.parts.clipboard import Clipboard, CopyButton
+from napari_unet.gui.parts.clipboard import CopyButton
+from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.parts.dock_widgets import Column, lay_out
-from napari_unet.gui.parts.drops import accept_folders
 from napari_unet.gui.pickers.model_picker import models
-from napari_unet.gui.train.again import RefitBox
 from napari_unet.gui.train.checks import Checks
 from napari_unet.gui.train.crops_window import CropsWindow
 from napari_unet.gui.train.form import TrainForm
@@ -36,31 +34,38 @@ from napari_unet.gui.train.work import train, train_again
 from napari_unet.models.store import classifier_of
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_unet.models.model import Model
 
 UNVARIED = "a pixel classifier learns from pixels as they are, without augmentation"
+# After the last stroke; a fit at each would lag behind the brush.
+AGAIN_MS = 100
+AGAIN_HELP = (
+    "Fit the pixel classifier again whenever something was painted; its model is "
+    "replaced. It takes a second or so."
+)
+VIEW_HELP = (
+    "After each validation, show what the model makes of what is in sight, as a layer "
+    "of its own."
+)
+COPY_HELP = (
+    "Copy what reproduces this training: Python code or a command line; or what a "
+    "paper says of it."
+)
 HERE = "this dock is training; stop it first"
 ELSEWHERE = "a training is running already; stop it, or wait for its end"
 
 
 class TrainWidget(DockContent):
-    """Trains a model on layers and folders.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """Trains a model on layers and folders."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
+        super().__init__(viewer, open_path)
         self._job: worker.Job | None = None
         self._fits = False  # whether it is a pixel classifier, not a network
         self._text = ""
         self._untrained: Path | None = None
-        self.table = PairsTable(viewer)
+        self.table = table = PairsTable(viewer)
+        self.add_pair, self.add_folder = table.add_pair, table.add_folder
         self.form = TrainForm()
         self.presses = LastPress(self.table, self.form)
         self.findings = Findings()
@@ -68,7 +73,6 @@ class TrainWidget(DockContent):
         self.preview = LivePreview(viewer, self)
         self.live = LiveLabels(viewer, self)
         self.look = CropsWindow(self, self.form.look_button, self.presses.crops)
-        self.clipboard = Clipboard(self)
         self.again = RefitBox()
         self._make_buttons()
         self._lay_out()
@@ -79,30 +83,13 @@ class TrainWidget(DockContent):
         self.form.right_button.clicked.connect(self._mark_view)
         self.monitor.progress.cancelled.connect(self.stop)
         worker.jobs().changed.connect(self._update)
-        accept_folders(self, self._open)
         self._data_changed()
         self.checks = Checks(viewer, self.table, self.form, self.findings, self)
         worker.warm_up(self.form.set_choices)
-        QTimer.singleShot(0, self._docked)
-
-    def _docked(self) -> None:
-        lie_on_the_other(self)
 
     def _mark_view(self) -> None:
-        try:
+        with worker.reporting():
             self.table.mark_view()
-        except ValueError as error:
-            worker.report(error)
-
-    def add_pair(
-        self, image_layer: Image, labels_layer: Labels | None = None
-    ) -> PairRow:
-        """Add an image layer with the labels layer that lies on it, as a row."""
-        return self.table.add_pair(image_layer, labels_layer)
-
-    def add_folder(self, path: str | Path) -> None:
-        """Add a data set folder."""
-        self.table.add_folder(path)
 
     def start_from(self, model: str) -> None:
         """Choose the model that training starts from; a classifier is fitted anew."""
@@ -128,13 +115,9 @@ class TrainWidget(DockContent):
     def _not_ready(self) -> str:
         """Return what is missing for a training, whatever is running; "": nothing."""
         known = bool(self.table.folders) or self.table.right
-        return self.table.why_not() or self.form.why_not(known)
+        return self.table.why_not() or self.form.labels_mean.why_not(known)
 
-    def start(self) -> None:
-        """Start to train."""
-        self._start(None)
-
-    def _start(self, replaced: Path | None) -> None:
+    def start(self, replaced: Path | None = None) -> None:
         """Start to train a new model, or one that takes the place of another."""
         try:
             if self.why_not():
@@ -152,11 +135,9 @@ class TrainWidget(DockContent):
         self.checks.begin()
         self.monitor.begin(settings.folder.name)
         again = replaced is not None
+        work = train_again if again else train
         self._job = worker.start(
-            self,
-            worker.TRAINING,
-            train_again if again else train,
-            *(settings, items),
+            *(self, worker.TRAINING, work, settings, items),
             on_event=self._take,
             on_returned=self._returned,
             on_errored=self._errored,
@@ -197,20 +178,27 @@ class TrainWidget(DockContent):
 
     def _make_buttons(self) -> None:
         self.buttons = RunButtons()
-        self.buttons.start.clicked.connect(self.start)
+        self.buttons.start.clicked.connect(lambda: self.start())
         self.buttons.pause.clicked.connect(self.pause)
         self.buttons.stop.clicked.connect(self.stop)
-        next_button = NextButton(self._viewer, self.table, self.presses.best_model)
-        self.foot = TrainFoot(next_button)
-        self.foot.view_box.toggled.connect(self.preview.set_wanted)
-        self.foot.copy_button.picked.connect(self._copy)
+        self.view_box = QCheckBox("live preview")
+        self.view_box.setChecked(True)
+        self.view_box.setToolTip(VIEW_HELP)
+        self.view_box.toggled.connect(self.preview.set_wanted)
+        best = self.presses.best_model
+        self.next_button = NextButton(self._viewer, self.table, best)
+        self.copy_button = CopyButton(TRAIN_WRITERS, with_files)
+        self.copy_button.setToolTip(COPY_HELP)
+        self.copy_button.shown = self.presses.shown
 
     def _lay_out(self) -> None:
+        foot = (self.view_box, 1), self.next_button, self.copy_button
         content = QWidget()
         lay_out(
             QVBoxLayout(content),
             *(self.table, self.form, self.again),
-            *(self.findings, self.buttons, self.monitor, self.foot, 1),
+            *(self.findings, self.buttons, self.monitor),
+            *(lay_out(QHBoxLayout(), *foot), 1),
             spacing=4,  # all of it fits a screen of 800 px, but the options
             margins=(6, 2, 6, 2),
         )
@@ -232,7 +220,7 @@ class TrainWidget(DockContent):
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control, self._fits)
         self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
-        self.foot.next_button.arrange(self.form.labels_mean.zero == "unknown")
+        self.next_button.arrange(self.form.labels_mean.zero == "unknown")
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -293,40 +281,41 @@ class TrainWidget(DockContent):
         elif folder is not None and self.form.classifier and not self.why_not():
             pairs = [(t.layer, t.labels) for t in self.table.targets()]
             if pairs == [(t.layer, t.labels) for t in self.presses.targets]:
-                self._start(folder)
-
-    def _copy(self, kind: str) -> None:
-        """Copy the last press of Start, or what a press would do now."""
-        try:
-            self.clipboard.copy(kind, WRITERS[kind], with_files, *self.presses.shown())
-        except ValueError as error:
-            worker.report(error)
-
-    def _open(self, path: Path) -> None:
-        open_path(self._viewer, path)
+                self.start(folder)
 
 
-class TrainFoot(QWidget):
-    """What stands under the curve.
+class RefitBox(QCheckBox):
+    """Whether to fit again after each stroke; it says when.
 
-    Parameters
-    ----------
-    next_button : NextButton
+    `due` is sent some time after :meth:`painted`, where there is a model to replace.
     """
 
-    def __init__(self, next_button: NextButton) -> None:
-        super().__init__()
-        self.view_box = QCheckBox("live preview")
-        self.view_box.setChecked(True)
-        self.view_box.setToolTip(
-            "After each validation, show what the model makes of what is in sight, as "
-            "a layer of its own."
-        )
-        self.next_button = next_button
-        self.copy_button = CopyButton(WRITERS)
-        self.copy_button.setToolTip(
-            "Copy what reproduces this training: Python code or a command line; or "
-            "what a paper says of it."
-        )
-        line = (self.view_box, 1), self.next_button, self.copy_button
-        lay_out(QHBoxLayout(self), *line)
+    due = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("fit again after each stroke")
+        self.setToolTip(AGAIN_HELP)
+        self.setChecked(True)
+        self.folder: Path | None = None  # of the model that is replaced
+        self._behind = False  # whether something was painted since the last fit
+        self._timer = debouncer(self, AGAIN_MS, self._tell)
+
+    def begin(self, folder: Path | None) -> None:
+        """Take note that a fit begins, which replaces this model; None: none."""
+        self.folder, self._behind = folder, False
+
+    def end(self, folder: Path | None) -> None:
+        """Replace this model from now on; None: none."""
+        self.folder = folder
+        if self._behind:
+            self.painted()
+
+    def painted(self) -> None:
+        """Take note that labels have changed."""
+        self._behind = True
+        if self.folder is not None and self.isChecked():
+            self._timer.start()
+
+    def _tell(self) -> None:
+        if self.folder is not None and self.isChecked():
+            self.due.emit()

@@ -9,25 +9,29 @@ from typing import cast
 from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
-    QRadioButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
-from napari_unet.gui.pairs.meaning_choice import MeaningChoice
-from napari_unet.gui.parts.dock_widgets import form_rows, ignore_wheel, lay_out
+from napari_unet.gui.pairs.meaning_choice import NO_ZERO, MeaningChoice
+from napari_unet.gui.parts.dock_widgets import (
+    device_menu,
+    form_rows,
+    ignore_wheel,
+    lay_out,
+    push_button,
+    radio_buttons,
+    refill,
+)
 from napari_unet.gui.parts.form import ConfigForm, Fold
 from napari_unet.gui.pickers.model_name import ModelName
 from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
-from napari_unet.gui.preferences import preferences
 from napari_unet.gui.train.work import TrainSettings
 
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
@@ -35,6 +39,7 @@ MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
 ]
 
+DEVICE_HELP = "Where to compute; auto: a GPU where there is one."
 OPTIONS_HELP = "Options that most trainings leave as they are."
 NETWORK_HELP = "Options of the network, for a start from scratch."
 
@@ -44,13 +49,12 @@ class TrainForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._classifiers: frozenset[str] = frozenset()
         self.labels_mean = mean = MeaningChoice(self)
         mean.changed.connect(self._arrange)
-        self.right_button = QPushButton(RIGHT)
-        self.right_button.setToolTip(RIGHT_HELP)
+        self.right_button = push_button(RIGHT, RIGHT_HELP)
         self._background_line = _line(
             QLabel("background label"), mean.background_box, self.right_button
         )
@@ -75,13 +79,9 @@ class TrainForm(QWidget):
         return chosen and self.model_picker.path is None
 
     def set_data(self, layers: Sequence[Labels], name: str) -> None:
-        """Choose for the user what the data suggest, where the user did not.
+        """Choose for the user what the labels suggest, where the user did not.
 
-        Parameters
-        ----------
-        layers : sequence of Labels layer
-        name : str
-            Of the image or folder that the model is named after.
+        `name` is that of the image or folder that the model is named after.
         """
         self.name.suggest(name)
         self.labels_mean.propose(layers)
@@ -103,33 +103,19 @@ class TrainForm(QWidget):
     def set_choices(self, names: Mapping[str, Sequence[str]]) -> None:
         """Fill the menus whose entries only torch knows."""
         self._classifiers = frozenset(names["classifier"])
-        for box, kind in ((self.network_box, "network"), (self.device_box, "device")):
-            wanted = box.currentText()
-            box.clear()
-            # A device that is missing stays: Start says so instead of taking another.
-            box.addItems(list(dict.fromkeys([*names[kind], wanted])))
-            box.setCurrentText(wanted)
+        refill(self.network_box, names["network"])
+        # A device that is missing stays: Start says so instead of taking another.
+        refill(self.device_box, names["device"])
         self.train_form.set_choices("loss", names["loss"])
 
-    def why_not(self, known: bool = False) -> str:
-        """Return why training cannot start; `known`: as of MeaningChoice."""
-        return self.labels_mean.why_not(known)
-
     def settings(self, folder: Path | None = None) -> TrainSettings:
-        """Return what the form says.
+        """Return what the form says; `folder`: the model's, whatever its name there.
 
-        Parameters
-        ----------
-        folder : Path, optional
-            Of the model, whatever it is called in the form.
-
-        Raises
-        ------
-        ValueError
-            If an option is out of range or a model of the name is there already.
+        A ValueError if an option is out of range or a model of the name is there
+        already.
         """
         if self.labels_mean.zero is None:
-            raise ValueError(self.why_not())
+            raise ValueError(NO_ZERO)
         config = cast(TrainConfig, self.train_form.value())
         if config.steps is None and config.epochs is None:
             config = config.replace(minutes=self.minutes_box.value())
@@ -144,13 +130,7 @@ class TrainForm(QWidget):
         )
 
     def model(self) -> ModelConfig:
-        """Return what is learnt from scratch.
-
-        Raises
-        ------
-        ValueError
-            If an option is out of range.
-        """
+        """Return what is learnt from scratch; a ValueError if an option is wrong."""
         config = cast(ModelConfig, self.model_form.value())
         network = self.network_box.currentText()
         if network != config.network:
@@ -160,17 +140,13 @@ class TrainForm(QWidget):
         return config
 
     def _make_learn(self) -> None:
-        self.instances_button = QRadioButton("instances")
-        self.instances_button.setChecked(True)
-        self.instances_button.setToolTip("Every object, touching ones apart.")
-        self.classes_button = QRadioButton("classes")
-        self.classes_button.setToolTip(
-            "Every label is a class of pixels, not an object."
+        _, (self.instances_button, self.classes_button) = radio_buttons(
+            self,
+            ("instances", "Every object, touching ones apart."),
+            ("classes", "Every label is a class of pixels, not an object."),
         )
+        self.instances_button.setChecked(True)
         self._learn = _line(self.instances_button, self.classes_button)
-        group = QButtonGroup(self)
-        for button in (self.instances_button, self.classes_button):
-            group.addButton(button)
         self.classes_button.toggled.connect(self._learn_classes)
 
     def _make_start(self) -> None:
@@ -191,15 +167,11 @@ class TrainForm(QWidget):
     def _make_options(self) -> None:
         self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
         self.train_form.changed.connect(self._arrange)
-        self.look_button = QPushButton("look")
+        self.look_button = push_button("look")
         self.train_form.put_beside("augment", self.look_button)
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
         self.model_fold = Fold("network", self.model_form, NETWORK_HELP)
-        self.device_box = ignore_wheel(QComboBox())
-        wanted = preferences().device
-        self.device_box.addItems(list(dict.fromkeys(["auto", "cpu", wanted])))
-        self.device_box.setCurrentText(wanted)
-        self.device_box.setToolTip("Where to compute; auto: a GPU where there is one.")
+        self.device_box = device_menu(DEVICE_HELP)
         self.name = ModelName()
         rows = form_rows()
         rows.addRow("Device", self.device_box)
@@ -230,12 +202,11 @@ class TrainForm(QWidget):
         timed = config.steps is None and config.epochs is None
         self.minutes_box.setEnabled(timed and not self.classifier)
         help_text = "Train for so long; the best model so far is kept at any moment."
-        help_text = help_text if timed else "The options name steps or epochs instead."
-        self.minutes_box.setToolTip(
-            "A pixel classifier is fitted once, in seconds."
-            if self.classifier
-            else help_text
-        )
+        if self.classifier:
+            help_text = "A pixel classifier is fitted once, in seconds."
+        elif not timed:
+            help_text = "The options name steps or epochs instead."
+        self.minutes_box.setToolTip(help_text)
 
     def _learn_classes(self, classes: bool) -> None:
         """Leave the built-in model, which knows objects, to learn classes."""

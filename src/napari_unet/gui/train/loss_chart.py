@@ -74,16 +74,10 @@ class Chart(pyqtgraph.PlotWidget):
     ) -> None:
         """Draw.
 
-        Parameters
-        ----------
-        training : np.ndarray
-            (n, 2): seconds and loss.
-        epochs : np.ndarray
-            (m, 3): seconds, validation loss, quality.
-        best : float, optional
-            Seconds of the best epoch.
-        message : str
-            What to read instead of validations.
+        training : (n, 2): seconds and loss
+        epochs : (m, 3): seconds, validation loss, quality
+        best : seconds of the best epoch
+        message : what to read instead of validations
         """
         tables = [np.maximum(t, LEAST_LOSS) for t in (training, epochs) if len(t)]
         first, last = self._scale(tables)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.theme import get_theme
-from qtpy.compat import isalive
+from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
-from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dock_widgets import lay_out, sentences
 from napari_unet.text import FIGURES, clock, headline, main_figure
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 REDRAW_MS = 200
 SMOOTH = 0.05  # weight of the newest loss in the line: it averages about 20
@@ -39,21 +35,15 @@ HELP = (
 class LossPlot(QWidget):
     """A plot of one training, in the colours of napari's theme.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Its theme is followed.
-    parent : QWidget, optional
+    viewer : its theme is followed
 
-    Notes
-    -----
     Drawn at most five times per second, and only where it can be seen; a long training
     is thinned out evenly, so memory stays bounded. Dashes and symbols tell what a line
     is, not its colour alone.
     """
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         from napari_unet.gui.train.loss_chart import Chart
 
         self._viewer = viewer
@@ -68,7 +58,7 @@ class LossPlot(QWidget):
         for widget in parts:
             widget.setToolTip(HELP)
         self._timer = debouncer(self, REDRAW_MS, self._draw)
-        viewer.events.theme.connect(self._paint)
+        Connections(self).connect(viewer.events.theme, self._paint)
         self.clear()
         self._paint()
 
@@ -152,9 +142,6 @@ class LossPlot(QWidget):
 
     def _paint(self, event: object = None) -> None:
         """Take the colours of the theme."""
-        if not isalive(self):  # Python may know of a widget that Qt has deleted
-            self._viewer.events.theme.disconnect(self._paint)
-            return
         theme = get_theme(self._viewer.theme)
         back, text, grey, accent = (
             QColor(*colour.as_rgb_tuple(alpha=False))
@@ -191,12 +178,8 @@ class LossPlot(QWidget):
 def legible(colour: QColor, background: QColor, text: QColor) -> QColor:
     """Return a colour, moved towards that of text as far as lines need to be seen."""
     for part in np.linspace(0, 1, 11):
-        mixed = QColor.fromRgbF(
-            *(
-                float((1 - part) * a + part * b)
-                for a, b in zip(colour.getRgbF()[:3], text.getRgbF()[:3], strict=True)
-            )
-        )
+        ends = np.array([colour.getRgbF()[:3], text.getRgbF()[:3]])
+        mixed = QColor.fromRgbF(*map(float, (1 - part, part) @ ends))
         bright, dark = sorted((_luminance(mixed), _luminance(background)), reverse=True)
         if (bright + 0.05) / (dark + 0.05) >= LEAST_CONTRAST:
             break
@@ -222,10 +205,7 @@ class Curve:
 
     So a long training takes no more memory; pyqtgraph thins out only what it draws.
 
-    Parameters
-    ----------
-    most : int
-        The most points that are kept; all stand for equally many added ones.
+    most : the most points that are kept; all stand for equally many added ones
     """
 
     def __init__(self, most: int = MOST_POINTS) -> None:

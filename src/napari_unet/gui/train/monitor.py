@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari.viewer import Viewer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -23,16 +24,14 @@ from napari_unet.events import (
     Progress,
     StepDone,
 )
-from napari_unet.gui.parts.dock_widgets import lay_out, sentences
+from napari_unet.gui.parts.dock_widgets import enable, lay_out, say, sentences
 from napari_unet.gui.parts.progress import ProgressRow
 from napari_unet.gui.train.loss_plot import LossPlot
 from napari_unet.text import clock, headline, sentence
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 # The speed is that of the last so many messages, a few seconds.
 MESSAGES = 20
+START_HELP = "Train on these pairs; the best model is kept at any moment."
 NOT_RUNNING = "nothing is being trained here"
 STOPPING = "the training is stopping"
 BEST_HELP = (
@@ -46,14 +45,11 @@ FITTING = "a pixel classifier is fitted in one go; wait, or stop it"
 class TrainMonitor(QWidget):
     """Shows the events of a training.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Whose theme the curves follow.
+    viewer : whose theme the curves follow
     """
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._name = ""
         self._memory = ""
         self._pace: deque[StepDone] = deque(maxlen=MESSAGES)
@@ -66,7 +62,7 @@ class TrainMonitor(QWidget):
         self.best = sentences(BEST_HELP)
         parts = self.progress, self.speed, self.plot, self.best
         lay_out(QVBoxLayout(self), *parts, spacing=2)
-        self._say("")
+        say(self.speed, "")
 
     def begin(self, name: str) -> None:
         """Show a new training of a model of this name."""
@@ -75,14 +71,14 @@ class TrainMonitor(QWidget):
         self._pace.clear()
         self.plot.clear()
         self.best.clear()
-        self._say("")
+        say(self.speed, "")
         self.progress.start("loading")
 
     def take(self, event: Event) -> None:
         """Show an event."""
         if isinstance(event, MemoryNeeded):
             self._memory = str(event)
-            self._say(self._memory)
+            say(self.speed, self._memory)
         elif isinstance(event, StepDone):
             self.plot.add_step(event)
             self._show_speed(event)
@@ -91,13 +87,13 @@ class TrainMonitor(QWidget):
             self._show_best(event)
         elif isinstance(event, Progress) and event.what == "paused":
             self._pace.clear()
-            self._say("paused")
+            say(self.speed, "paused")
         # Last, since napari's bar lets other events run: the next of ours overtook it.
         self.progress.show_event(event)
 
     def finish(self, text: str) -> None:
         """Leave a sentence instead of the progress."""
-        self._say("")
+        say(self.speed, "")
         self.progress.finish(text)
 
     def show_card(self, card: Mapping[str, Any]) -> None:
@@ -107,17 +103,13 @@ class TrainMonitor(QWidget):
             figure = headline(found["figures"], found["objects"])
             self._show(f"best {figure}", card.get("seconds", 0.0))
 
-    def _say(self, text: str) -> None:
-        self.speed.setText(text)
-        self.speed.setVisible(bool(text))
-
     def _show_speed(self, event: StepDone) -> None:
         self._pace.append(event)
         first = self._pace[0]
         seconds = event.seconds - first.seconds
         if seconds > 0:
             pace = f"{(event.step - first.step) / seconds:.1f} steps/s"
-            self._say(", ".join(filter(None, [self._memory, pace])))
+            say(self.speed, ", ".join(filter(None, [self._memory, pace])))
 
     def _show_best(self, event: EpochEnd) -> None:
         if not event.best:
@@ -133,11 +125,9 @@ class TrainMonitor(QWidget):
 class RunButtons(QWidget):
     """Start, Pause and Stop, and below them why training cannot start."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.start = QPushButton("Start")
-        self.pause = QPushButton("Pause")
-        self.stop = QPushButton("Stop")
+    def __init__(self) -> None:
+        super().__init__()
+        self.start, self.pause, self.stop = map(QPushButton, ("Start", "Pause", "Stop"))
         self.reason = sentences("Why training cannot start now.")
         line = lay_out(QHBoxLayout(), self.start, self.pause, self.stop)
         lay_out(QVBoxLayout(self), line, self.reason)
@@ -145,31 +135,16 @@ class RunButtons(QWidget):
     def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
         """Grey what cannot be done now.
 
-        Parameters
-        ----------
-        reason : str
-            Why training cannot start; "" if it can.
-        control : Control, optional
-            Of the training that runs here.
-        fits : bool
-            Whether it fits a pixel classifier, which cannot wait.
+        `reason` is why training cannot start, `control` that of the training that runs
+        here; it `fits` a pixel classifier, which cannot wait.
         """
-        self.start.setEnabled(not reason)
-        self.start.setToolTip(
-            sentence(reason)
-            or "Train on these pairs; the best model is kept at any moment."
-        )
-        self.reason.setText("" if control else sentence(reason))
-        self.reason.setVisible(bool(self.reason.text()))
+        enable(self.start, reason, START_HELP)
+        say(self.reason, "" if control else sentence(reason))
         paused = control is not None and control.paused
         self.pause.setText("Resume" if paused else "Pause")
         why_not = "" if control else NOT_RUNNING
         if control is not None and control.stopped:
             why_not = STOPPING
         no_pause = why_not or (FITTING if fits else "")
-        for button, greyed, text in (
-            (self.pause, no_pause, "Resume." if paused else PAUSE_HELP),
-            (self.stop, why_not, "End now; the best model so far is kept."),
-        ):
-            button.setEnabled(not greyed)
-            button.setToolTip(sentence(greyed) or text)
+        enable(self.pause, no_pause, "Resume." if paused else PAUSE_HELP)
+        enable(self.stop, why_not, "End now; the best model so far is kept.")

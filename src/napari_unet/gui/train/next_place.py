@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QPushButton
 
 from napari_unet.boxes import Box
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
-from napari_unet.gui.layers.axes import long_axes, shape_of
-from napari_unet.gui.layers.images import labels_of
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.axes import shape_of, spatial
+from napari_unet.gui.layers.images import Pair, labels_of
 from napari_unet.gui.layers.placement import go_to
 from napari_unet.gui.layers.right_views import RIGHT
 from napari_unet.gui.pairs.pair_row import PairRow
 from napari_unet.gui.pairs.table import PairsTable
-from napari_unet.text import sentence
-
-if TYPE_CHECKING:
-    from napari.layers import Image
-    from napari.viewer import Viewer
+from napari_unet.gui.parts.dock_widgets import enable
 
 MARGIN = 0.95  # of the view is filled
 NEXT = "Annotate here next"
@@ -43,16 +38,79 @@ NO_MODEL = (
 )
 
 
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
+class Annotation:
+    """An image, and what of it is annotated.
+
+    known : ([T,] [Z,] Y, X) bool array; the axes of the image without its channels
+    """
+
+    image: ImageSeries
+    known: np.ndarray
+
+
+def find_next(
+    images: Sequence[Annotation], model: str, device: str, control: Control
+) -> Generator[Event, None, tuple[int, Box] | None]:
+    """Find where a model is least certain: in which image, and the place in it.
+
+    The place has the axes of `known`; None if all is known. A stop returns the best of
+    what has been looked at. Long work.
+    """
+    yield Progress("loading the model", 0)
+    from napari_unet.models.model import Model
+    from napari_unet.segmentation.uncertainty import least_certain
+
+    loaded = Model.load(model, device)
+    best, most = None, 0.0
+    for index, one in enumerate(images):
+        timed = "T" in one.image.axes
+        for time, frame in enumerate(one.image.frames()):
+            if control.stopped:
+                return best
+            place = yield from least_certain(
+                loaded,
+                frame,
+                known=one.known[time] if timed else one.known,
+                control=control,
+            )
+            if place is not None and place.uncertainty > most:
+                most = place.uncertainty
+                before = (slice(time, time + 1),) if timed else ()
+                best = (index, (*before, *place.box))
+    return best
+
+
+def fill_view(viewer: Viewer, layer: Image, axes: str, box: Box) -> None:
+    """Fill the view with a part of an image; sliders of other axes stay.
+
+    `box` is in the axes ``[T,][Z,]Y,X``, without those of length 1.
+    """
+    spans = dict(zip(spatial(layer, axes), box, strict=True))
+    now = np.rint(layer.world_to_data(viewer.dims.point))
+    first = np.clip(now, 0, np.array(shape_of(layer)) - 1)
+    last = first.copy()
+    for i, axis in enumerate(axes):
+        if axis in spans:
+            first[i], last[i] = spans[axis].start, spans[axis].stop - 1
+    middle = (first + last) / 2
+    sliders = [i for i, a in enumerate(axes) if a not in "YX"]
+    middle[sliders] = np.floor(middle[sliders])
+    go_to(viewer, layer, middle)
+    shown = list(viewer.dims.displayed[-2:])
+    corners = [np.zeros(viewer.dims.ndim) for _ in range(2)]
+    for corner, at in zip(corners, (first - 0.5, last + 0.5), strict=True):
+        corner[-layer.ndim :] = layer.data_to_world(at)
+    extent = np.abs(corners[1] - corners[0])[shown]
+    canvas = np.array(viewer.canvas.size, float)
+    viewer.scene.camera.zoom = float(MARGIN * np.min(canvas / np.maximum(extent, 1e-9)))
+
+
 class NextButton(QPushButton):
     """Looks for the place, in a job, and fills the view with it.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    table : PairsTable
-        The pairs of which a place is wanted.
-    model : callable
-        Returns the path of the model, "" if there is none, and the device.
+    table : the pairs of which a place is wanted
+    model : returns the path of the model, "" if there is none, and the device
     """
 
     def __init__(
@@ -69,41 +127,31 @@ class NextButton(QPushButton):
     def arrange(self, partly: bool | None = None) -> None:
         """Grey the button where it can do nothing, and say why.
 
-        Parameters
-        ----------
-        partly : bool, optional
-            Whether 0 means not annotated yet; None: as before.
+        `partly` says whether 0 means not annotated yet; None: as before.
         """
         self._partly = self._partly if partly is None else partly
         reason = "" if self._job else self._why_not()
-        self.setEnabled(not reason)
         self.setText(LOOKING if self._job else NEXT)
-        self.setToolTip(sentence(reason) or (STOP_HELP if self._job else HELP))
+        enable(self, reason, STOP_HELP if self._job else HELP)
 
     def press(self) -> None:
         """Start to look, or take the best of what has been looked at."""
         if self._job is not None:
             self._job.quit()
             return
-        try:
+        with worker.reporting():
             if self._why_not():
                 raise ValueError(self._why_not())
             rows = self._pairs()
             self._targets = [row.target() for row in rows]
             pairs = zip(rows, self._targets, strict=True)
             images = [self._annotation(*pair) for pair in pairs]
-        except ValueError as error:
-            worker.report(error)
-            return
-        self._job = worker.start(
-            self,
-            "looking",
-            find_next,
-            *(images, *self._model()),
-            on_returned=self._found,
-            on_finished=self._finished,
-        )
-        self.arrange()
+            self._job = worker.start(
+                *(self, "looking", find_next, images, *self._model()),
+                on_returned=self._found,
+                on_finished=self._finished,
+            )
+            self.arrange()
 
     def _why_not(self) -> str:
         if not self._pairs():
@@ -143,83 +191,3 @@ class NextButton(QPushButton):
     def _finished(self) -> None:
         self._job, self._targets = None, []
         self.arrange()
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no one truth value
-class Annotation:
-    """An image, and what of it is annotated.
-
-    known : ([T,] [Z,] Y, X) bool array
-        The axes of the image without its channels.
-    """
-
-    image: ImageSeries
-    known: np.ndarray
-
-
-def find_next(
-    images: Sequence[Annotation], model: str, device: str, control: Control
-) -> Generator[Event, None, tuple[int, Box] | None]:
-    """Find where a model is least certain; long work.
-
-    Returns
-    -------
-    tuple or None
-        The number of the image, and the place in it in the axes of `known`; None if all
-        is known. A stop returns the best of what has been looked at.
-    """
-    yield Progress("loading the model", 0)
-    from napari_unet.models.model import Model
-    from napari_unet.segmentation.uncertainty import least_certain
-
-    loaded = Model.load(model, device)
-    best, most = None, 0.0
-    for index, one in enumerate(images):
-        timed = "T" in one.image.axes
-        for time, frame in enumerate(one.image.frames()):
-            if control.stopped:
-                return best
-            place = yield from least_certain(
-                loaded,
-                frame,
-                known=one.known[time] if timed else one.known,
-                control=control,
-            )
-            if place is not None and place.uncertainty > most:
-                most = place.uncertainty
-                before = (slice(time, time + 1),) if timed else ()
-                best = (index, (*before, *place.box))
-    return best
-
-
-def fill_view(viewer: Viewer, layer: Image, axes: str, box: Box) -> None:
-    """Fill the view with a part of an image; sliders of other axes stay.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    layer : Image layer
-    axes : str
-        Of `layer`.
-    box : tuple of slice
-        In the axes ``[T,][Z,]Y,X``, without those of length 1.
-    """
-    there = [a for a in "TZYX" if a in long_axes(axes, shape_of(layer))]
-    spans = dict(zip(there, box, strict=True))
-    now = np.rint(layer.world_to_data(viewer.dims.point))
-    first = np.clip(now, 0, np.array(shape_of(layer)) - 1)
-    last = first.copy()
-    for i, axis in enumerate(axes):
-        if axis in spans:
-            first[i], last[i] = spans[axis].start, spans[axis].stop - 1
-    middle = (first + last) / 2
-    sliders = [i for i, a in enumerate(axes) if a not in "YX"]
-    middle[sliders] = np.floor(middle[sliders])
-    go_to(viewer, layer, middle)
-    shown = list(viewer.dims.displayed[-2:])
-    corners = [np.zeros(viewer.dims.ndim) for _ in range(2)]
-    for corner, at in zip(corners, (first - 0.5, last + 0.5), strict=True):
-        corner[-layer.ndim :] = layer.data_to_world(at)
-    extent = np.abs(corners[1] - corners[0])[shown]
-    canvas = np.array(viewer.canvas.size, float)
-    viewer.scene.camera.zoom = float(MARGIN * np.min(canvas / np.maximum(extent, 1e-9)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from napari_unet.gui.copy_as.kinds import Shown, in_steps, shown_in
 from napari_unet.gui.copy_as.press import TrainPress
-from napari_unet.gui.copy_as.train import Shown, in_steps, shown_in
 from napari_unet.gui.layers.classes import as_shown
-from napari_unet.gui.layers.pair import Pair
+from napari_unet.gui.layers.images import Pair
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.work import TrainSettings
@@ -18,21 +18,10 @@ from napari_unet.training.annotated import Annotated, Folder
 class LastPress:
     """The last press of Start, and how far its training came.
 
-    Parameters
-    ----------
-    table : PairsTable
-    form : TrainForm
-
-    Attributes
-    ----------
-    last : TrainPress or None
-        The last one; None: there was none yet.
-    targets : list of Target
-        The layers that it took.
-    steps : int
-        How many its training has done.
-    kept : bool
-        Whether its folder holds a model that learnt something.
+    last : the last one; None: there was none yet
+    targets : the layers that it took
+    steps : how many its training has done
+    kept : whether its folder holds a model that learnt something
     """
 
     def __init__(self, table: PairsTable, form: TrainForm) -> None:
@@ -73,10 +62,7 @@ class LastPress:
     def shown(self) -> tuple[TrainPress, list[Shown]]:
         """Return the last press, or one now, and what its layers hold.
 
-        Raises
-        ------
-        ValueError
-            If there was none, and one could not start now.
+        A ValueError if there was none, and one could not start now.
         """
         press = self.last
         if press is None:

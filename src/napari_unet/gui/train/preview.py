@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from napari.layers import Image
+from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unet.boxes import middle
 from napari_unet.data.images import frame_name
 from napari_unet.events import Control, Preview, View
 from napari_unet.gui.layers.axes import KEY
-from napari_unet.gui.layers.pair import Pair
-from napari_unet.gui.layers.placement import placement, visible_box, with_layer_axes
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
+from napari_unet.gui.layers.images import Pair
+from napari_unet.gui.layers.placement import (
+    placement,
+    undisturbed,
+    visible_box,
+    with_layer_axes,
+)
 
 LOOK_MS = 1000
 # A larger view would make the training wait: its centre is shown.
@@ -29,19 +30,14 @@ class _Shown:
     def __init__(self, viewer: Viewer, target: Pair) -> None:
         self.labels = np.zeros(target.shape, np.int32)
         self.box: tuple[int | slice, ...] = ()
-        layers = viewer.layers
-        selected, active = list(layers.selection), layers.selection.active
-        self.layer = viewer.add_labels(
-            with_layer_axes(self.labels, target.layer, target.axes),
-            name=f"{target.layer.name} preview",
-            metadata={KEY: {"preview": True}},
-            **placement(target.layer, target.axes),
-        )
+        with undisturbed(viewer):  # who paints goes on with the brush
+            self.layer = viewer.add_labels(
+                with_layer_axes(self.labels, target.layer, target.axes),
+                name=f"{target.layer.name} preview",
+                metadata={KEY: {"preview": True}},
+                **placement(target.layer, target.axes),
+            )
         self.layer.editable = False  # it is filled anew after each validation
-        # The user goes on with what was selected, the brush for example.
-        layers.selection.clear()
-        layers.selection.update(selected)
-        layers.selection.active = active
 
     def fill(self, box: tuple[int | slice, ...], labels: np.ndarray) -> None:
         if self.box:
@@ -52,13 +48,7 @@ class _Shown:
 
 
 class LivePreview(QObject):
-    """Asks a training for previews of the view, and shows them as a layer.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-    """
+    """Asks a training for previews of the view, and shows them as a layer."""
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.meaning import Meaning
 from napari_unet.events import Control, Event
-from napari_unet.training.annotated import Annotated, Folder, begin, train_on
+from napari_unet.training.annotated import Annotated, Folder, train_on
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
-    from napari_unet.reports.crops import Source
 
 
 @dataclass(frozen=True)
@@ -64,24 +63,3 @@ def train_again(
         return model
     finally:
         shutil.rmtree(beside.parent, ignore_errors=True)
-
-
-def crops_of(
-    settings: TrainSettings, items: Sequence[Annotated | Folder]
-) -> Generator[Event, None, Source]:
-    """Settle the same training for its crops only; long work."""
-    from napari_unet.reports.crops import source
-
-    init, training, validation = yield from begin(
-        items, settings.config, settings.model, settings.init, settings.device
-    )
-    return (
-        yield from source(
-            training,
-            validation,
-            settings.config,
-            model=settings.model,
-            init=init,
-            device=settings.device,
-        )
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout
 
-from napari_unet.gui.parts import drops
+from napari_unet.gui import worker
+from napari_unet.gui.docks import DockContent
 
 BUTTON, KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
@@ -15,12 +16,11 @@ BUTTON, KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 @pytest.fixture
 def dock(qtbot):
     """A dock's widget that takes folders, with a child; and what it was given."""
-    widget = QWidget()
+    got = []
+    widget = DockContent(None, lambda viewer, path: got.append(path))
     QVBoxLayout(widget).addWidget(QLabel("a row"))
     qtbot.addWidget(widget)
     widget.resize(200, 200)
-    got = []
-    drops.accept_folders(widget, got.append)
     return widget, got
 
 
@@ -86,13 +86,12 @@ def test_text_and_remote_urls_are_left_alone(dock):
 
 def test_an_error_is_one_notification(qtbot, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(drops, "report", told.append)
+    monkeypatch.setattr(worker, "report", told.append)
 
-    def refuse(path):
+    def refuse(viewer, path):
         raise ValueError(f"{path}: no")
 
-    widget = QWidget()
+    widget = DockContent(None, refuse)
     qtbot.addWidget(widget)
-    drops.accept_folders(widget, refuse)
     assert all(drop(widget, tmp_path))
     assert [str(error) for error in told] == [f"{tmp_path}: no"]
