@@ -122,7 +122,7 @@ def train(
             yield from _preview(run, control)
     if run.counters.step > last or not run.counters.history:
         yield from _end_epoch(run)
-    yield from _finish(run)
+    yield from _finish(run, control)
     return Model.load(run.folder, device)
 
 
@@ -277,7 +277,7 @@ def _rescore_best(run: Run) -> Generator[Event, None, None]:
     run.counters.best, run.rescore = found.score, False
 
 
-def _finish(run: Run) -> Generator[Event, None, None]:
+def _finish(run: Run, control: Control) -> Generator[Event, None, None]:
     """Complete the best model: thresholds searched once more, and a thumbnail."""
     best = Model.load(run.folder, str(run.model.device))
     if run.validation and (run.config.thresholds or run.start):
@@ -292,6 +292,7 @@ def _finish(run: Run) -> Generator[Event, None, None]:
         best.rehearsal = pack(*run.drawn, run.config.seed)
     yield from illustrate(best, (run.validation or run.training)[0])
     best.save(run.folder)
+    yield from preview(best, run.given, run.stats, control, run.counters.step)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -30,6 +30,7 @@ from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
 from napari_unet.gui.train.next_place import NextButton
 from napari_unet.gui.train.press import LastPress
 from napari_unet.gui.train.preview import LivePreview
+from napari_unet.gui.train.verdict import Verdict, judgement
 from napari_unet.gui.train.work import train, train_again
 from napari_unet.models.store import classifier_of
 
@@ -44,8 +45,8 @@ AGAIN_HELP = (
     "replaced. It takes a second or so."
 )
 VIEW_HELP = (
-    "After each validation, show what the model makes of what is in sight, as a layer "
-    "of its own."
+    "Every few seconds, show what the model makes of what is in sight, as a layer of "
+    "its own."
 )
 COPY_HELP = (
     "Copy what reproduces this training: Python code or a command line; or what a "
@@ -71,6 +72,9 @@ class TrainWidget(DockContent):
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
+        self.verdict = Verdict()
+        self.verdict.swapped.connect(self.preview.swap)
+        self.verdict.used.connect(models().choose)
         self.live = LiveLabels(viewer, self)
         self.look = CropsWindow(self, self.form.look_button, self.presses.crops)
         self.again = RefitBox()
@@ -134,6 +138,7 @@ class TrainWidget(DockContent):
         self._text = ""
         self.checks.begin()
         self.monitor.begin(settings.folder.name)
+        self.verdict.clear()
         again = replaced is not None
         work = train_again if again else train
         self._job = worker.start(
@@ -197,7 +202,7 @@ class TrainWidget(DockContent):
         lay_out(
             QVBoxLayout(content),
             *(self.table, self.form, self.again),
-            *(self.findings, self.buttons, self.monitor),
+            *(self.findings, self.buttons, self.monitor, self.verdict),
             *(lay_out(QHBoxLayout(), *foot), 1),
             spacing=4,  # all of it fits a screen of 800 px, but the options
             margins=(6, 2, 6, 2),
@@ -229,7 +234,7 @@ class TrainWidget(DockContent):
             self.preview.show(event)
         elif isinstance(event, StepDone | EpochEnd):
             self.presses.steps = event.step
-            self.presses.kept |= isinstance(event, EpochEnd)
+            self.presses.kept |= isinstance(event, EpochEnd) and event.epoch > 0
         self.monitor.take(event)
 
     def _returned(self, model: Model) -> None:
@@ -240,11 +245,25 @@ class TrainWidget(DockContent):
             models().changed.emit()
             self._text = f'"{folder.name}" was fitted again'
         else:
+            self._judge(model, folder)
+        self.again.end(folder if self._fits else None)
+
+    def _judge(self, model: Model, folder: Path) -> None:
+        """Choose a new model for the Segment dock, unless the old one may be better."""
+        assert self.presses.last is not None
+        start = Path(self.presses.last.init or "").name
+        good, why = judgement(model.card, folder.name, start)
+        self._text = f'"{folder.name}" is ready'
+        if good:
             models().choose(folder)
-            self._text = f'"{folder.name}" is ready, and chosen in the Segment dock'
+            self._text += ", and chosen in the Segment dock"
             if find_dock(self._viewer, "Segment") is None:
                 self._text += " (menu Plugins > U-Net)"
-        self.again.end(folder if self._fits else None)
+        else:
+            models().add(folder)
+            models().changed.emit()
+        swaps = bool(start) and self.preview.swaps
+        self.verdict.show_judgement(why, None if good else folder, swaps)
 
     def _errored(self, error: Exception) -> None:
         self._text = f"training ended: {worker.told(error)}"

@@ -50,7 +50,7 @@ class TrainMonitor(QWidget):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        self._name = ""
+        self._name = self._started = ""
         self._memory = ""
         self._pace: deque[StepDone] = deque(maxlen=MESSAGES)
         self.speed = QLabel()
@@ -66,7 +66,7 @@ class TrainMonitor(QWidget):
 
     def begin(self, name: str) -> None:
         """Show a new training of a model of this name."""
-        self._name = name
+        self._name, self._started = name, ""
         self._memory = ""
         self._pace.clear()
         self.plot.clear()
@@ -112,14 +112,21 @@ class TrainMonitor(QWidget):
             say(self.speed, ", ".join(filter(None, [self._memory, pace])))
 
     def _show_best(self, event: EpochEnd) -> None:
-        if not event.best:
-            return
         figure = headline(event.metrics, event.objects) if event.metrics else ""
-        what = f"best {figure}" if figure else "not validated; latest"
-        self._show(what, event.seconds)
+        if not event.epoch:
+            self._started = figure
+            self.best.setText(f"started at {figure}")
+        elif event.best:
+            what = f"best {figure}" if figure else "not validated; latest"
+            self._show(what, event.seconds)
+        elif self.best.text() == f"started at {self._started}":
+            self.best.setText(f"{self.best.text()}, best at 0:00: no better yet")
 
     def _show(self, what: str, seconds: float) -> None:
-        self.best.setText(f'{what} at {clock(seconds)}, saved as "{self._name}"')
+        text = f'{what} at {clock(seconds)}, saved as "{self._name}"'
+        if self._started:
+            text = f"started at {self._started}; {text}"
+        self.best.setText(text)
 
 
 class RunButtons(QWidget):

@@ -30,6 +30,7 @@ class _Shown:
     def __init__(self, viewer: Viewer, target: Pair) -> None:
         self.labels = np.zeros(target.shape, np.int32)
         self.box: tuple[int | slice, ...] = ()
+        self.ends: list[tuple[tuple[int | slice, ...], np.ndarray]] = []
         with undisturbed(viewer):  # who paints goes on with the brush
             self.layer = viewer.add_labels(
                 with_layer_axes(self.labels, target.layer, target.axes),
@@ -39,7 +40,18 @@ class _Shown:
             )
         self.layer.editable = False  # it is filled anew after each validation
 
+    def take(self, box: tuple[int | slice, ...], labels: np.ndarray) -> None:
+        """Show labels; remember the first of a training, and the newest."""
+        self.ends = [*self.ends[:1], (box, labels)]
+        self.fill(box, labels)
+
+    @property
+    def swaps(self) -> bool:
+        """Whether the first and the newest are of one place."""
+        return len(self.ends) == 2 and self.ends[0][0] == self.ends[1][0]
+
     def fill(self, box: tuple[int | slice, ...], labels: np.ndarray) -> None:
+        """Show labels in a box, and nothing elsewhere."""
         if self.box:
             self.labels[self.box] = 0
         self.labels[box] = labels
@@ -65,8 +77,9 @@ class LivePreview(QObject):
     def begin(self, control: Control, targets: list[Pair], again: bool) -> None:
         """Follow the view while a training runs, or a model is fitted `again`."""
         self._control, self._targets, self._places = control, targets, {}
-        if self._wanted and not again:
-            for shown in self._shown.values():  # segmenting hides those of before
+        for shown in self._shown.values():
+            shown.ends = []
+            if self._wanted and not again:  # segmenting hides those of before
                 shown.layer.visible = True
         self.set_wanted(self._wanted)
 
@@ -104,7 +117,20 @@ class LivePreview(QObject):
             or shown.labels.shape != target.shape
         ):
             shown = self._shown[target.layer] = _Shown(self._viewer, target)
-        shown.fill((*frame, *preview.view.box), preview.labels)
+        shown.take((*frame, *preview.view.box), preview.labels)
+
+    @property
+    def swaps(self) -> bool:
+        """Whether the view can be shown as it was before the training, and after it."""
+        layers = self._viewer.layers
+        return any(s.swaps for s in self._shown.values() if s.layer in layers)
+
+    def swap(self, before: bool) -> None:
+        """Show the view as it was before the training, or as it is after it."""
+        for shown in self._shown.values():
+            if shown.swaps and shown.layer in self._viewer.layers:
+                shown.fill(*shown.ends[0 if before else 1])
+                shown.layer.visible = True
 
     def _view(self) -> View | None:
         """Return what is in sight of the image that the user works on."""
