@@ -87,6 +87,7 @@ def on_grid(
     image: Any,
     shape: Sequence[int],
     values: Callable[[np.ndarray], np.ndarray] = as_float,
+    channels: int | None = None,
 ) -> Any:
     """Return an image on another grid, at once or, where that is large, when read.
 
@@ -97,13 +98,15 @@ def on_grid(
         The new spatial shape.
     values : callable
         Turns a part of the image into float32.
+    channels : int, optional
+        As how many it counts when it is asked whether it is large; C by default.
 
     Returns
     -------
     (C, *shape) float32 array, or Resized
     """
     most = max(math.prod(shape), math.prod(image.shape[1:]))
-    if most * image.shape[0] > AT_ONCE:
+    if most * (channels or image.shape[0]) > AT_ONCE:
         return Resized(image, shape, values)
     return resize(values(np.asarray(image)), shape)
 
