@@ -144,13 +144,13 @@ def run(script: Path) -> bool:
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             env=environment,
             timeout=MOST_SECONDS,
         )
-        code, said = str(done.returncode), done.stdout
+        code, said = str(done.returncode), done.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
-        code, said = f"no end in {MOST_SECONDS} s", str(error.stdout or "")
+        said = (error.stdout or b"").decode(errors="replace")
+        code = f"no end in {MOST_SECONDS} s"
     seconds = time.monotonic() - began
     name = f"{script.parent.name}/{script.name}"
     if code == "0":
