@@ -273,7 +273,7 @@ def print_openings(quick):
     # As installed: with the bytecode that the first, uncounted run leaves.
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in ("Train", "Segment"):
+    for name in ("Train",) if quick else ("Train", "Segment"):
         command = [sys.executable, __file__, "--opening", name]
         runs = []
         for _ in range(last):

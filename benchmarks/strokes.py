@@ -45,7 +45,7 @@ def line(painted: np.ndarray, whole: np.ndarray, row: int) -> None:
     part[whole[row : row + 3] == 0] = BACKGROUND
 
 
-def until(done, seconds: float = 120.0) -> float:
+def until(done, seconds: float = 300.0) -> float:
     """Run the interface until something is so; returns for how long."""
     from qtpy.QtWidgets import QApplication
 
