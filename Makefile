@@ -15,7 +15,7 @@ XVFB := $(if $(SCREEN),,xvfb-run -a -s "-screen 0 1400x900x24")
 # Two processes, each with its own files and its own viewer.
 PYTEST := $(XVFB) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast lint docs screenshots screen clean
+.PHONY: help demo test test-fast bench-quick lint docs screenshots screen clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: lint screen  ## ruff, mypy and all tests
 
 test-fast: .venv/.installed-test screen  ## what to run before a commit: no trainings, a test or two of each dock
 	$(PYTEST) -m "not slow"
+
+bench-quick: .venv/.installed-test screen  ## every benchmark and script for seconds: whether they still run
+	$(XVFB) $(BIN)/python benchmarks/quick.py
 
 docs: .venv/.installed-docs  ## make the site, docs/_build/html/index.html
 	$(BIN)/sphinx-build -q -E -W --keep-going docs docs/_build/html

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from quick import arguments, nuclei
+
 from napari_unet import drain, train
 from napari_unet.cli.bars import Show
 from napari_unet.config import ModelConfig, TrainConfig
@@ -96,14 +98,13 @@ def row(name: str, found: dict[str, Any]) -> str:
 def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--minutes", type=float, default=10.0)
     runs = {f"baseline, seed {seed}": (seed, {}) for seed in SEEDS}
     runs |= {f"without {name}": (0, part) for name, part in PARTS.items()}
     every = list(range(len(runs)))
     parser.add_argument("--only", type=int, nargs="+", choices=every, default=every)
-    given = parser.parse_args()
+    given = arguments(parser, nuclei, minutes=0.01, only=[4])
     print("| run | AP50 | AP75 | AP90 | mean9 | steps |")
     print("| --- | --- | --- | --- | --- | --- |")
     for place, (name, (seed, part)) in enumerate(runs.items()):

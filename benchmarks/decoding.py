@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import torch
+from quick import arguments
 from scipy import ndimage
 
 from napari_unet.config import ModelConfig, PredictConfig
@@ -15,6 +16,7 @@ from napari_unet.segmentation.prediction import predict_maps
 
 FLAT = (2048, 2048), 2000, (10.0, 14.0)
 DEEP = (64, 256, 256), 500, (8.0, 10.0)
+QUICK = ((256, 256), 30, (10.0, 14.0)), ((16, 64, 64), 8, (5.0, 7.0))
 
 
 def nuclei(shape, count, radius, seed=0):
@@ -107,12 +109,13 @@ def report(shape, count, radius, width, runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
-    args = parser.parse_args()
+    args = arguments(parser, runs=1)
+    flat, deep = QUICK if args.quick else (FLAT, DEEP)
     torch.set_num_threads(1)
     print("one thread, network of width 16 without training")
-    report(*FLAT, 1, args.runs)
-    report(*FLAT, 2, args.runs)
-    report(*DEEP, 1, args.runs)
+    report(*flat, 1, args.runs)
+    report(*flat, 2, args.runs)
+    report(*deep, 1, args.runs)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from quick import arguments, nuclei
 
 from napari_unet import Sample, drain, train
 from napari_unet.cli.bars import Show
@@ -88,13 +89,12 @@ def run(way: str, draw: int, given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=Path("runs/fluorescence"))
     parser.add_argument("--output", type=Path, default=Path("runs/finetuning"))
     parser.add_argument("--images", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--draws", type=int, default=3)
-    given = parser.parse_args()
+    given = arguments(parser, nuclei, model="nuclei", seconds=0.5, draws=1)
     print("| way | draw | images | nuclei | AP50 | AP75 | mean9 |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for way in WAYS:

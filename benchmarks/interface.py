@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from quick import arguments
 
 GAP = 0.05  # a gap of the interface that is not felt
 TICK_MS = 10
 CLICKS = 5  # of each kind
-SIZE = 2048
+SIZE, QUICK_SIZE = 2048, 512
 OPENINGS = 3
 
 
@@ -27,20 +28,20 @@ def main():
         "--seconds", type=float, default=40, help="how long each state is watched"
     )
     parser.add_argument("--opening", choices=["Train", "Segment"], help="only this")
-    args = parser.parse_args()
+    args = arguments(parser, seconds=1.0)
     with tempfile.TemporaryDirectory() as folder:
         # The user's own settings and models are left alone.
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         if args.opening:
             print(opening(args.opening))
             return
-        measured = measure(args.seconds, Path(folder) / "models")
+        measured = measure(args.seconds, Path(folder) / "models", args.quick)
         print_gaps({state: gaps for state, (gaps, _) in measured.items()})
         print_clicks({state: clicks for state, (_, clicks) in measured.items()})
-    print_openings()
+    print_openings(args.quick)
 
 
-def measure(seconds, models):
+def measure(seconds, models, quick):
     """Return the gaps and the clicks of each state."""
     import napari
     from napari.settings import get_plugin_settings
@@ -48,7 +49,7 @@ def measure(seconds, models):
     viewer = napari.Viewer()
     get_plugin_settings()["napari-unet-live"].unet.model_folder = str(models)
     viewer.window.resize(1280, 800)
-    place_layers(viewer)
+    place_layers(viewer, QUICK_SIZE if quick else SIZE)
     bench = Bench(viewer)
     clicks = Clicks(viewer, bench)
     measured = {}
@@ -60,21 +61,21 @@ def measure(seconds, models):
         if begin is not None:
             begin()
         gaps = watch(seconds)
-        measured[state] = gaps, clicks.times()
+        measured[state] = gaps, clicks.times(1 if quick else CLICKS)
         if end is not None:
             end()
     viewer.close()
     return measured
 
 
-def place_layers(viewer):
+def place_layers(viewer, size):
     """Open samples: with labels to train on, a stack, and a large image to segment."""
     viewer.open_sample("napari-unet-live", "nuclei_3d")
     viewer.open_sample("napari-unet-live", "nuclei_2d")
     tile = viewer.layers["nuclei"].data
-    repeats = [-(-SIZE // n) for n in tile.shape]
+    repeats = [-(-size // n) for n in tile.shape]
     where = {"scale": viewer.layers["nuclei"].scale, "units": ("µm", "µm")}
-    large = np.tile(tile, repeats)[:SIZE, :SIZE]
+    large = np.tile(tile, repeats)[:size, :size]
     viewer.add_image(large, name="large", **where)
     viewer.add_labels(np.zeros_like(large, np.int32), name="painted", **where)
 
@@ -90,7 +91,7 @@ class Bench:
         self.trainer = open_dock(viewer, "Train")
         self.segmenter = open_dock(viewer, "Segment")
         self.trainer.add_pair(viewer.layers["nuclei"], viewer.layers["nuclei labels"])
-        self.trainer.form.background_button.click()
+        self.trainer.form.labels_mean.background_button.click()
         until(lambda: not worker.running(), "torch was not imported")
 
     def train(self):
@@ -133,7 +134,7 @@ class Clicks:
         self.viewer, self.bench = viewer, bench
         self.turn = 0
 
-    def times(self):
+    def times(self, count):
         """Return the seconds of all clicks of each kind."""
         from qtpy.QtWidgets import QApplication
 
@@ -147,7 +148,7 @@ class Clicks:
             self.open_menu,
         )
         found = {kind.__name__.replace("_", " "): [] for kind in kinds}
-        for self.turn in range(CLICKS):
+        for self.turn in range(count):
             for kind, times in zip(kinds, found.values(), strict=True):
                 pause(0.2)
                 began = time.perf_counter()
@@ -250,8 +251,9 @@ def print_gaps(gaps):
 
 
 def print_clicks(clicks):
-    print(f"\nthe worst of {CLICKS} clicks of each kind, until they are shown")
     states = list(clicks)
+    count = len(clicks[states[0]]["pan"])
+    print(f"\nthe worst of {count} clicks of each kind, until they are shown")
     print(f"{'':<14}" + "".join(f"{state:>22}" for state in states))
     idle = clicks[states[0]]
     rows = {kind: {s: max(clicks[s][kind]) for s in states} for kind in idle}
@@ -264,20 +266,22 @@ def print_clicks(clicks):
         print(f"{kind:<14}{row}")
 
 
-def print_openings():
-    print(f"\nopening a dock, torch not imported, median of {OPENINGS} fresh processes")
+def print_openings(quick):
+    first, last = (0, 1) if quick else (1, OPENINGS + 1)
+    count = f"median of {last - first} fresh processes"
+    print(f"\nopening a dock, torch not imported, {count}")
     # As installed: with the bytecode that the first, uncounted run leaves.
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in ("Train", "Segment"):
+    for name in ("Train",) if quick else ("Train", "Segment"):
         command = [sys.executable, __file__, "--opening", name]
         runs = []
-        for _ in range(OPENINGS + 1):
+        for _ in range(last):
             done = subprocess.run(
                 command, check=True, stdout=subprocess.PIPE, env=environment
             )
             runs.append(float(done.stdout))
-        print(f"{name:<14}{statistics.median(runs[1:]):11.3f} s")
+        print(f"{name:<14}{statistics.median(runs[first:]):11.3f} s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How much memory a pixel of a large image takes while it is segmented.
 
-    python benchmarks/large.py [--edges 4000 8000]
+    python benchmarks/large.py [--quick] [--edges 4000 8000]
 
 segments RGB images of noise with a small network of any size, to whose objects the
 images are enlarged 1.5 times, each in a process of its own, and prints the peak of
@@ -15,6 +15,7 @@ import resource
 import sys
 
 import numpy as np
+from quick import arguments
 
 ZOOM = 1.5
 TILE = 0.5  # GiB
@@ -29,6 +30,7 @@ def peak() -> float:
 def segment_noise(edge: int) -> float:
     """Segment an image, and return what that took, bytes."""
     from napari_unet import Model, ModelConfig, PredictConfig, drain, segment
+    from napari_unet.data.images import Image
 
     known = 24.0
     config = ModelConfig(any_size=True, object_size=known, input="rgb")
@@ -37,7 +39,7 @@ def segment_noise(edge: int) -> float:
     image = np.random.default_rng(0).integers(0, 255, (3, edge, edge), np.uint8)
     options = PredictConfig(object_size=known / ZOOM, memory=TILE)
     before = peak()
-    drain(segment(model, image, options, rgb=True))
+    drain(segment(model, Image(image, rgb=True), options))
     return peak() - before
 
 
@@ -45,7 +47,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edges", type=int, nargs=2, default=(4000, 8000))
-    given = parser.parse_args()
+    given = arguments(parser, edges=(256, 512))
     context = multiprocessing.get_context("spawn")
     found = []
     for edge in given.edges:

@@ -1,6 +1,6 @@
 """What a view that a person annotates is worth to a start model, and what it costs it.
 
-    python benchmarks/loop.py --start nuclei --kind stained --data $NAPARI_UNET_DATA
+    python benchmarks/loop.py --start nuclei --kind stained
 
 A square of one image with about 20 objects is annotated and trained on for two minutes,
 as the Train dock does it: 0 beyond the square means not annotated yet. The model as it
@@ -26,8 +26,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quick import arguments, nuclei
 
-from napari_unet import Model, Sample, TrainConfig, drain, find_pairs, load_samples
+from napari_unet import (
+    Model,
+    Sample,
+    TrainConfig,
+    drain,
+    find_pairs,
+    load_samples,
+    train,
+)
 from napari_unet.cli.bars import Show
 from napari_unet.config import ModelConfig
 from napari_unet.data.images import as_series
@@ -141,8 +150,6 @@ class Loop:
             how = {"model": ModelConfig()}
         with Show() as show:
             if given.all:
-                from napari_unet import train
-
                 samples = images_of(given.data, given.kind, "train")
                 drain(train(samples, None, folder, config, **how), show)
                 return Model.load(folder), ""
@@ -208,10 +215,24 @@ def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {key: mean([r[key] for r in rows]) for key in rows[0]}
 
 
+def folders(folder: Path) -> Path:
+    """Write tiny data as NAPARI_UNET_DATA has its own."""
+    nuclei(folder).rename(folder / "dsb2018")
+    return folder
+
+
+def quick_start(folder: Path) -> str:
+    """Train a small model for two steps."""
+    samples = images_of(folder, "fluorescence", "train")
+    small = ModelConfig(input="rgb", depth=2, width=4, any_size=True)
+    config = TrainConfig(steps=2, batch=2)
+    drain(train(samples, None, folder / "start", config, model=small))
+    return str(folder / "start")
+
+
 def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NAPARI_UNET_DATA"))
     parser.add_argument("--start", default="nuclei")
     parser.add_argument("--kind", choices=list(KINDS), default="stained")
     parser.add_argument("--knows", default="stained,fluorescence")
@@ -225,7 +246,11 @@ def main() -> None:
     parser.add_argument("--options", default="{}", help="of TrainConfig, as JSON")
     parser.add_argument("--name", default="", help="of these options, in the table")
     parser.add_argument("--output", type=Path, default=Path("runs/loop"))
-    given = parser.parse_args()
+    home = os.environ.get("NAPARI_UNET_DATA")
+    small = {"kind": "fluorescence", "knows": "", "steps": 2, "draws": 1}
+    given = arguments(parser, folders, Path(home) if home else None, **small)
+    if given.quick:
+        given.start = quick_start(given.folder)
     loop = Loop(given)
     figures = "AP50 AP75 mean9"
     print(

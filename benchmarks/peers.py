@@ -28,6 +28,8 @@ from typing import Any
 
 import tifffile
 from peer_report import report
+from quick import arguments as read_arguments
+from quick import nuclei
 
 from napari_unet.events import drain
 from napari_unet.files.datasets import Dataset, find_pairs, load_samples
@@ -127,6 +129,14 @@ def interpreter(method: str, output: Path, threads: dict[str, str]) -> Path:
     return python
 
 
+def is_there(method: str, output: Path) -> bool:
+    """Return whether a method has its environment; says so where it has none."""
+    there = not PACKAGES[method] or (output / f"env-{method}" / "done.txt").exists()
+    if not there:
+        say(f"{method} is left out: a run without --quick makes its environment first")
+    return there
+
+
 def stage(
     name: str, command: list[Any], folder: Path, environment: dict[str, str]
 ) -> dict[str, Any]:
@@ -153,7 +163,7 @@ def compete(
     method: str, given: argparse.Namespace, environment: dict[str, str]
 ) -> dict[str, Any]:
     """Train, segment and score with one method; return what each stage told."""
-    python = interpreter(method, given.output, environment)
+    python = interpreter(method, given.environments, environment)
     folder = given.results / method
     model, labels, val = folder / "model", folder / "labels", given.results / "val"
     worker = [python, HERE / f"peer_{method}.py"]
@@ -214,7 +224,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, nargs="?", default=Path(home, "dsb2018"))
     parser.add_argument("--output", type=Path, default=Path("runs/peers"))
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--threads", type=int, help="cores to use; all by default")
@@ -223,8 +232,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--methods", nargs="+", choices=list(PACKAGES), default=list(PACKAGES)
     )
-    given = parser.parse_args()
+    environments = parser.get_default("output").resolve()
+    given = read_arguments(parser, nuclei, Path(home, "dsb2018"), minutes=0.02)
     given.output = given.output.resolve()
+    given.environments = environments if given.quick else given.output
     name = f"{given.minutes:g}min" + (f"-{given.images}images" if given.images else "")
     given.results = given.output / name
     return given
@@ -244,6 +255,8 @@ def main() -> int:
         data = replace(data, pairs=data.pairs[: given.images])
         write_data(data, given.results / split)
         say(f"{len(data.pairs)} {split} images")
+    if given.quick:
+        given.methods = [m for m in given.methods if is_there(m, given.environments)]
     results, failed = {}, 0
     for method in given.methods:
         try:

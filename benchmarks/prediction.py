@@ -7,6 +7,7 @@ import time
 import numpy as np
 import tifffile
 import torch
+from quick import arguments
 
 from napari_unet.config import ModelConfig, PredictConfig
 from napari_unet.data.images import Image, intensity_stats
@@ -17,7 +18,7 @@ from napari_unet.models.model import Model
 from napari_unet.segmentation.prediction import plan_tiles, predict_maps
 from napari_unet.segmentation.segment import segment
 
-SIZE = 2048
+SIZE, QUICK_SIZE = 2048, 256
 
 
 def image_of(size):
@@ -40,12 +41,13 @@ def main():
     parser.add_argument("--model", help="a trained model, to time decoding as well")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--tile", type=int)
-    args = parser.parse_args()
+    args = arguments(parser, runs=1, model="nuclei")
+    size = QUICK_SIZE if args.quick else SIZE
     if args.model:
         model = Model.load(args.model)
     else:
         model = Model.create(ModelConfig())
-    image = image_of(SIZE)
+    image = image_of(size)
     picture = Image(image)
     config = PredictConfig(tile=args.tile)
     stats = intensity_stats(Image(image))
@@ -69,7 +71,7 @@ def main():
     print(
         f"device {model.device}, {pick_dtype(model.device)}, "
         f"{torch.get_num_threads()} threads; {len(plan)} tiles of {read}, "
-        f"{pixels_read / SIZE**2:.2f} px read for each px of the image"
+        f"{pixels_read / size**2:.2f} px read for each px of the image"
     )
     print(f"bare forward   {b:6.2f} s  {pixels_read / 1e6 / b:6.2f} Mpx read a second")
     print(f"predict_maps() {a:6.2f} s  {pixels_read / 1e6 / a:6.2f} Mpx read a second")
@@ -79,7 +81,7 @@ def main():
             seconds(lambda: drain(segment(model, image, config)))
             for _ in range(args.runs)
         )
-        print(f"segment()      {whole:6.2f} s  {SIZE**2 / 1e6 / whole:6.2f} Mpx/s")
+        print(f"segment()      {whole:6.2f} s  {size**2 / 1e6 / whole:6.2f} Mpx/s")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from quick import arguments, nuclei
 from scipy import ndimage
 
 from napari_unet import Sample, drain, segment
@@ -43,7 +44,7 @@ def magnified(sample: Sample, zoom: float) -> Sample:
         top = np.iinfo(sample.image.array.dtype).max
         near = replace(
             near,
-            image=np.clip(np.round(near.image), 0, top).astype(
+            image=np.clip(np.round(near.image.array), 0, top).astype(
                 sample.image.array.dtype
             ),
         )
@@ -70,6 +71,13 @@ def merged(sample: Sample, rng: np.random.Generator) -> Sample:
     texture = 0.09 * ndimage.gaussian_filter(rng.random(blue.shape), 4)
     image = np.stack([0.5 * cells, cells + texture, blue]) * 255
     return replace(sample, image=image.clip(0, 255).astype(np.uint8), rgb=True)
+
+
+def corner(sample: Sample) -> Sample:
+    """Return the first 256 x 256 px of a sample."""
+    box = slice(256), slice(256)
+    image = sample.image.array[(slice(None), *box)]
+    return replace(sample, image=image, labels=sample.labels[box])
 
 
 def ap50(model: Model, samples: list[Sample]) -> tuple[float, int, np.ndarray]:
@@ -100,16 +108,15 @@ def show(what: str, found: tuple[float, int, np.ndarray], base: float | None) ->
 def main() -> None:
     """Print all rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--images", type=int, default=None, help="the first so many")
-    given = parser.parse_args()
+    given = arguments(parser, nuclei, images=1)
     model = Model.load(given.model)
     where = {"modality": "fluorescence"}
     samples = drain(load_samples(find_pairs(given.data, split="val", where=where)))
     samples = samples[: given.images]
     base = ap50(model, samples)
-    for zoom in ZOOMS:
+    for zoom in ZOOMS[:2] if given.quick else ZOOMS:
         found = (
             base if zoom == 1 else ap50(model, [magnified(s, zoom) for s in samples])
         )
@@ -117,8 +124,9 @@ def main() -> None:
     show("inverted", ap50(model, [inverted(s) for s in samples]), base[0])
     rng = np.random.default_rng(SEED)
     show("RGB merge", ap50(model, [merged(s, rng) for s in samples]), base[0])
-    show("generated large nuclei", ap50(model, large_fields(SEED)), None)
-    fields = empty_fields(np.random.default_rng(SEED))
+    large = [corner(f) for f in large_fields(SEED, 1)] if given.quick else []
+    show("generated large nuclei", ap50(model, large or large_fields(SEED)), None)
+    fields = empty_fields(np.random.default_rng(SEED))[: 2 if given.quick else None]
     count = sum(len(drain(segment(model, s.image)).ids) for s in fields)
     pixels = sum(s.labels.size for s in fields) / 4e6
     print(

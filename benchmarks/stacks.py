@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quick import arguments, stacks
 
 from napari_unet import Sample, drain, train
 from napari_unet.cli.bars import Show
@@ -67,9 +68,9 @@ def run(way: str, given: argparse.Namespace) -> dict[str, Any]:
     if result.exists():
         found: dict[str, Any] = json.loads(result.read_text("utf-8"))
         return found
-    stacks = {s.name[:4]: s for s in drain(load_samples(find_pairs(given.data)))}
-    model = model_of(way, stacks[given.train], given)
-    found = drain(evaluate([stacks[given.judge]], model=model)).to_dict()
+    every = {s.name[:4]: s for s in drain(load_samples(find_pairs(given.data)))}
+    model = model_of(way, every[given.train], given)
+    found = drain(evaluate([every[given.judge]], model=model)).to_dict()
     found["steps"] = model.card.get("steps", 0)
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(found, indent=1), "utf-8")
@@ -79,12 +80,11 @@ def run(way: str, given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/stacks"))
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--train", default="1135")
     parser.add_argument("--judge", default="1136")
-    given = parser.parse_args()
+    given = arguments(parser, stacks, minutes=0.01)
     print("| model | AP50 | AP75 | mean9 | Dice | steps | seconds |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for way in WAYS:

@@ -1,9 +1,12 @@
 """How long `import napari_unet` and `napari-unet --help` take in fresh processes."""
 
+import argparse
 import statistics
 import subprocess
 import sys
 import time
+
+from quick import arguments
 
 RUNS = 7
 COMMANDS = {
@@ -21,10 +24,12 @@ def seconds(arguments):
 
 
 def main():
+    given = arguments(argparse.ArgumentParser(description=__doc__))
+    runs = 1 if given.quick else RUNS
     empty = 0.0
-    for name, arguments in COMMANDS.items():
-        seconds(arguments)  # the first run fills the disk cache
-        median = statistics.median(seconds(arguments) for _ in range(RUNS))
+    for name, command in COMMANDS.items():
+        seconds(command)  # the first run fills the disk cache
+        median = statistics.median(seconds(command) for _ in range(runs))
         empty = empty or median
         print(f"{name:<26} {median:6.3f} s, {median - empty:6.3f} s over plain Python")
 

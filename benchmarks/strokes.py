@@ -1,6 +1,6 @@
 """How soon a pixel classifier shows a first result, and follows a stroke of the brush.
 
-    python benchmarks/strokes.py
+    python benchmarks/strokes.py [--quick]
 
 Some nuclei and a line of background are annotated in the sample image and in one of
 1024 x 1024 px; `forest` is fitted in the Train dock, and a further line of background
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from quick import arguments
 
 SIZES = (256, 1024)
 NUCLEI = 8
@@ -44,7 +45,7 @@ def line(painted: np.ndarray, whole: np.ndarray, row: int) -> None:
     part[whole[row : row + 3] == 0] = BACKGROUND
 
 
-def until(done, seconds: float = 60.0) -> float:
+def until(done, seconds: float = 300.0) -> float:
     """Run the interface until something is so; returns for how long."""
     from qtpy.QtWidgets import QApplication
 
@@ -71,7 +72,7 @@ class Shown:
         dock.preview.show = show
 
 
-def measure(size: int, models: Path) -> tuple[float, list[float]]:
+def measure(size: int, models: Path, strokes: int) -> tuple[float, list[float]]:
     """Return seconds from Start to a result, and from each stroke to the next one."""
     import napari
     from napari.settings import get_plugin_settings
@@ -96,7 +97,7 @@ def measure(size: int, models: Path) -> tuple[float, list[float]]:
     dock.start()
     first = until(lambda: shown.count == 1)
     later = []
-    for number in range(STROKES):
+    for number in range(strokes):
         until(lambda: not dock.why_not())
         line(layer.data, whole, 20 + 15 * number)
         layer.refresh()
@@ -111,11 +112,12 @@ def measure(size: int, models: Path) -> tuple[float, list[float]]:
 def main() -> None:
     """Measure each size and print a line for it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
+    given = arguments(parser)
+    sizes, strokes = (SIZES[:1], 1) if given.quick else (SIZES, STROKES)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
-        for size in SIZES:
-            first, later = measure(size, Path(folder) / f"models {size}")
+        for size in sizes:
+            first, later = measure(size, Path(folder) / f"models {size}", strokes)
             middle = statistics.median(later)
             print(
                 f"{size} x {size} px: first result {first:.2f} s after Start, then "

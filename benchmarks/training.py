@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import torch
+from quick import arguments
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.device import pick_device, pick_dtype
@@ -76,10 +77,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--device", default="auto")
-    args = parser.parse_args()
+    args = arguments(parser, steps=4)
     device = pick_device(args.device)
     samples = drain(load_samples(find_pairs(folder("nuclei"))))
     config = TrainConfig(steps=args.steps, validation=0.0)
+    if args.quick:
+        config = config.replace(patch=64, batch=2)
     bare = bare_step(samples, config, device)
     for _ in range(3):
         bare()

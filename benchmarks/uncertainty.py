@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from pathlib import Path
 
 import numpy as np
+from quick import arguments, nuclei
 
-from napari_unet import Sample, drain
+from napari_unet import Sample, drain, segment
 from napari_unet.boxes import Box
 from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.models.model import Model
 from napari_unet.scoring.metrics import counts, match
-from napari_unet.segmentation.segment import segment_sample
 from napari_unet.segmentation.uncertainty import least_certain
 
 SQUARES = 4
@@ -48,9 +47,8 @@ def squares(shape: tuple[int, ...], edges: list[int]) -> list[Box]:
 def main() -> None:
     """Count, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei")
-    given = parser.parse_args()
+    given = arguments(parser, nuclei)
     model = Model.load(given.model)
     found, usual = [], []
     for sample in drain(load_samples(find_pairs(given.data, split="val"))):
@@ -61,7 +59,7 @@ def main() -> None:
         others = squares(sample.shape, edges)
         if len(others) < SQUARES:
             continue
-        labels = drain(segment_sample(model, sample)).labels
+        labels = drain(segment(model, sample.image)).labels
         found.append(wrong(sample, labels, place.box))
         usual.append(np.mean([wrong(sample, labels, box) for box in others]))
     print(f"{len(found)} images")

@@ -19,6 +19,7 @@ EMPTY_FIELDS = 36
 STAINED_FIELDS = 28
 EDGE = 256
 LARGE = ((40, 55), (50, 75), (65, 90), (80, 100))
+LARGE_FIELDS = 2 * len(LARGE)
 WHITE = 244
 
 
@@ -45,14 +46,14 @@ def empty_fields(rng: np.random.Generator) -> list[Sample]:
     return samples
 
 
-def large_fields(seed: int, count: int = 2 * len(LARGE)) -> list[Sample]:
+def large_fields(seed: int, count: int | None = None) -> list[Sample]:
     """Return fields of 1,300 x 1,000 px with few nuclei of 40 to 100 px.
 
     Uneven background, haze, blur and debris, as cameras of other laboratories show
     them; see ``sample_data/make.py`` for the pictures.
     """
     samples = []
-    for i in range(count):
+    for i in range(LARGE_FIELDS if count is None else count):
         style = Style(
             (1000, 1300),
             30,

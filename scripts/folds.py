@@ -27,7 +27,17 @@ from napari_unet.cli.training import run
 from napari_unet.files.datasets import find_pairs, load_samples
 from napari_unet.reports.evaluation import evaluate
 from napari_unet.training.checkpoint import has_state
-from nuclei import MODEL, SEED, STAINED_SEED, coloured_again, config_of, generated
+from nuclei import (
+    MODEL,
+    SEED,
+    STAINED_SEED,
+    arguments,
+    coloured_again,
+    config_of,
+    generated,
+    make_small,
+    tiny,
+)
 
 FOLDS = 5
 STEPS = 5_000
@@ -56,12 +66,15 @@ def fold(number: int, given: argparse.Namespace) -> dict[str, Any]:
     samples = [s for s in stained if s.name not in names]
     for other in ("fluorescence", "brightfield"):
         samples += load(given.data, modality=other, split="train")
+    if given.quick:
+        make_small()
     samples += coloured_again(samples) + generated() + stained_fields(STAINED_SEED)
     config = config_of(given.steps)
     with Show() as show:
         resume = has_state(folder)
         start = None if resume else given.start
-        model = run(samples, folder, config, MODEL, start, resume, "auto", show)
+        wanted = make_small() if given.quick else MODEL
+        model = run(samples, folder, config, wanted, start, resume, "auto", show)
         found = drain(evaluate(judges, model=model), show).to_dict()
     result.write_text(json.dumps(found, indent=1), "utf-8")
     return found
@@ -70,12 +83,11 @@ def fold(number: int, given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Train what is missing; print the figures of each fold, mean and spread."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/folds"))
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--start", help="a model that has seen no stained image")
     parser.add_argument("--only", type=int, nargs="+", default=list(range(FOLDS)))
-    given = parser.parse_args()
+    given = arguments(parser, tiny, steps=2, only=[0])
     rows = []
     print("| fold | images | nuclei | AP50 | AP75 | mean9 |")
     print("| --- | --- | --- | --- | --- | --- |")

@@ -33,9 +33,13 @@ from napari_unet.training.crops import encode_all, image_weights
 from napari_unet.training.fine_tuning import pack
 from napari_unet.training.validation import validate
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "benchmarks")]
 
-from fields import empty_fields, large_fields, stained_fields
+import fields  # noqa: E402
+from fields import empty_fields, large_fields, stained_fields  # noqa: E402
+from quick import arguments  # noqa: E402
+from quick import nuclei as tiny  # noqa: E402
 
 STEPS = 20_000
 SEED = 0
@@ -58,6 +62,12 @@ AUGMENT = AugmentConfig(
     noise=0.06,
     inversion=0.12,
 )
+
+
+def make_small() -> ModelConfig:
+    """Take few generated fields from now on; return a small model."""
+    fields.EMPTY_FIELDS, fields.STAINED_FIELDS, fields.LARGE_FIELDS = 2, JUDGES + 2, 1
+    return MODEL.replace(width=4, depth=2)
 
 
 def coloured_again(samples: list[Sample]) -> list[Sample]:
@@ -125,10 +135,27 @@ def crops(samples: list[Sample], model: Model) -> bytes:
     return pack(encoded, image_weights(encoded), SEED)
 
 
+def run_quickly(given: argparse.Namespace) -> None:
+    """Train for two steps, go on with it, and save the result elsewhere."""
+    small = make_small()
+    SECOND["steps"] = given.steps
+    selection = Selection()
+    with Show() as show:
+        found = find((given.data,), selection, split="train")
+        samples, _ = load(found, selection, show)
+        samples += coloured_again(samples) + generated()
+        config = config_of(given.steps)
+        run(samples, given.output, config, small, None, False, "cpu", show)
+        second_stage(given.output, samples, show)
+    samples += stained_fields(STAINED_SEED)
+    model = halved(given.output / "second", samples)
+    folder = model.save(given.folder / "installed", half=True)
+    print(f"{folder}: {quality(model.card)}")
+
+
 def main() -> None:
     """Train, go on with it, or install the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/nuclei"))
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--resume", action="store_true")
@@ -136,7 +163,10 @@ def main() -> None:
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--crops", action="store_true", help="of the built-in model")
     parser.add_argument("--where", default=None, help="as of napari-unet train")
-    given = parser.parse_args()
+    given = arguments(parser, tiny, steps=2)
+    if given.quick:
+        run_quickly(given)
+        return
     selection = Selection(where=(given.where,) if given.where else ())
     with Show() as show:
         found = find((given.data,), selection, split="train")

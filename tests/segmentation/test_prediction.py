@@ -17,6 +17,7 @@ from napari_unet.segmentation.prediction import (
     plan_tiles,
     predict_maps,
 )
+from napari_unet.segmentation.tiles import rounded
 from support.made import notes, segmented, shaken
 from support.maps import FLOAT32, tiled_maps, whole_maps
 
@@ -272,6 +273,23 @@ def test_out_of_memory_goes_on_with_less(monkeypatch, options, shape, most, erro
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     (note,) = [e for e in seen if isinstance(e, Note)]
     assert "memory ran out on a tile of" in note.text and "continuing with" in note.text
+
+
+def test_rounded_maps_are_those_that_decoding_looks_at():
+    array = image(1, 48, 48)
+    made = Model.create(
+        ModelConfig(any_size=True, object_size=20.0, depth=2, width=4), device="cpu"
+    )
+    way = Prediction(
+        made, Image(array), intensity_stats(Image(array)), FLOAT32, bytes_=True
+    )
+    list(way.run(Control()))
+    every = tiled_maps(made, array, FLOAT32)
+    assert len(every) == 4 and len(way.maps) == made.formulation.decoded == 3
+    np.testing.assert_array_equal(way.maps, rounded(every)[:3])
+    least = dict.fromkeys(made.thresholds, 0.0)
+    all_maps, three = (made.formulation.decode(m, least) for m in (every, every[:3]))
+    np.testing.assert_array_equal(all_maps.labels, three.labels)
 
 
 def test_memory_that_ran_out_once_is_not_tried_again(monkeypatch):

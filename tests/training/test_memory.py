@@ -1,12 +1,18 @@
 """The estimate of a training's memory: told first, true to what grows it."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.events import MemoryNeeded, Note, Progress, drain
-from napari_unet.networks import NETWORKS
+from napari_unet.formulations import formulation_of
+from napari_unet.networks import NETWORKS, build
 from napari_unet.training import memory
 from napari_unet.training.loop import train
 from napari_unet.training.memory import training_memory
@@ -34,21 +40,62 @@ def test_what_takes_more_is_told_to_take_more():
     assert estimate(dtype=torch.bfloat16) < least
 
 
-def test_features_grow_with_pixels_and_halve_with_16_bits():
+def test_features_grow_with_pixels_and_shrink_with_16_bits():
     config = SMALL.replace(width=16)
     one, two, four = (estimate(config, batch=8 * n) for n in (1, 2, 4))
-    assert four - two == pytest.approx(2 * (two - one), rel=1e-3)
+    assert four - two == pytest.approx(2 * (two - one), rel=1e-2)
     half = [estimate(config, batch=n, dtype=torch.bfloat16) for n in (8, 16)]
-    loss = 3 * memory.OF_LOSS * 4 * 8 * 32**2
-    assert half[1] - half[0] - loss == pytest.approx((two - one - loss) / 2, rel=1e-3)
+    assert 0.5 <= (half[1] - half[0]) / (two - one) < 0.75  # losses are in 32
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_every_network_is_estimated(name, ndim):
-    config = SMALL.replace(network=name, ndim=ndim)
-    found = training_memory(config, [blobs()], (16,) * ndim, 2, torch.float32)
-    assert memory.PROGRAM < found < memory.PROGRAM + 1e9
+def test_what_autograd_keeps_is_counted(name, ndim):
+    config = SMALL.replace(network=name, ndim=ndim, width=16)
+    few, more = (
+        training_memory(config, [], (16,) * ndim, batch, torch.float32)
+        for batch in (2, 10)
+    )
+    kept = (kept_by_autograd(config, 10) - kept_by_autograd(config, 2)) / (more - few)
+    assert 0.55 < kept < 1
+
+
+def kept_by_autograd(config, batch):
+    """The bytes that the way forth of a real step leaves for the way back."""
+    network = build(config, formulation_of(config).channels).train()
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        outputs = network.outputs(torch.zeros(batch, 1, *(16,) * config.ndim))
+    del outputs
+    return sum(kept.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are those of glibc")
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("ndim", ["2", "3"])
+def test_the_estimate_is_near_the_peak(name, ndim):
+    script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
+    case = ["--quick", "--case", name, ndim, "16", "float32"]
+    done = subprocess.run(
+        [sys.executable, script, *case],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    ratio = float(re.search(r"([\d.]+) x", done.stdout)[1])
+    assert 0.85 < ratio < 1.25, done.stdout
+
+
+def test_the_estimate_draws_no_random_number():
+    state = torch.get_rng_state()
+    estimate(SMALL.replace(dropout=0.5))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_it_is_told_before_the_work_begins(tmp_path, monkeypatch):
@@ -63,7 +110,7 @@ def test_it_is_told_before_the_work_begins(tmp_path, monkeypatch):
         for i, e in enumerate(events)
         if isinstance(e, Progress) and e.what == "encoding"
     )
-    assert told < encoding and str(events[told]) == "about 0.4 GB"
+    assert told < encoding and str(events[told]) == "about 0.6 GB"
     texts = [e.text for e in events if isinstance(e, Note)]
-    assert any("takes about 0.4 GB of memory but 0.1 GB are free" in t for t in texts)
+    assert any("takes about 0.6 GB of memory but 0.1 GB are free" in t for t in texts)
     assert np.isfinite(events[told].bytes)

@@ -65,13 +65,15 @@ def on_grid(
     image: Any,
     shape: Sequence[int],
     values: Callable[[np.ndarray], np.ndarray] = as_float,
+    channels: int | None = None,
 ) -> Any:
     """Return an image on another grid, at once or, where that is large, when read.
 
-    Of (C, [Z,] Y, X), `shape` is spatial; `values` turns a part into float32.
+    Of (C, [Z,] Y, X), `shape` is spatial; `values` turns a part into float32. Whether
+    it is large is asked as if it had so many `channels`, C by default.
     """
     most = max(math.prod(shape), math.prod(image.shape[1:]))
-    if most * image.shape[0] > AT_ONCE:
+    if most * (channels or image.shape[0]) > AT_ONCE:
         return Resized(image, shape, values)
     return resize(values(np.asarray(image)), shape)
 

@@ -67,6 +67,8 @@ class Formulation(ABC):
     """The target maps."""
     channels: int
     """Number of logits per pixel; differs from the number of maps for softmax."""
+    decoded: int
+    """How many of the predicted maps, the first ones, decoding looks at."""
     instances: bool
     """Whether labels are objects (renumbered in the result) or classes (kept)."""
     thresholds: dict[str, float]

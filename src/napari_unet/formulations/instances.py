@@ -72,6 +72,7 @@ class Instances(Formulation):
             Map("border", "nearest"),
             Map("distance", "linear"),
         )
+        self.decoded = len(self.maps)
         if config.any_size:
             self.maps += (Map("size", "nearest", 1 / (2 * OCTAVES)),)
         self.channels = len(self.maps)

@@ -33,6 +33,7 @@ class Semantic(Formulation):
         self.classes = np.array(sorted(config.classes))
         self.binary = len(self.classes) == 1
         self.channels = 1 if self.binary else len(self.classes) + 1
+        self.decoded = self.channels
         self.maps = (Map("class", "nearest"),)
         self.thresholds = {"foreground": 0.5} if self.binary else {}
         self.search = {"foreground": (0.2, 0.1, 0.05)} if self.binary else {}

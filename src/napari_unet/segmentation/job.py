@@ -135,7 +135,9 @@ class SegmentationJob:
             if self.cache is not None:
                 self.cache.keep(key, maps)
         if scaled is not picture:
-            maps = on_grid(maps, picture.shape, unrounded)
+            # As if all maps were there: what is left out changes no label.
+            channels = self.model.formulation.channels
+            maps = on_grid(maps, picture.shape, unrounded, channels)
         yield from self._decode(maps, waiting, (), picture.spacing, z)
 
     def _predict(

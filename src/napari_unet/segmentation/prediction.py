@@ -41,7 +41,7 @@ class Prediction:
     """The way of one image through the network.
 
     maps : (channels, [Z,] Y, X) filled tile by tile: float32 from 0 to 1, or
-        uint8 from 0 to 255
+        uint8 from 0 to 255, then only those that decoding looks at
     plan : the tiles, in raster order
     todo : those of them that are still to do
     """
@@ -57,7 +57,8 @@ class Prediction:
         """Make room for the maps, and cut the image into tiles."""
         shape = self.picture.shape
         dtype = np.uint8 if self.bytes_ else np.float32
-        wanted = (self.model.formulation.channels, *shape)
+        made = self.model.formulation
+        wanted = (made.decoded if self.bytes_ else made.channels, *shape)
         self.maps = scratch_array(
             wanted, dtype, f"{self.picture.name}: the network's output"
         )
@@ -82,7 +83,7 @@ class Prediction:
         if pixels <= self.memory.pixels:
             found = self._try(tile)
             if found is not None:
-                part = found[(slice(None), *tile.crop)]
+                part = found[(slice(len(self.maps)), *tile.crop)]
                 part = rounded(part) if self.bytes_ else part
                 self.maps[(slice(None), *tile.write)] = part
                 if self.memory.failed and not self.memory.told:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.data.samples import Sample
@@ -21,12 +26,8 @@ from napari_unet.training.recipe import batch_of
 # Weights, averaged weights, gradients, two moments of the optimiser; and copies of
 # most of these while the state is written.
 COPIES = 9
-# Gradients and buffers that live for a moment, over what waits for the way back.
-PASSING = 2.0
-# Logits, targets, weights and what the losses make of them, float32 a map.
-OF_LOSS = 16
-# Python, torch and its kernels.
-PROGRAM = 0.4e9
+# Python, torch and its kernels, and what malloc keeps in pieces.
+PROGRAM = 0.6e9
 
 
 def tell_memory(
@@ -54,39 +55,82 @@ def training_memory(
 ) -> float:
     """Estimate the memory that a training takes, in bytes.
 
-    By ``benchmarks/memory.py`` from 0.6 to 1.2 of what it turns out to be. `samples`
+    By ``benchmarks/memory.py`` from 0.85 to 1.25 of what it turns out to be. `samples`
     are all that are held, `dtype` is the number format inside the network.
     """
-    maps = len(formulation_of(config).maps)
-    with torch.device("meta"):
+    with FakeTensorMode():  # tensors with a shape and no numbers
         network = build(config, formulation_of(config).channels).train()
-        crops = torch.empty(batch, config.channels, *patch)
-    itemsize = torch.finfo(dtype).bits / 8
-    waiting = _saved(network, crops) * itemsize / 4 * PASSING
-    loss = crops[:, :1].numel() * maps * OF_LOSS * 4
+        step = _of_step(network, config, (batch, config.channels, *patch), dtype)
     weights = 4 * COPIES * count(network)
-    return PROGRAM + _held(config, samples, maps) + waiting + loss + weights
+    return PROGRAM + _held(config, samples) + weights + step
 
 
-def _saved(network: Network, crops: torch.Tensor) -> int:
-    """Return the bytes in float32 that wait for the way back; on the meta device."""
-    kept: dict[int, int] = {}
+def _of_step(
+    network: Network, config: ModelConfig, shape: Sequence[int], dtype: torch.dtype
+) -> int:
+    """Return the most bytes that tensors of a training step hold at once.
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()
-        alive.append(tensor)  # or another would get its address
-        return tensor
+    What autograd keeps for the way back is among them, whatever the network.
+    """
+    formulation = formulation_of(config)
+    with _LiveBytes() as live:
+        crops = torch.empty(*shape)
+        truth = torch.empty(shape[0], len(formulation.maps), *shape[2:])
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            outputs = network.outputs(crops)
+        losses = [
+            formulation.loss(logits.float(), truth, truth, TrainConfig())
+            for logits in outputs
+        ]
+        torch.autograd.backward(torch.stack(losses).mean())
+    most: int = live.most
+    return most
 
-    alive: list[torch.Tensor] = []
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        network.outputs(crops)
-    return sum(kept.values())
+
+class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up what tensors made under it take.
+
+    most : bytes at once, so far
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most = 0
+        self._now = 0
+        self._sizes: dict[int, int] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in _tensors(made):
+            self._add(tensor.untyped_storage())
+        passing = 0
+        if "convolution" in func.__name__:
+            # Volumes are copied into blocks of oneDNN's own, and those of 16 bits
+            # once more, transposed.
+            passing = sum(4 * t.numel() for t in _tensors([args, made]) if t.ndim == 5)
+        self.most = max(self.most, self._now + passing)
+        return made
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        place = storage._cdata
+        if place not in self._sizes:
+            self._sizes[place] = storage.nbytes()
+            self._now += storage.nbytes()
+            weakref.finalize(storage, self._remove, place)
+
+    def _remove(self, place: int) -> None:
+        self._now -= self._sizes.pop(place)
 
 
-def _held(config: ModelConfig, samples: Sequence[Sample], maps: int) -> float:
+def _tensors(values: Any) -> list[torch.Tensor]:
+    return [v for v in tree_leaves(values) if isinstance(v, torch.Tensor)]
+
+
+def _held(config: ModelConfig, samples: Sequence[Sample]) -> float:
     """Return the bytes of images and targets, in all views of a model of any size."""
-    total = 0.0
+    maps, total = len(formulation_of(config).maps), 0.0
     for sample in samples:
         pixels, array = math.prod(sample.shape), sample.image.array
         given = pixels * (array.dtype.itemsize * array.shape[0] + 4)
