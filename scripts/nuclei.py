@@ -128,11 +128,14 @@ def halved(folder: Path, samples: list[Sample]) -> Model:
 
 
 def crops(samples: list[Sample], model: Model) -> bytes:
-    """Return what later trainings rehearse: crops of images drawn at random."""
+    """Return what later trainings rehearse: crops, half of them of colour images."""
     rng = np.random.default_rng(SEED)
     few = [samples[i] for i in rng.choice(len(samples), IMAGES, replace=False)]
     encoded = drain(encode_all(few, model, judges=True))
-    return pack(encoded, image_weights(encoded), SEED)
+    weights, rgb = image_weights(encoded), np.array([s.rgb for s in few])
+    for kind in (rgb, ~rgb):
+        weights[kind] *= 0.5 / weights[kind].sum()
+    return pack(encoded, weights, SEED)
 
 
 def run_quickly(given: argparse.Namespace) -> None:

@@ -36,11 +36,12 @@ SMALLEST_RATE = 0.1
 # AP50 on the annotated objects from which on a model knows the kind, and below which
 # its thresholds, too, are of no use.
 KNOWN, UNKNOWN = 0.5, 0.15
+NEAR = 0.25  # of the median distance: how far crops that are alike may be apart
 MOST_JUDGED = 4 * 2**20  # pixels that are looked at to find out
 
 MOST_BYTES = 2 * 2**20
 MOST_UNPACKED = 64 * 2**20
-MOST_CROPS = 64
+MOST_CROPS = 128
 CROP = {2: (160, 160), 3: (24, 64, 64)}
 # Intensities are kept in 8 bits: what normalisation maps to 0 and 1, with room beyond.
 LOW, HIGH = 32, 160
@@ -83,6 +84,35 @@ def look(
         return Start(0.0)
     found = yield from validate(model, views, config.replace(thresholds=False))
     return Start(found.metrics["ap50"])
+
+
+def alike(
+    model: Model, crops: Sequence[Encoded], samples: Sequence[Encoded]
+) -> np.ndarray:
+    """Return how often each crop is rehearsed, sum 1: the more, the more alike.
+
+    What a new image moves is first of all what the model does on images like it. Alike
+    are those whose intensities, as the network sees them, have like means, spreads and
+    skews.
+    """
+    here = np.stack([_moments(model, e) for e in samples])
+    there = np.stack([_moments(model, e) for e in crops])
+    spread = there.std(axis=0) + 1e-3
+    far = ((there[:, None] - here[None]) / spread) ** 2
+    distance = far.mean(axis=2).min(axis=1)
+    weights = np.exp(-distance / max(NEAR * float(np.median(distance)), 1e-6)) + 1e-6
+    return np.asarray(weights / weights.sum())
+
+
+def _moments(model: Model, encoded: Encoded) -> np.ndarray:
+    """Return mean, spread and skew of what is annotated, per channel."""
+    sample = encoded.sample
+    part = sample.image.array[(slice(None), *encoded.annotated)]
+    seen = model.prepare(part, sample.rgb, encoded.stats)
+    values = np.clip(seen, -0.5, 1.5).reshape(len(seen), -1)
+    mean, spread = values.mean(axis=1), values.std(axis=1)
+    cubes = ((values - mean[:, None]) ** 3).mean(axis=1)
+    return np.asarray(np.concatenate([mean, spread, np.cbrt(cubes)]))
 
 
 def compared(start: Validation, end: Validation) -> dict[str, Any]:

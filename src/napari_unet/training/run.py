@@ -21,6 +21,7 @@ from napari_unet.networks.base import Network
 from napari_unet.networks.layers import Dropout
 from napari_unet.training.checkpoint import Counters, save_state
 from napari_unet.training.crops import Encoded, image_weights
+from napari_unet.training.fine_tuning import alike
 from napari_unet.training.validation import Validation
 
 DEFAULT_MINUTES = 10.0
@@ -77,6 +78,8 @@ class Run:
         """Set up what follows from the rest."""
         self.generator = torch.Generator(self.model.device)
         self.ends = 0.0  # seconds that the end will take
+        if self.rehearsal:
+            self.alike = alike(self.model, self.rehearsal, self.training)
         self.dtype = pick_dtype(self.model.device, self.config.precision, training=True)
         for module in self.model.network.modules():
             if isinstance(module, Dropout):
@@ -93,7 +96,7 @@ class Run:
         if not self.rehearsal:
             return self.training, weights
         part = self.config.rehearsal
-        others = np.full(len(self.rehearsal), part / len(self.rehearsal))
+        others = part * self.alike
         both = [*self.training, *self.rehearsal]
         return both, np.concatenate([(1 - part) * weights, others])
 
