@@ -11,7 +11,14 @@ from napari_unet.events import Control, EpochEnd, Preview, View, drain
 from napari_unet.models.model import Model
 from napari_unet.training.checkpoint import read_rehearsal
 from napari_unet.training.crops import encode_all, image_weights
-from napari_unet.training.fine_tuning import MOST_BYTES, Start, look, pack, unpack
+from napari_unet.training.fine_tuning import (
+    MOST_BYTES,
+    Start,
+    alike,
+    look,
+    pack,
+    unpack,
+)
 from napari_unet.training.loop import train
 from support.made import blobs
 from support.trainings import (
@@ -173,6 +180,22 @@ def test_thresholds_of_what_it_does_not_know_are_left_behind(tmp_path, first):
     model, _ = run([flat], tmp_path / "m", options(steps=2), start)
     assert model.card["knew"] < 0.15
     assert model.thresholds["score"] != 0.9
+
+
+def test_a_model_in_memory_is_rehearsed_too(tmp_path, first):
+    start = Model.load(first, "cpu")
+    run([field(10)], tmp_path / "m", options(steps=1), start)
+    assert read_rehearsal(tmp_path / "m") == start.rehearsal
+
+
+def test_what_is_alike_is_rehearsed_more_often():
+    model = Model.create(ModelConfig(depth=1, width=2, input="rgb"), device="cpu")
+    bright, dark = field(1), field(2)
+    dark = Sample(dark.image.array.max() - dark.image.array, dark.labels)
+    crops = encoded(model, [bright, dark, field(3)])
+    often = alike(model, crops, encoded(model, [field(4)]))
+    assert often.sum() == pytest.approx(1)
+    assert often[1] < 0.1 * min(often[0], often[2])
 
 
 def test_what_a_model_has_seen_is_rehearsed(tmp_path, first):

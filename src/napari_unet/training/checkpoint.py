@@ -32,11 +32,13 @@ class Counters:
 
     total : steps at which a run of some minutes ends, once that is known
     painted : whether labels came while it ran
+    knew : AP50 of the model to start from on what was annotated
     """
 
     step: int = 0
     total: int | None = None
     painted: bool = False
+    knew: float | None = None
     epoch: int = 0
     seconds: float = 0.0
     best: float | None = None

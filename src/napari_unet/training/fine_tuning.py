@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_unet.boxes import Box
 from napari_unet.config import TrainConfig
@@ -86,6 +87,16 @@ def look(
     return Start(found.metrics["ap50"])
 
 
+def keep_statistics(network: torch.nn.Module) -> None:
+    """Let batch normalisation use the statistics that it has, and not change them.
+
+    Those of a few crops of one image are not those of all that a model knows.
+    """
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
+            module.eval()
+
+
 def alike(
     model: Model, crops: Sequence[Encoded], samples: Sequence[Encoded]
 ) -> np.ndarray:
@@ -109,7 +120,7 @@ def _moments(model: Model, encoded: Encoded) -> np.ndarray:
     sample = encoded.sample
     part = sample.image.array[(slice(None), *encoded.annotated)]
     seen = model.prepare(part, sample.rgb, encoded.stats)
-    values = np.clip(seen, -0.5, 1.5).reshape(len(seen), -1)
+    values = np.clip(seen, -0.5, 1.5).reshape(len(seen), -1).astype(float)
     mean, spread = values.mean(axis=1), values.std(axis=1)
     cubes = ((values - mean[:, None]) ** 3).mean(axis=1)
     return np.asarray(np.concatenate([mean, spread, np.cbrt(cubes)]))

@@ -21,7 +21,14 @@ from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.training.checkpoint import history_row
 from napari_unet.training.classifiers import train_classifier
 from napari_unet.training.crops import draw, encode_views, seed_step
-from napari_unet.training.fine_tuning import RATE, compared, look, pack
+from napari_unet.training.fine_tuning import (
+    KNOWN,
+    RATE,
+    compared,
+    keep_statistics,
+    look,
+    pack,
+)
 from napari_unet.training.preview import illustrate, preview
 from napari_unet.training.run import Run
 from napari_unet.training.setup import new_run, starting_point
@@ -138,7 +145,7 @@ def _begin(run: Run, control: Control) -> Generator[Event, None, None]:
     run.config = run.config.replace(
         rate=run.config.rate or found.rate, thresholds=searched
     )
-    run.card["knew"] = round(found.ap50, 3)
+    run.counters.knew = run.card["knew"] = round(found.ap50, 3)
     if not found.knowledge:
         run.averaged.thresholds = dict(run.averaged.formulation.thresholds)
     if run.validation and not run.counters.history:
@@ -204,6 +211,8 @@ def _backward(
     """Accumulate the gradients of one batch, part by part; returns its loss."""
     network, formulation = run.model.network, run.model.formulation
     network.train()
+    if (run.counters.knew or 0) >= KNOWN:
+        keep_statistics(network)
     run.optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=image.device)
     size = math.ceil(len(image) / run.parts)

@@ -109,6 +109,7 @@ def first_model(init: Model | str | Path, device: str) -> Model:
     if isinstance(init, Model):  # which stays where it is
         network, place = copy.deepcopy(init.network), pick_device(device)
         model = Model(init.config, network, init.thresholds, init.card, place)
+        model.rehearsal = init.rehearsal
     else:
         model = Model.load(init, device)
     refuse(model.config.network, "init")
@@ -300,6 +301,7 @@ def _restore(run: Run, start: StartingPoint) -> None:
     run.averaged.thresholds = dict(run.counters.thresholds)
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
+        run.card["knew"] = run.counters.knew
     if any(key.startswith("start.") for key in start.tensors):
         run.start = _copied(run.model)
     restore(start.tensors, run.networks, run.optimizer)
