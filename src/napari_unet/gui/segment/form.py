@@ -41,6 +41,7 @@ from napari_unet.gui.preferences import preferences
 from napari_unet.gui.results.compare import NO_RESULT, CompareForm
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.gui.segment.outlines import OutlinesBox
 from napari_unet.text import sentence
 
 # The slider is the field for the score.
@@ -79,6 +80,7 @@ class SegmentForm(Column):
         self.progress = ProgressRow()
         self.reason = sentences("Why nothing can be segmented now.")
         self.summary, self.notes = (sentences(selectable=True) for _ in range(2))
+        self.outlines = OutlinesBox(viewer)
         self.table = ObjectsTable()
         self.compare = CompareForm(viewer)
         self.inside = InsideForm(viewer)
@@ -123,6 +125,8 @@ class SegmentForm(Column):
         head.addRow("Model", self.model)
         buttons = (self.view_button, 1), (self.image_button, 1), self.menu_button
         last = (self.right_button, 1), (self.train_button, 1), (self.copy_button, 1)
+        compare = Fold("Compare with", self.compare, TRUTH_HELP)
+        compare.toggled.connect(self.compare.set_open)
         inside = Fold("Look inside", self.inside, INSIDE_HELP)
         inside.toggled.connect(self.inside.set_open)
         content = QWidget()
@@ -130,10 +134,10 @@ class SegmentForm(Column):
             QVBoxLayout(content),
             *(head, Fold("Options", self.options_form, OPTIONS_HELP), _line(*buttons)),
             *(_line((self.reason, 1), self.first_button), self.progress),
-            *(self.summary, self.notes),
+            *(_line((self.summary, 1), self.outlines), self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
             Fold("Objects", self.table, "What was found, as a table."),
-            Fold("Compare with", self.compare, TRUTH_HELP),
+            compare,
             *(inside, _line(*last), 1),
             margins=None,
         )
