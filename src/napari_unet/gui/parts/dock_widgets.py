@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.gui.parts.eliding import WrappedLabel, cut_entries
 from napari_unet.gui.preferences import preferences
 from napari_unet.text import sentence
 
@@ -51,6 +52,7 @@ def ignore_wheel(widget: W) -> W:
         widget.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
+        cut_entries(widget)
     return widget
 
 
@@ -150,8 +152,7 @@ def sentences(
     help_text: str = "", *, selectable: bool = False, keyboard: bool = False
 ) -> QLabel:
     """Return an empty label for text of several lines, which can be copied or not."""
-    label = QLabel()
-    label.setWordWrap(True)
+    label = WrappedLabel()
     label.setToolTip(help_text)
     flags = Qt.TextInteractionFlag
     if keyboard:
