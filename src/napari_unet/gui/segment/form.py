@@ -8,6 +8,7 @@ from typing import Any, cast
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QAbstractSlider,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -63,6 +64,7 @@ IMAGE_HELP = "Segment the whole image: all planes, all time points."
 ALL_HELP = "Segment all open images, one after the other."
 MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
 SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
+SCORE = "how sure the model is: the mean certainty of an object's pixels, 0 to 1"
 TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
 COPY_HELP = (
     "Copy what reproduces this result: Python code or a command line; or what a paper "
@@ -136,6 +138,7 @@ class SegmentForm(Column):
             *(_line((self.reason, 1), self.first_button), self.progress),
             *(_line((self.summary, 1), self.outlines), self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
+            self.score_text,
             Fold("Objects", self.table, "What was found, as a table."),
             compare,
             *(inside, _line(*last), 1),
@@ -176,6 +179,7 @@ class SegmentForm(Column):
         self.score.setSingleStep(0.01)
         self.score.setPageStep(0.1)
         self.score.setDecimals(2)
+        self.score_text = sentences(SCORE_HELP)
 
 
 def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
@@ -199,7 +203,14 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
     enable(form.all_action, not_now or no_image, ALL_HELP)
-    enable(form.score, _no_scores(result), SCORE_HELP)
+    no_scores = _no_scores(result)
+    enable(form.score, no_scores, SCORE_HELP)
+    known = no_scores in ("", EDITED)
+    say(form.score_text, SCORE if known else "")
+    # Before a run there is no score that objects must have: no 0.00 either.
+    for part in form.score.children():
+        if isinstance(part, QWidget) and not isinstance(part, QAbstractSlider):
+            part.setVisible(known)
     form.compare.follow(result)
     why_not = form.picker.why_not() if form.model.path else NO_MODEL
     device = form.device.currentText()
