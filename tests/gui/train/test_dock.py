@@ -192,15 +192,17 @@ def test_pause_stops_the_steps_until_resume(dock, qtbot):
     dock.wait_for_steps()
     dock.press("pause")
     assert dock.buttons.pause.text() == "Resume"
+    assert dock.text.startswith("paused") and "left" not in dock.text
     qtbot.waitUntil(lambda: dock.monitor.speed.text() == "paused")
     before = dock.widget.presses.steps
     for _ in range(2):  # it tells each half second that it waits
         with qtbot.waitSignal(dock.widget._job.told, timeout=20_000):
             pass
-    assert dock.widget.presses.steps == before
+    assert dock.widget.presses.steps == before and dock.text.startswith("paused")
     dock.press("pause")
     assert dock.buttons.pause.text() == "Pause"
     dock.wait_for_steps()
+    assert dock.text.startswith("training")
     dock.press("stop")
     dock.wait()
 

@@ -78,6 +78,11 @@ class TrainForm(QWidget):
         chosen = self.network_box.currentText() in self._classifiers
         return chosen and self.model_picker.path is None
 
+    @property
+    def learns_classes(self) -> bool:
+        """Whether classes are learnt from scratch, not objects."""
+        return self.classes_button.isChecked() and self.model_picker.path is None
+
     def set_data(self, layers: Sequence[Labels], name: str) -> None:
         """Choose for the user what the labels suggest, where the user did not.
 

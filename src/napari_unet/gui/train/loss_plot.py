@@ -50,6 +50,7 @@ class LossPlot(QWidget):
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
         self._legend, self._values = QLabel(), sentences()
+        self._figure = "ap50"  # what the right axis shows
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
         # Two lines from the beginning: what is below must not jump.
         self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
@@ -66,11 +67,15 @@ class LossPlot(QWidget):
         """Empty the plot, for another training."""
         self._training, self._epochs = Curve(), Curve(MOST_EPOCHS)
         self._smooth, self._steps = 0.0, 0
-        self._figure = ""  # what the right axis shows
         self._best: float | None = None
         self._message = EMPTY
         self._cursor: float | None = None
         self._draw()
+
+    def expect(self, figure: str) -> None:
+        """Write what the right axis will show, until a validation tells."""
+        if not len(self._epochs.array()) and figure != self._figure:
+            self._name(figure)
 
     def add_step(self, event: StepDone) -> None:
         """Add the loss of a step."""
@@ -132,10 +137,10 @@ class LossPlot(QWidget):
             return
         at = math.inf if self._cursor is None else self._cursor
         seconds, loss = _row_at(training, at) if at >= training[0, 0] else training[0]
-        parts = [clock(round(seconds), 0), f"training {loss:.3f}"]
+        parts = [clock(round(seconds), 0), f"training loss {loss:.3f}"]
         if len(epochs) and at >= epochs[0, 0]:
             _, loss, quality, objects = _row_at(epochs, at)
-            parts.append(f"validation {loss:.3f}")
+            parts.append(f"validation loss {loss:.3f}")
             parts.append(headline({self._figure: quality}, round(objects)))
         # A line may break between the values only.
         self._values.setText("   ".join(p.replace(" ", "\u00a0") for p in parts))
@@ -163,8 +168,8 @@ class LossPlot(QWidget):
         title = FIGURES.get(figure, "quality")
         self._chart.name_quality(title)
         lines = (
-            ("training", "━", "training"),
-            ("validation", "╍○╍", "validation"),
+            ("training", "━", "training loss"),
+            ("validation", "╍○╍", "validation loss"),
             ("quality", "━▲━", title),
         )
         self._legend.setText(

@@ -77,10 +77,11 @@ class LivePreview(QObject):
         """Follow the view while a training runs, or a model is fitted `again`."""
         self._control, self._targets, self._places = control, targets, {}
         if self._wanted and not again:
-            for image, shown in self._shown.items():  # segmenting hides those of before
-                hide_errors(image, self._viewer.layers)
+            for shown in self._shown.values():  # segmenting hides those of before
                 shown.layer.visible = True
         self.set_wanted(self._wanted)
+        for image in self._shown if self._wanted and not again else ():
+            hide_errors(image, self._viewer.layers)
 
     def end(self) -> None:
         """Follow no more; the last preview stays."""
