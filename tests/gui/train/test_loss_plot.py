@@ -94,7 +94,7 @@ def test_the_axes_have_names_before_anything_is_drawn(plot):
     assert axes() == ["loss", "AP50"]
     plot.expect("dice")
     assert axes() == ["loss", "Dice"]
-    assert "training loss" in plot._legend.text()
+    assert "training&nbsp;loss" in plot._legend.text()
     plot.add_epoch(epoch(100, 0.8, 0.25))
     plot.expect("dice")
     assert axes() == ["loss", "AP50"], "as the validation told"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QFormLayout,
@@ -70,6 +70,19 @@ COPY_HELP = (
     "Copy what reproduces this result: Python code or a command line; or what a paper "
     "says of it."
 )
+
+
+class ScoreSlider(QLabeledDoubleSlider):
+    """A slider whose number has room, whatever the size of its letters."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure the number once its letters have another size."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            QTimer.singleShot(0, self._measure)
+
+    def _measure(self) -> None:
+        self.setDecimals(self.decimals())  # superqt measures only then
 
 
 class SegmentForm(Column):
@@ -174,7 +187,7 @@ class SegmentForm(Column):
 
     def _make_score(self) -> None:
         self.score_moved = False
-        self.score = ignore_wheel(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
+        self.score = ignore_wheel(ScoreSlider(Qt.Orientation.Horizontal))
         self.score.setRange(0, 1)
         self.score.setSingleStep(0.01)
         self.score.setPageStep(0.1)

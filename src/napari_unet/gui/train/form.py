@@ -55,9 +55,9 @@ class TrainForm(QWidget):
         self.labels_mean = mean = MeaningChoice(self)
         mean.changed.connect(self._arrange)
         self.right_button = push_button(RIGHT, RIGHT_HELP)
-        self._background_line = _line(
-            QLabel("background label"), mean.background_box, self.right_button
-        )
+        background = QLabel("background label"), mean.background_box
+        line = *background, self.right_button, 1
+        self._background_line = lay_out(QHBoxLayout(), *line, spacing=6)
         self._make_learn()
         self._make_start()
         self._make_options()

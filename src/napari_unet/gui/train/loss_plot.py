@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
 from napari_unet.gui.parts.connections import Connections, debouncer
@@ -49,19 +50,26 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
-        self._legend, self._values = QLabel(), sentences()
+        self._legend, self._values = sentences(), sentences()
         self._figure = "ap50"  # what the right axis shows
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
-        # Two lines from the beginning: what is below must not jump.
-        self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
         parts = self._legend, self._chart, self._values
         lay_out(QVBoxLayout(self), *parts, spacing=1)
         for widget in parts:
             widget.setToolTip(HELP)
         self._timer = debouncer(self, REDRAW_MS, self._draw)
-        Connections(self).connect(viewer.events.theme, self._paint)
+        slots = Connections(self)
+        slots.connect(viewer.events.theme, self._paint)
+        slots.connect(get_settings().appearance.events.font_size, self._write)
         self.clear()
         self._paint()
+        self._write()
+
+    def _write(self, event: object = None) -> None:
+        """Write in letters that grow with those of napari."""
+        self._chart.write(get_settings().appearance.font_size)
+        # Two lines from the beginning: what is below must not jump.
+        self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
 
     def clear(self) -> None:
         """Empty the plot, for another training."""
@@ -173,8 +181,9 @@ class LossPlot(QWidget):
             ("quality", "━▲━", title),
         )
         self._legend.setText(
-            "&nbsp;&nbsp;&nbsp;".join(
-                f'<span style="color:{self._colours[name].name()}">{sign}</span> {text}'
+            "&nbsp;&nbsp; ".join(
+                f'<span style="color:{self._colours[name].name()}">{sign}</span>'
+                f"&nbsp;{text.replace(' ', '&nbsp;')}"
                 for name, sign, text in lines
             )
         )
