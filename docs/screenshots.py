@@ -59,7 +59,6 @@ def train(viewer):
     dock.look.close_button.click()
     until(lambda: not worker.running())
     dock.buttons.start.click()
-    viewer.layers["nuclei labels"].visible = False  # they would cover the preview
     (job,) = worker.running("training")
     epochs = []
     job.told.connect(lambda e: epochs.append(e) if isinstance(e, EpochEnd) else None)

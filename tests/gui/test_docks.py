@@ -40,6 +40,39 @@ def test_a_dock_from_the_menu_is_found(make_napari_viewer, qtbot):
     assert open_dock(viewer, "Train") is widget
 
 
+def of(viewer):
+    """The docks of this plugin, by title, and whether somebody sees them."""
+    docks = viewer.window._qt_window.findChildren(QDockWidget)
+    ours = [d for d in docks if d.windowTitle().startswith(("Train (", "Segment ("))]
+    return {d.windowTitle(): not d.visibleRegion().isEmpty() for d in ours}
+
+
+def test_menu_and_buttons_open_the_same_dock_in_front(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    from napari._app_model import get_app_model
+
+    def menu(name):
+        get_app_model().commands.execute_command(f"napari-unet-live.{name}").result()
+
+    def seen(**expected):
+        titles = {f"{name} (U-Net)": there for name, there in expected.items()}
+        qtbot.waitUntil(lambda: of(viewer) == titles)
+
+    segment = open_dock(viewer, "Segment")
+    seen(Segment=True)
+    menu("train")
+    seen(Segment=False, Train=True)
+    menu("segment")  # it lies behind a tab
+    seen(Segment=True, Train=False)
+    assert find_dock(viewer, "Segment") is segment
+    menu("segment")  # it is in front: away with it, as napari does with all docks
+    seen(Segment=False, Train=True)
+    menu("segment")
+    seen(Segment=True, Train=False)
+    open_dock(viewer, "Train")
+    seen(Segment=False, Train=True)
+
+
 def test_two_docks_that_are_opened_by_hand_lie_on_each_other(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     for name in ("Train", "Segment"):  # napari itself puts them below each other

@@ -198,7 +198,8 @@ def test_what_is_told():
     assert by_planes("cells", 1).endswith("plane by plane (1 plane)")
     assert by_planes("cells", 3, (1, 1200)) == (
         "cells: a stack on a 2D model is segmented plane by plane (3 planes), and "
-        "objects that overlap in neighbouring planes are joined: 1 object of 1,200"
+        "outlines that overlap in neighbouring planes are joined: "
+        "1,200 outlines became 1 object"
     )
 
 

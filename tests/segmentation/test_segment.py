@@ -301,8 +301,8 @@ def test_objects_of_neighbouring_planes_are_joined():
     np.testing.assert_array_equal(result.area, np.bincount(labels.ravel())[1:])
     np.testing.assert_allclose(result.score, 1)
     (note,) = notes(events)
-    assert "plane by plane (6 planes), and objects that overlap" in note
-    assert note.endswith("are joined: 4 objects of 19")
+    assert "plane by plane (6 planes), and outlines that overlap" in note
+    assert note.endswith("are joined: 19 outlines became 4 objects")
     assert result.notes == (note,)
     apart, _ = segmented(model, image, SMALL.replace(link=0))
     assert apart.labels.max() == len(apart.ids) == 19
@@ -341,7 +341,7 @@ def test_scores_of_joined_objects_are_weighted_by_area():
     np.testing.assert_array_equal(kept.labels, labels)
     gone, events = segmented(model, image, PredictConfig(score=0.85), stats=stats)
     assert not gone.labels.any() and not len(gone.ids)
-    assert "0 objects of 2" in notes(events)[0]
+    assert "2 outlines became 0 objects" in notes(events)[0]
     apart, _ = segmented(model, image, PredictConfig(score=0.8, link=0), stats=stats)
     assert apart.labels[0].any() and not apart.labels[1].any()
 

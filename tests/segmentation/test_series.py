@@ -160,7 +160,9 @@ def test_objects_are_joined_over_planes_and_not_over_time():
     np.testing.assert_array_equal(series.labels[1], labels[1] + 4 * (labels[1] > 0))
     np.testing.assert_array_equal(series.area, np.bincount(series.labels.ravel())[1:])
     assert series.frame.tolist() == [0] * 4 + [1] * 4
-    assert [n.count("are joined: 4 objects of 24") for n in series.notes] == [1, 1]
+    assert [
+        n.count("are joined: 24 outlines became 4 objects") for n in series.notes
+    ] == [1, 1]
 
 
 def test_classes_of_a_view_count_only_what_lies_in_it():

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari.viewer import Viewer
+from npe2 import PluginManager
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtGui import QDropEvent
+from qtpy.QtGui import QDropEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_unet.gui import worker
@@ -24,7 +25,8 @@ class DockContent(QWidget):
 
     napari then deletes the dock alone: jobs would run on, and slots would stay on the
     events of layers. Folders, ``.zip`` and ``.unetmodel`` files that are dropped on it
-    are opened; everything else goes where it went before.
+    are opened; everything else goes where it went before. A dock that is shown, or that
+    napari's menu hides where it lies behind a tab, comes to the front.
 
     viewer : napari.viewer.Viewer
     opened : called with the viewer and each path; its ValueErrors become
@@ -34,6 +36,7 @@ class DockContent(QWidget):
     def __init__(self, viewer: Viewer, opened: Callable[[Viewer, Path], None]) -> None:
         super().__init__()
         self._viewer, self._opened = viewer, opened
+        self._behind = False  # whether it lies behind the tab of another dock
         self.setAcceptDrops(True)
         QTimer.singleShot(0, self._lie_on_the_other)
 
@@ -59,6 +62,31 @@ class DockContent(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
             QTimer.singleShot(0, self._end)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Come to the front: Qt leaves the dock before in front of it."""
+        super().showEvent(event)
+        if not event.spontaneous():
+            QTimer.singleShot(0, self._to_front)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Come to the front where nobody saw what was hidden: who asked wanted it."""
+        super().hideEvent(event)
+        if self._behind and not event.spontaneous():
+            QTimer.singleShot(0, self._to_front)
+
+    def _to_front(self) -> None:
+        dock = _dock_around(self)
+        window = None if dock is None else dock.parentWidget()
+        if dock is not None and window is not None and window.isVisible():
+            self._behind = False
+            dock.show()
+            dock.raise_()
+
+    def _on_tab(self, in_front: bool) -> None:
+        dock = _dock_around(self)
+        if dock is not None and not dock.isHidden():
+            self._behind = not in_front
+
     def _end(self) -> None:
         if self.parentWidget() is None:  # else it was put into another dock
             self.deleteLater()
@@ -69,6 +97,7 @@ class DockContent(QWidget):
         window = dock.parentWidget() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow):
             return
+        dock.visibilityChanged.connect(self._on_tab)
         for other in window.findChildren(QDockWidget):
             ours = other.windowTitle().startswith(("Train (", "Segment ("))
             if (
@@ -103,7 +132,13 @@ def open_dock(viewer: Viewer, name: Name) -> Any:
     """Show a dock, opening it if need be, and return its widget."""
     found = find_dock(viewer, name)
     if found is None:
-        _, found = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+        # Not by add_plugin_dock_widget() of napari (0.9.2), whose title has another
+        # name of the plugin than that of the menu, which would open a second dock.
+        manifest = PluginManager.instance().get_manifest(PLUGIN)
+        widgets = {w.display_name: w for w in manifest.contributions.widgets or ()}
+        found = widgets[name].get_callable()(viewer)
+        title = f"{name} ({manifest.display_name})"
+        viewer.window.add_dock_widget(found, name=title, tabify=True)
     else:
         dock = _dock_around(found)
         if dock is not None:

@@ -150,6 +150,6 @@ def by_planes(name: str, planes: int, counts: tuple[int, int] | None = None) -> 
         return text
     joined, found = counts
     return (
-        f"{text}, and objects that overlap in neighbouring planes are joined: "
-        f"{counted(joined, 'object')} of {found:,}"
+        f"{text}, and outlines that overlap in neighbouring planes are joined: "
+        f"{counted(found, 'outline')} became {counted(joined, 'object')}"
     )

@@ -99,9 +99,10 @@ def encode_all(
 ) -> Generator[Progress, None, list[Encoded]]:
     """Encode samples one by one, telling the progress; see :func:`encode_views`."""
     encoded = []
-    for done, sample in enumerate(samples, start=1):
-        encoded += encode_views(sample, model, judges)
+    for done, sample in enumerate(samples):
         yield Progress("encoding", done, len(samples))
+        encoded += encode_views(sample, model, judges)
+    yield Progress("encoding", len(samples), len(samples))
     return encoded
 
 

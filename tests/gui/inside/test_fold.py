@@ -159,7 +159,7 @@ def test_each_network_is_drawn(dock, name):
     assert dock.drawing.graph is None, "a closed fold reads nothing"
     dock.open()
     assert list(dock.drawing.boxes) == list(places(model))
-    assert dock.drawing.boxes[1, 0].text() == "8\n1/2"
+    assert dock.drawing.boxes[1, 0].text() in ("8 features\nat 1/2", "8\n1/2")
     assert dock.drawing.height() >= 200
     for key, box in dock.drawing.boxes.items():
         dock.click(*key)
@@ -184,8 +184,31 @@ def test_boxes_are_apart_and_in_sight(qtbot, name, depth):
     assert all(apart)
     assert not drawing.grab().isNull()
     for box in drawing.boxes.values():
-        wide = box.fontMetrics().horizontalAdvance(max(box.text().split(), key=len))
+        lines = box.text().split("\n")
+        wide = max(box.fontMetrics().horizontalAdvance(line) for line in lines)
         assert wide <= box.width()
+        assert drawing.graph.nested or lines[0].endswith(" features")
+
+
+def test_layers_go_out_of_sight_with_the_fold(dock):
+    dock.choose(made("attention"))
+    image = dock.viewer.add_image(values(*SHAPE), name="cells")
+    dock.open()
+    dock.click(1, 0)
+    dock.drawing.gates[1].click()
+    dock.idle()
+    maps, gate = dock.made()
+    dock.fold.collapse(animate=False)
+    assert [y.visible for y in (image, maps, gate)] == [True, False, False]
+    dock.open()
+    assert maps.visible and gate.visible
+    maps.visible = False
+    dock.fold.collapse(animate=False)
+    gate.visible = True
+    dock.open()
+    assert [y.visible for y in (maps, gate)] == [False, True], "as the user left them"
+    dock.close()
+    assert not gate.visible and image.visible
 
 
 def test_gates_are_layers(dock):
@@ -398,7 +421,7 @@ def test_it_is_greyed_with_the_reason(dock):
     assert why().startswith("There is no image here")
     dock.viewer.add_image(values(*SHAPE), name="cells")
     assert dock.drawing.isEnabled() and told.text() == inside.HINT
-    assert "4 maps, 1/1 x 1/1 of" in dock.drawing.boxes[0, 0].toolTip()
+    assert "4 features, 1/1 x 1/1 of" in dock.drawing.boxes[0, 0].toolTip()
     dock.choose(Model.create(ModelConfig(network="forest"), device="cpu"), "forest")
     assert "forest classifies each pixel by itself" in why()
     assert not dock.drawing.boxes

@@ -113,6 +113,21 @@ def test_training_tells_its_own_time(row):
     assert row.text == "training   0 %   2:01:05 left"
     row.show_event(Progress("paused", 0))
     assert row.text == "paused   0 %", "no time left while it stands"
+    row.show_event(step(25, 100, 408.0))
+    row.pause(True)
+    assert row.text == "paused   25 %", "though a step has still to end"
+    row.show_event(step(26, 100, 408.0))
+    assert row.text == "paused   26 %"
+    row.pause(False)
+    assert row.text == "training   26 %   6:48 left"
+
+
+def test_what_comes_after_loading_is_no_part_of_it(row):
+    row.start("starting")
+    assert row.text == "starting"
+    row.show_event(Progress("loading", 1, 1))
+    row.show_event(Progress("encoding", 0, 2))
+    assert row.text == "encoding   0 %" and part(row) == 0
 
 
 def test_other_events_change_nothing(row):

@@ -15,6 +15,7 @@ from napari_unet.events import drain
 from napari_unet.gui import worker
 from napari_unet.gui.layers import edits
 from napari_unet.gui.layers import pairing as matching
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.parts import sorted_table
 from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.parts.sorted_table import SortedTable
@@ -152,6 +153,39 @@ def test_errors_are_not_seen_through_the_labels_until_those_are_new(dock):
     dock.segment()
     assert result in dock.viewer.layers
     assert result.visible and not layer.visible
+
+
+def test_errors_are_alone_in_sight_while_the_fold_is_open(dock):
+    image = dock.viewer.add_image(picture(), name="cells")
+    dock.segment()
+    (result,) = dock.labels()
+    truth, *_ = add_truth(dock)
+    mark = {"preview": True, "image": str(image.unique_id)}
+    preview = dock.viewer.add_labels(
+        np.zeros(truth.data.shape, int), name="cells preview", metadata={KEY: mark}
+    )
+    other = dock.viewer.add_labels(np.zeros((5, 6), int), name="elsewhere")
+    fold = dock.form.compare.parentWidget()
+    while not isinstance(fold, Fold):
+        fold = fold.parentWidget()
+    fold.expand()
+    press(dock)
+    (errors,) = errors_layers(dock)
+    mine = [result, truth, preview]
+    assert errors.visible and not any(y.visible for y in mine) and other.visible
+    errors.visible = False
+    assert all(y.visible for y in mine), "the eye of the layer does it, too"
+    preview.visible = False
+    errors.visible = True
+    press(dock)
+    assert errors.visible and not any(y.visible for y in mine)
+    fold.collapse()
+    assert not errors.visible and not preview.visible, "the user had hidden it"
+    assert result.visible and truth.visible
+    fold.expand()
+    assert errors.visible and not any(y.visible for y in mine)
+    dock.close()
+    assert result.visible and truth.visible and not errors.visible
 
 
 def test_a_second_run_replaces_its_own_layer(dock):

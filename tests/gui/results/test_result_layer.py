@@ -88,7 +88,9 @@ def test_a_score_hides_objects_and_shows_them_again(viewer):
     assert layer.features["index"].tolist() == [1, 3]
     assert layer.metadata[KEY]["options"]["score"] == 0.6
     assert layer.metadata[KEY]["objects"] == 2
-    assert result.outcome.summary(0.6).startswith("2 of 3 objects   median 14 px")
+    assert result.outcome.summary(0.6).startswith(
+        "2 of 3 objects (1 below the score)   median 14 px²"
+    )
     result.set_score(0.95)
     assert not layer.data.any() and not len(layer.features)
     result.set_score(0.0)
@@ -181,6 +183,8 @@ def test_frames_and_volumes(viewer):
     assert table["area (µm²)"].tolist() == [64, 160, 48] * 2
     stack = outcome(squares((2, 20, 30)), [0.9] * 3, axes="ZYX", spacing=(1.0, 2, 2))
     assert stack.unit == "µm²", "planes one by one: areas"
+    plain = [outcome(squares(), [0.9] * 3, ndim=n).unit for n in (2, 3)]
+    assert plain == ["px²", "px³"]
     volume = outcome(
         squares((2, 20, 30)), [0.9] * 3, axes="ZYX", spacing=(0.5, 2, 2), ndim=3
     )
@@ -246,4 +250,4 @@ def test_no_objects_and_thousands(viewer):
     assert nothing.summary().startswith("0 objects   3.1 s")
     assert not len(written(viewer, nothing).layer.features)
     many = outcome(np.arange(1, 1205, dtype=np.int32)[None], np.full(1204, 0.9))
-    assert many.summary() == "1,204 objects   median 1 px   3.1 s on the CPU"
+    assert many.summary() == "1,204 objects   median 1 px²   3.1 s on the CPU"

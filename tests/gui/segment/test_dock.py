@@ -81,6 +81,8 @@ def test_the_slider_hides_without_a_run_and_is_kept_by_the_next(dock):
     assert shown == set((np.flatnonzero(scores >= middle) + 1).tolist())
     assert 0 < len(shown) < len(scores)
     assert dock.form.summary.text().startswith(f"{len(shown)} of {len(scores)} obj")
+    hidden = len(scores) - len(shown)
+    assert f"({hidden} below the score)" in dock.form.summary.text()
     assert dock.form.table.view.rows.rowCount() == len(shown)
     after = layer.data.copy()
     dock.segment()
@@ -350,7 +352,7 @@ def test_the_table_sorts_goes_to_objects_and_is_saved(dock, tmp_path, monkeypatc
     (layer,) = dock.labels()
     table = dock.form.table
     table.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
-    largest = int(layer.features["area (px)"].to_numpy().argmax())
+    largest = int(layer.features["area (px²)"].to_numpy().argmax())
     assert int(table.view.rows.order[0]) == largest
     table.view.selectRow(0)
     assert layer.selected_label == largest + 1
@@ -361,7 +363,7 @@ def test_the_table_sorts_goes_to_objects_and_is_saved(dock, tmp_path, monkeypatc
     monkeypatch.setattr(sorted_table, "ask_new_file", lambda *_: file)
     table.save_button.click()
     lines = file.read_text().splitlines()
-    assert lines[0] == "id,area (px),score"
+    assert lines[0] == "id,area (px²),score"
     assert len(lines) == 1 + len(layer.features)
 
 

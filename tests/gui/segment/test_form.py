@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QLineEdit, QPushButton, QWidget
 
 from napari_unet.gui.layers.axes import set_axes
 from napari_unet.gui.parts.form import Fold
@@ -35,6 +35,23 @@ def test_what_cannot_be_done_is_greyed_and_says_why(make_napari_viewer, qtbot, t
     assert not reason.isVisibleTo(dock.form)
     for button in (dock.form.train_button, dock.form.copy_button, dock.form.score):
         assert not button.isEnabled() and "egment this image first" in button.toolTip()
+
+
+def test_the_score_is_explained_and_has_no_number_before_a_run(dock):
+    def numbers():
+        labels = dock.form.score.findChildren(QLineEdit)
+        return [y.text() for y in labels if y.isVisibleTo(dock.form)]
+
+    dock.viewer.add_image(picture(), name="cells")
+    assert not numbers() and not dock.form.score_text.isVisibleTo(dock.form)
+    dock.segment()
+    assert numbers() == [f"{dock.form.score.value():.2f}"]
+    assert dock.form.score_text.isVisibleTo(dock.form)
+    assert "certainty of an object's pixels" in dock.form.score_text.text()
+    dock.labels()[0].paint((5, 5), 3)
+    assert numbers(), "the score of what is there"
+    dock.viewer.add_image(picture(), name="others")
+    assert not numbers()
 
 
 def test_all_open_images_need_one(dock):

@@ -23,6 +23,7 @@ from napari_unet.data.meaning import Meaning
 from napari_unet.events import Preview, StepDone, View
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
+from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.train import preview as train_preview
 from napari_unet.gui.train.dock import TrainWidget
@@ -191,15 +192,17 @@ def test_pause_stops_the_steps_until_resume(dock, qtbot):
     dock.wait_for_steps()
     dock.press("pause")
     assert dock.buttons.pause.text() == "Resume"
+    assert dock.text.startswith("paused") and "left" not in dock.text
     qtbot.waitUntil(lambda: dock.monitor.speed.text() == "paused")
     before = dock.widget.presses.steps
     for _ in range(2):  # it tells each half second that it waits
         with qtbot.waitSignal(dock.widget._job.told, timeout=20_000):
             pass
-    assert dock.widget.presses.steps == before
+    assert dock.widget.presses.steps == before and dock.text.startswith("paused")
     dock.press("pause")
     assert dock.buttons.pause.text() == "Pause"
     dock.wait_for_steps()
+    assert dock.text.startswith("training")
     dock.press("stop")
     dock.wait()
 
@@ -256,6 +259,9 @@ def test_the_view_is_previewed_on_the_image(dock, qtbot):
     preview = dock.viewer.layers["cells preview"]
     assert preview.data.shape == image.data.shape
     assert preview.data.dtype == np.int32
+    assert preview.contour == 2 and preview.visible and labels.visible
+    colours = preview.colormap.map(np.array([1, 2, 77]))
+    np.testing.assert_array_equal(colours, [[1, 1, 0, 1]] * 3)
     np.testing.assert_array_equal(preview.scale, (2, 3))
     np.testing.assert_array_equal(preview.translate, (5, 7))
     np.testing.assert_array_equal(labels.data, before)
@@ -263,6 +269,20 @@ def test_the_view_is_previewed_on_the_image(dock, qtbot):
     assert dock.table.pairs[0].labels == labels
     dock.train()
     assert len(dock.viewer.layers) == 3  # its own layer is used again
+
+
+def test_a_preview_takes_the_place_of_the_errors(dock):
+    image, labels = dock.viewer.layers
+    mark = {"preview": True, "errors": str(image.unique_id)}
+    errors = dock.viewer.add_labels(
+        np.ones_like(labels.data), name="cells errors", metadata={KEY: mark}
+    )
+    dock.set(SHORT.replace(steps=20))
+    dock.train()
+    assert dock.viewer.layers["cells preview"].visible and not errors.visible
+    errors.visible = True
+    dock.train()
+    assert dock.viewer.layers["cells preview"].visible and not errors.visible
 
 
 def test_previews_fill_their_box_and_no_other(dock):

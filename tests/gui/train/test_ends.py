@@ -10,6 +10,7 @@ import pytest
 
 import napari_unet.training.loop
 from napari_unet import Model
+from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
 from napari_unet.gui.pickers.model_picker import models
 from support import train_dock
@@ -159,10 +160,35 @@ def test_stop_before_the_first_step_leaves_nothing(
     dock.press("stop")
     gate.set()
     dock.wait()
-    assert "no model" in dock.text
+    assert "no model" in dock.text and not dock.monitor.best.text()
     assert not list(own_models.iterdir())
     assert models().chosen_path is None
     assert not notices
+
+
+def test_what_a_training_told_goes_with_its_data(dock):
+    dock.train()
+    told = dock.text, dock.monitor.best.text()
+    assert all(told) and dock.monitor.plot._steps
+    dock.form.options.expand()
+    dock.viewer.add_points(np.zeros((1, 2)))
+    dock.viewer.layers["cells labels"].paint((5, 5), 3)
+    assert (dock.text, dock.monitor.best.text()) == told
+    dock.table.add_folder(folder("nuclei"))
+    assert not dock.text and not dock.monitor.best.text()
+    assert not dock.monitor.plot._steps and not dock.widget.findings._notes
+
+
+def test_what_changes_meanwhile_does_not_wipe_what_is_told(dock):
+    dock.set(LONG)
+    dock.press()
+    dock.wait_for_steps()
+    dock.viewer.layers.clear()
+    dock.press("stop")
+    dock.wait()
+    assert "ready" in dock.text
+    add_pair(dock.viewer, name="others")
+    assert not dock.text
 
 
 def test_a_layer_that_is_removed_is_still_trained_on(dock, notices, own_models):

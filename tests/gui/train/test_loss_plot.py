@@ -86,6 +86,20 @@ def test_a_semantic_model_is_judged_by_dice(plot):
     assert "Dice 0.700 (9 objects)" in text(plot)
 
 
+def test_the_axes_have_names_before_anything_is_drawn(plot):
+    def axes():
+        item = plot._chart.getPlotItem()
+        return [item.getAxis(side).labelText for side in ("left", "right")]
+
+    assert axes() == ["loss", "AP50"]
+    plot.expect("dice")
+    assert axes() == ["loss", "Dice"]
+    assert "training&nbsp;loss" in plot._legend.text()
+    plot.add_epoch(epoch(100, 0.8, 0.25))
+    plot.expect("dice")
+    assert axes() == ["loss", "AP50"], "as the validation told"
+
+
 def test_the_training_loss_is_smoothed_from_its_first_value(plot):
     losses = [2.0, 1.0, 2.0, 1.0] * 50
     for i, loss in enumerate(losses):
@@ -136,10 +150,10 @@ def test_hovering_tells_the_values_of_that_time(plot, qtbot):
     plot.show_now()
     assert text(plot).startswith("5:00") and "AP50 0.500" in text(plot)
     assert hover(plot, 153) == (
-        "2:30   training 1.000   validation 0.800   AP50 0.250 (112 objects)"
+        "2:30   training loss 1.000   validation loss 0.800   AP50 0.250 (112 objects)"
     )
     # Moves that follow each other at once are left out.
-    qtbot.waitUntil(lambda: hover(plot, 50) == "50 s   training 1.000")
+    qtbot.waitUntil(lambda: hover(plot, 50) == "50 s   training loss 1.000")
     QApplication.sendEvent(plot, QEvent(QEvent.Type.Leave))
     assert text(plot).startswith("5:00")
 

@@ -18,10 +18,10 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QPushButton, QWidget
 
-from napari_unet.gui.inside.graph import Graph, Key
+from napari_unet.gui.inside.graph import Graph, Key, Place
 
 LEAST_HEIGHT, ROW = 200, 48
-BOX, LEAST_BOX, BOX_HEIGHT = 64, 26, 31
+BOX, LEAST_BOX, BOX_HEIGHT = 76, 26, 31
 GAP = 27  # between boxes of a row: a tick and an arrow
 TICK = 13
 HEAD = 32  # above the finest level: words, and the arrows of long skips
@@ -109,12 +109,11 @@ class Drawing(QWidget):
         """Make the boxes, ticks and gates, in the order of the Tab key."""
         self._groups = places, gates = [QButtonGroup(self), QButtonGroup(self)]
         for index, (key, place) in enumerate(graph.places.items()):
-            stride = place.stride[-1]
             sizes = " x ".join(f"1/{s}" for s in place.stride)
             self.boxes[key] = self._box(
-                f"{place.features:,}\n1/{stride}",
-                f"{place.name}: {place.features:,} maps, {sizes} of the size of the "
-                "image. A click shows them as a layer.",
+                f"{place.features:,}\n1/{place.stride[-1]}",
+                f"{place.name}: {place.features:,} features, {sizes} of the size of "
+                "the image. A click shows them as a layer.",
             )
             self.boxes[key].setAccessibleName(place.name)
             places.addButton(self.boxes[key], index)
@@ -175,6 +174,7 @@ class Drawing(QWidget):
             x = round(graph.across(key) * (self.width() - wide))
             y = round(HEAD + key[0] * row + (row - BOX_HEIGHT) / 2)
             box.setGeometry(x, y, wide, BOX_HEIGHT)
+            box.setText(_words(graph.places[key], box))
         for key, tick in self.ticks.items():
             at = self.boxes[key].geometry()
             y = at.center().y() - TICK // 2
@@ -237,6 +237,15 @@ class Drawing(QWidget):
             way = QPainterPath(QPointF(x, y))
             way.lineTo(x, to)
             self._arrow(painter, colour, way)
+
+
+def _words(place: Place, box: QPushButton) -> str:
+    """Return what stands in a box: numbers with what they are, where it is wide."""
+    count, part = f"{place.features:,}", f"1/{place.stride[-1]}"
+    words = f"{count} features", f"at {part}"
+    box.ensurePolished()  # its letters are smaller than others
+    wide = max(box.fontMetrics().horizontalAdvance(line) for line in words)
+    return "\n".join(words if wide <= box.width() - 4 else (count, part))
 
 
 def _middle(box: QRect, y: int) -> QPointF:

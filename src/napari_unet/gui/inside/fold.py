@@ -25,8 +25,8 @@ from napari_unet.text import sentence
 
 LOOKING = "looking inside"  # the kind of its jobs
 HINT = (
-    "A click on a box shows its maps of what is in sight; without its tick, a skip is "
-    "off."
+    "A box: how many features, and at what part of the image's height and width. A "
+    "click shows them, of what is in sight; without its tick, a skip is off."
 )
 FIELD_HELP = (
     "Show a rectangle around all pixels that the result under the cursor depends on."
@@ -59,6 +59,8 @@ class InsideForm(QWidget):
         self._job: worker.Job | None = None
         self._text = self._doing = ""
         self._layers, self._field = InsideLayers(viewer), FieldBox(viewer)
+        layers = self._layers
+        self.destroyed.connect(lambda: layers.fold(True))
         self._of_image = Connections(self)
         self.destroyed.connect(self._field.end)
         self.drawing = Drawing()
@@ -79,6 +81,7 @@ class InsideForm(QWidget):
         if not opened:
             self._stop()
             self._known = Known()
+        self._layers.fold(not opened)
         self._show_field()
         self._go()
 

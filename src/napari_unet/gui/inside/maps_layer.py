@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 from napari_unet.colours import ORANGE
 from napari_unet.gui.inside.work import MAPS, Maps
 from napari_unet.gui.layers.axes import KEY, shape_of
+from napari_unet.gui.layers.hiding import Hidden
 from napari_unet.gui.layers.placement import (
     add_edges,
     place_part,
@@ -26,6 +27,15 @@ class InsideLayers:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._layers: dict[str, Image] = {}
+        self._hidden = Hidden(viewer)
+
+    def fold(self, closed: bool) -> None:
+        """Hide the layers, which cover the image, or show again what was hidden."""
+        if closed:
+            there = (self._layers[kind] for kind in self._layers if self.there(kind))
+            self._hidden.hide(there)
+        else:
+            self._hidden.show()
 
     def there(self, kind: str) -> bool:
         """Return whether the layer of a kind is in the viewer."""

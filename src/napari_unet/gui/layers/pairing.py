@@ -72,7 +72,7 @@ def labels_on(
     for index, layer in enumerate(layers):
         if not isinstance(layer, Labels) or is_preview(layer):
             continue
-        named = [i for i in images if _named_after(layer, i)]
+        named = [i for i in images if named_after(layer, i)]
         owner = max(named, key=lambda i: len(i.name), default=None)
         if fits(layer, image) and owner in (image, None):
             found.append((layer not in used, owner == image, index))
@@ -82,13 +82,13 @@ def labels_on(
 def image_under(labels: Labels, layers: Iterable[Any]) -> Image | None:
     """Return the image that labels are most likely drawn on."""
     images = [i for i in images_in(layers) if fits(labels, i)]
-    named = [i for i in images if _named_after(labels, i)]
+    named = [i for i in images if named_after(labels, i)]
     if named:
         return max(named, key=lambda i: len(i.name))
     return images[-1] if images else None
 
 
-def _named_after(labels: Labels, image: Image) -> bool:
+def named_after(labels: Labels, image: Image) -> bool:
     """Return whether the image's name is a part of the labels': "a" of "a_labels"."""
     edge = r"[^\W_]"  # no letter or digit may go on, or "image 1" were in "image 10"
     pattern = f"(?<!{edge}){re.escape(image.name)}(?!{edge})"

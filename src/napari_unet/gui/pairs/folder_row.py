@@ -17,6 +17,7 @@ from napari_unet.gui.parts.dock_widgets import (
     form_rows,
     ignore_wheel,
     lay_out,
+    sentences,
 )
 from napari_unet.text import counted
 from napari_unet.training.annotated import USES, Folder, Use
@@ -64,9 +65,8 @@ class FolderRow(DataRow):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.name = QLabel(f"{path.name}: looking for pairs ...")
-        self.name.setToolTip(str(path))
-        self.name.setWordWrap(True)
+        self.name = sentences(str(path))
+        self.name.setText(f"{path.name}: looking for pairs ...")
         self.rows.addRow(self.name)
         self._add_last_line()
         worker.start(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import QSpinBox
 
 from napari_unet.data.meaning import Meaning, Zero
 from napari_unet.gui.layers.pairing import usual_zero
 from napari_unet.gui.parts.dock_widgets import ignore_wheel, radio_buttons
 
+BUTTONS = 69  # px that napari's style gives to them
 UNKNOWN_HELP = (
     "Only what is labelled is learnt from, and what is 0 in views that are right or "
     "has the background label."
@@ -24,6 +25,22 @@ NO_BACKGROUND = (
     "labelled, or paint some background with a label of its own and choose it as "
     'background label, or choose "background" if all objects are annotated'
 )
+
+
+class LabelBox(QSpinBox):
+    """A number with room for all of it, whatever the size of its letters."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Ask for more room, or less, where the letters have another size."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.arrange()
+
+    def arrange(self) -> None:
+        """Ask for room for what is written; a hint gives way to napari's style."""
+        texts = self.text(), self.specialValueText()
+        wide = max(map(self.fontMetrics().horizontalAdvance, texts))
+        self.setMinimumWidth(wide + BUTTONS)
 
 
 class MeaningChoice(QObject):
@@ -80,12 +97,13 @@ class MeaningChoice(QObject):
         self.unknown_button.setChecked(zero == "unknown")
         self._group.setExclusive(True)
 
-    def _label_box(self, field: str) -> QSpinBox:
+    def _label_box(self, field: str) -> LabelBox:
         """Return a box for a number of labels, or none, as the field explains it."""
-        box = ignore_wheel(QSpinBox())
+        box = ignore_wheel(LabelBox())
         box.setRange(0, 2**31 - 1)
         box.setSpecialValueText("none")
         box.setToolTip(Meaning.model_fields[field].description or "")
+        box.valueChanged.connect(box.arrange)
         box.valueChanged.connect(self.changed)
         return box
 

@@ -75,6 +75,12 @@ class PairsTable(QWidget):
             self._drop_unused()
             self._add(FolderRow(path))
 
+    @property
+    def data(self) -> list[object]:
+        """What is listed, to tell whether something else is."""
+        pairs: list[object] = [(row.image, row.labels) for row in self.pairs]
+        return [*pairs, *(row.path for row in self.folders)]
+
     def labels_layers(self) -> list[Labels]:
         """Return the labels layers that are chosen."""
         return [row.labels for row in self.pairs if row.labels is not None]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
@@ -22,6 +23,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.gui.parts.connections import Connections
+from napari_unet.gui.parts.eliding import WrappedLabel, cut_entries
 from napari_unet.gui.preferences import preferences
 from napari_unet.text import sentence
 
@@ -51,6 +54,7 @@ def ignore_wheel(widget: W) -> W:
         widget.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
+        cut_entries(widget)
     return widget
 
 
@@ -150,8 +154,7 @@ def sentences(
     help_text: str = "", *, selectable: bool = False, keyboard: bool = False
 ) -> QLabel:
     """Return an empty label for text of several lines, which can be copied or not."""
-    label = QLabel()
-    label.setWordWrap(True)
+    label = WrappedLabel()
     label.setToolTip(help_text)
     flags = Qt.TextInteractionFlag
     if keyboard:
@@ -168,13 +171,23 @@ def breakable(text: str) -> str:
 
 
 class Column(QScrollArea):
-    """Scrolls what is inside up and down, and is never too narrow for it."""
+    """Scrolls what is inside up and down, and is never too narrow for it.
+
+    Fields and tables are written as large as the rest, which napari (0.9.2) leaves out.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        font_size = get_settings().appearance.events.font_size
+        Connections(self).connect(font_size, self._follow_font)
+        self._follow_font()
+
+    def _follow_font(self, event: Any = None) -> None:
+        size = get_settings().appearance.font_size
+        self.setStyleSheet(f"QLineEdit, QTableView {{ font-size: {size}pt; }}")
 
     def minimumSizeHint(self) -> QSize:
         """Return a hint that has room for the content beside a scroll bar."""

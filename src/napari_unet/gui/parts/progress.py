@@ -48,7 +48,7 @@ class ProgressRow(QWidget):
         layout.addWidget(self._text, 1, 0, 1, 2)
         layout.setColumnStretch(0, 1)
         self._pace: Pace | None = None
-        self._stopping = False
+        self._stopping = self._paused = False
         self._activity = Activity()
         # Not a method of this widget, which is gone by then, nor a partial: Python may
         # collect that before Qt calls it. The bar keeps the activity while it is open.
@@ -68,7 +68,7 @@ class ProgressRow(QWidget):
             total)`` tells of them, and the tiles of one are a part of the whole
         """
         self._pace = Pace(what, total)
-        self._stopping = False
+        self._stopping = self._paused = False
         self._button.setEnabled(True)
         self._button.setToolTip(CANCEL_HELP)
         self._bar.show()
@@ -80,6 +80,11 @@ class ProgressRow(QWidget):
         """Show what an event tells of the progress; other events change nothing."""
         if self._pace is not None and self._pace.take(event):
             self._draw()
+
+    def pause(self, paused: bool) -> None:
+        """Say that the work is to wait, from now on, or that it goes on."""
+        self._paused = paused
+        self._draw()
 
     def finish(self, text: str) -> None:
         """End, and leave a sentence instead of the bar."""
@@ -107,7 +112,7 @@ class ProgressRow(QWidget):
         else:
             self._bar.setRange(0, 1000)
             self._bar.setValue(int(1000 * pace.part))
-        self._text.setText("stopping" if self._stopping else pace.text())
+        self._text.setText("stopping" if self._stopping else pace.text(self._paused))
         self._text.show()
         what = "stopping" if self._stopping else pace.what
         # Last, since napari lets other events run meanwhile, those of the job included.
@@ -144,11 +149,12 @@ class Pace:
             return False
         return True
 
-    def text(self) -> str:
-        """Return it in words."""
+    def text(self, paused: bool = False) -> str:
+        """Return it in words; `paused` though a step at hand may not have ended."""
         percent = "" if self.part is None else f"{int(100 * self.part)} %"
-        left = "" if self.what == "paused" else time_left(self.seconds_left)
-        return "   ".join(part for part in (self.what, percent, left) if part)
+        what = "paused" if paused else self.what
+        left = "" if what == "paused" else time_left(self.seconds_left)
+        return "   ".join(part for part in (what, percent, left) if part)
 
     def _take_progress(self, event: Progress) -> None:
         if event.what == self._whole.what and event.total:

@@ -17,7 +17,12 @@ from qtpy.QtWidgets import (
 
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
-from napari_unet.gui.parts.dock_widgets import enable, lay_out, push_button
+from napari_unet.gui.parts.dock_widgets import (
+    enable,
+    ignore_wheel,
+    lay_out,
+    push_button,
+)
 from napari_unet.gui.pickers.model_card import Card
 from napari_unet.gui.preferences import preferences
 from napari_unet.models.store import BUILT_IN, SUFFIX, WEIGHTS, classifier_of
@@ -124,12 +129,9 @@ class ModelPicker(QWidget):
         self._scratch = scratch
         self._told: str | None = None  # what `changed` was last sent for
         self.touched = False  # whether somebody chose
-        self.combo = _Menu()
+        self.combo = ignore_wheel(_Menu())
         self.combo.setToolTip(START_HELP if scratch else SEGMENT_HELP)
         self.combo.setMinimumContentsLength(8)
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.card_button = QPushButton("card")
         self.card_button.setCheckable(True)
         self.other_button = push_button("folder...", OTHER_HELP)

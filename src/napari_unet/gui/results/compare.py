@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.events import Event, Progress
 from napari_unet.gui import worker
+from napari_unet.gui.layers.hiding import Alone
 from napari_unet.gui.layers.images import image_of, labels_of
 from napari_unet.gui.layers.pairing import fits, labels_in, labels_on
 from napari_unet.gui.parts.dock_widgets import enable, ignore_wheel, lay_out, sentences
@@ -185,8 +186,22 @@ class CompareForm(QWidget):
         for old in [c for c in self._all if c.result is pending.result]:
             self._forget(old)
         self._all.append(pending)
-        pending.finish(found)
+        self._keep_alone(pending.finish(found), pending.result)
         self._show()
+
+    def _keep_alone(self, layer: Labels, result: ResultLayer) -> None:
+        """Hide the other labels of the image: through them no error could be told."""
+        assert result.press is not None
+        if layer not in [alone.layer for alone in self.findChildren(Alone)]:
+            Alone(self._viewer, layer, result.image, result.press.axes, self)
+        for alone in self.findChildren(Alone):
+            if alone.layer == layer:
+                alone.arrange()
+
+    def set_open(self, opened: bool) -> None:
+        """Show the errors while the fold is open, and only then."""
+        for alone in self.findChildren(Alone):
+            alone.fold(not opened)
 
     def _end(self) -> None:
         if self._pending is not None:

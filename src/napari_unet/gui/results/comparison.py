@@ -19,7 +19,7 @@ from napari_unet.text import counted
 
 MOST_IDS = 3  # of a merge or split that the table names
 AREA = "Size of the true object; of the result's where it is false or merged."
-UNITS = ("px", "µm²", "µm³")
+UNITS = ("px²", "px³", "µm²", "µm³")
 HELP = {
     "kind": "Matched (IoU of .5 or more), missed, false, merged or split.",
     "truth": "Numbers of the objects in the truth layer.",
@@ -118,10 +118,8 @@ def _columns(
 ) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
     """Return the columns of a table, as text and as what they are sorted by."""
     ndim = len(rows[0].centre) - timed if rows else 2
-    one, unit = 1.0, "px"
-    if spacing is not None:
-        one = math.prod(spacing[-ndim:])
-        unit = f"µm{POWERS[ndim]}"
+    one = 1.0 if spacing is None else math.prod(spacing[-ndim:])
+    unit = f"{'px' if spacing is None else 'µm'}{POWERS[ndim]}"
     areas = np.array([row.area for row in rows]) * one
     places = 0 if spacing is None else 1
     iou = np.array([row.iou for row in rows])

@@ -60,7 +60,7 @@ class ShownComparison(QObject):
         """Whether image and result are still in the viewer."""
         return self.result.there and self.result.image in self._viewer.layers
 
-    def finish(self, found: ComparisonTable) -> None:
+    def finish(self, found: ComparisonTable) -> Labels:
         """Show what was found, in the layer of an earlier comparison or a new one."""
         self.found = found
         result, image = self.result, self.result.image
@@ -72,10 +72,9 @@ class ShownComparison(QObject):
         if layer is not None and layer.ndim == data.ndim:
             show_other(layer, data, place)
         else:
-            _add(self._viewer, image, data, place)
-        # Under the colours of its labels no kind of error could be told.
-        assert result.layer is not None
-        result.layer.visible = False
+            layer = _add(self._viewer, image, data, place)
+        shown: Labels = layer
+        return shown
 
     def go_to(self, index: int) -> None:
         """Bring a row of the comparison into sight, and select its labels."""
@@ -100,7 +99,9 @@ class ShownComparison(QObject):
             self._on_edit()
 
 
-def _add(viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]) -> None:
+def _add(
+    viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]
+) -> Labels:
     import pandas as pd  # a third of a second, which an opening dock has not
 
     # Like a preview it is nothing that anybody drew: no truth, nothing to train on.
@@ -120,3 +121,4 @@ def _add(viewer: Viewer, image: Image, data: np.ndarray, place: dict[str, Any]) 
             **place,
         )
     layer.editable = False
+    return layer

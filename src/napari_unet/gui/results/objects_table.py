@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.gui.parts.dock_widgets import lay_out
+from napari_unet.gui.parts.eliding import NameLabel
 from napari_unet.gui.parts.sorted_table import Column, CsvButton, SortedTable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ObjectsTable(QWidget):
         self._name = ""
         self.view = SortedTable("A click on a row shows the object in the image.")
         self.view.picked.connect(self._pick)
-        self.text = QLabel(NOTHING)
+        self.text = NameLabel(NOTHING)
         self.save_button = CsvButton("Table of objects", self._written)
         below = lay_out(QHBoxLayout(), (self.text, 1), self.save_button)
         lay_out(QVBoxLayout(self), self.view, below)

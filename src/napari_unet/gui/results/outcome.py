@@ -38,8 +38,8 @@ class Outcome:
 
     @property
     def unit(self) -> str:
-        """What areas are told in: µm², µm³ or px."""
-        return "px" if self.spacing is None else f"µm{POWERS[self.ndim]}"
+        """What areas are told in: µm², µm³, px² or px³."""
+        return f"{'px' if self.spacing is None else 'µm'}{POWERS[self.ndim]}"
 
     @property
     def area(self) -> np.ndarray:
@@ -110,7 +110,7 @@ class Outcome:
         count, total = int(keep.sum()), len(keep)
         what = counted(total, "object")
         if count < total:
-            what = f"{count:,} of {what}"
+            what = f"{count:,} of {what} ({total - count:,} below the score)"
         if not count:
             return [what]
         return [

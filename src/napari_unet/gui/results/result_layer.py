@@ -18,6 +18,7 @@ from napari_unet.colours import OKABE_ITO
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.hiding import Hidden, results_on
 from napari_unet.gui.layers.placement import (
     go_to,
     placement,
@@ -57,6 +58,7 @@ class ResultLayer(QObject):
         self._writing = False
         self._buffer = np.zeros(0, np.int32)  # what the layer shows, a view of it
         self._of_layer = Connections(self)
+        self._older = Hidden(viewer, self)
         views.added.connect(self._on_right)
 
     @property
@@ -91,7 +93,8 @@ class ResultLayer(QObject):
             show_other(self.layer, data, place)  # a comparison may have hidden it
         else:
             # The Train dock asks at once who drew them; finish() tells the rest.
-            metadata: dict[str, Any] = {KEY: {"model": {}}}
+            own = {"model": {}, "image": str(self.image.unique_id)}
+            metadata: dict[str, Any] = {KEY: own}
             self.layer = self._viewer.add_labels(
                 data, name=self._name, metadata=metadata, **place
             )
@@ -100,6 +103,13 @@ class ResultLayer(QObject):
                 self._of_layer.connect(event, self._on_edit)
         self._writing = False
         self.edited = False
+        # What the dock counts is what the picture shows.
+        found = results_on(self.image, self._viewer.layers)
+        self._older.hide(layer for layer in found if layer != self.layer)
+
+    def gone(self) -> None:
+        """Show the older results again that this one, which was removed, has hidden."""
+        self._older.show()
 
     def fill(self, blocks: Sequence[Block]) -> None:
         """Show blocks of the result, unless the user works on the layer."""
@@ -125,7 +135,11 @@ class ResultLayer(QObject):
         axes = self._axes.removeprefix("C")
         self.layer.metadata = {
             **self.layer.metadata,
-            KEY: {**copy.deepcopy(outcome.about), "axes": axes},
+            KEY: {
+                **copy.deepcopy(outcome.about),
+                "axes": axes,
+                "image": str(self.image.unique_id),
+            },
         }
         self._show(score)
 

@@ -19,6 +19,7 @@ from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress, SegmentTarget, decodes_only
 from napari_unet.gui.docks import DockContent, open_dock
 from napari_unet.gui.layers.axes import axes_of, shape_of
+from napari_unet.gui.layers.hiding import results_on
 from napari_unet.gui.layers.images import image_of
 from napari_unet.gui.layers.pairing import images_in
 from napari_unet.gui.layers.placement import visible_box
@@ -57,6 +58,7 @@ class SegmentWidget(DockContent):
         form.folder_action.triggered.connect(self.segment_folder)
         form.progress.cancelled.connect(self.runs.stop)
         form.score.valueChanged.connect(self._slide)
+        form.outlines.toggled.connect(self._outline)
         form.options_form.changed.connect(self._options.start)
         form.table.picked.connect(self._go_to)
         form.first_button.clicked.connect(lambda: open_dock(viewer, "Train"))
@@ -186,6 +188,7 @@ class SegmentWidget(DockContent):
     def _start(self, targets: list[SegmentTarget]) -> None:
         if targets and not self.runs.running:
             self.runs.score = self.form.least
+            self.runs.outlines = self.form.outlines.isChecked()
             self.runs.segment(targets, self._settings(targets[0].press.config))
 
     def _result(self) -> ResultLayer | None:
@@ -197,6 +200,9 @@ class SegmentWidget(DockContent):
     def _on_ended(self, text: str) -> None:
         self.form.progress.finish(text)
         self._decode_again()  # thresholds may have become others meanwhile
+
+    def _outline(self, wanted: bool) -> None:
+        self.runs.outlines = wanted
 
     def _slide(self) -> None:
         self.form.score_moved = True
@@ -228,6 +234,9 @@ class SegmentWidget(DockContent):
         self._update()
 
     def _update(self) -> None:
+        image = self.form.picker.layer
+        found = [] if image is None else results_on(image, self._viewer.layers)
+        self.form.outlines.follow(found)
         show_states(self.form, self._result(), self.runs.running)
 
     def _go_to(self, label: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
+    QAbstractSlider,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -41,6 +42,7 @@ from napari_unet.gui.preferences import preferences
 from napari_unet.gui.results.compare import NO_RESULT, CompareForm
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.gui.segment.outlines import OutlinesBox
 from napari_unet.text import sentence
 
 # The slider is the field for the score.
@@ -62,11 +64,25 @@ IMAGE_HELP = "Segment the whole image: all planes, all time points."
 ALL_HELP = "Segment all open images, one after the other."
 MENU_HELP = "Segment this image, all open ones, or those of a folder on the disk."
 SCORE_HELP = "Hides objects that the model is less sure of; nothing runs again."
+SCORE = "how sure the model is: the mean certainty of an object's pixels, 0 to 1"
 TRAIN_HELP = "Open the Train dock with this image and these labels as a pair."
 COPY_HELP = (
     "Copy what reproduces this result: Python code or a command line; or what a paper "
     "says of it."
 )
+
+
+class ScoreSlider(QLabeledDoubleSlider):
+    """A slider whose number has room, whatever the size of its letters."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure the number once its letters have another size."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            QTimer.singleShot(0, self._measure)
+
+    def _measure(self) -> None:
+        self.setDecimals(self.decimals())  # superqt measures only then
 
 
 class SegmentForm(Column):
@@ -79,6 +95,7 @@ class SegmentForm(Column):
         self.progress = ProgressRow()
         self.reason = sentences("Why nothing can be segmented now.")
         self.summary, self.notes = (sentences(selectable=True) for _ in range(2))
+        self.outlines = OutlinesBox(viewer)
         self.table = ObjectsTable()
         self.compare = CompareForm(viewer)
         self.inside = InsideForm(viewer)
@@ -123,6 +140,8 @@ class SegmentForm(Column):
         head.addRow("Model", self.model)
         buttons = (self.view_button, 1), (self.image_button, 1), self.menu_button
         last = (self.right_button, 1), (self.train_button, 1), (self.copy_button, 1)
+        compare = Fold("Compare with", self.compare, TRUTH_HELP)
+        compare.toggled.connect(self.compare.set_open)
         inside = Fold("Look inside", self.inside, INSIDE_HELP)
         inside.toggled.connect(self.inside.set_open)
         content = QWidget()
@@ -130,10 +149,11 @@ class SegmentForm(Column):
             QVBoxLayout(content),
             *(head, Fold("Options", self.options_form, OPTIONS_HELP), _line(*buttons)),
             *(_line((self.reason, 1), self.first_button), self.progress),
-            *(self.summary, self.notes),
+            *(_line((self.summary, 1), self.outlines), self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
+            self.score_text,
             Fold("Objects", self.table, "What was found, as a table."),
-            Fold("Compare with", self.compare, TRUTH_HELP),
+            compare,
             *(inside, _line(*last), 1),
             margins=None,
         )
@@ -167,11 +187,12 @@ class SegmentForm(Column):
 
     def _make_score(self) -> None:
         self.score_moved = False
-        self.score = ignore_wheel(QLabeledDoubleSlider(Qt.Orientation.Horizontal))
+        self.score = ignore_wheel(ScoreSlider(Qt.Orientation.Horizontal))
         self.score.setRange(0, 1)
         self.score.setSingleStep(0.01)
         self.score.setPageStep(0.1)
         self.score.setDecimals(2)
+        self.score_text = sentences(SCORE_HELP)
 
 
 def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
@@ -195,7 +216,14 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
     enable(form.all_action, not_now or no_image, ALL_HELP)
-    enable(form.score, _no_scores(result), SCORE_HELP)
+    no_scores = _no_scores(result)
+    enable(form.score, no_scores, SCORE_HELP)
+    known = no_scores in ("", EDITED)
+    say(form.score_text, SCORE if known else "")
+    # Before a run there is no score that objects must have: no 0.00 either.
+    for part in form.score.children():
+        if isinstance(part, QWidget) and not isinstance(part, QAbstractSlider):
+            part.setVisible(known)
     form.compare.follow(result)
     why_not = form.picker.why_not() if form.model.path else NO_MODEL
     device = form.device.currentText()

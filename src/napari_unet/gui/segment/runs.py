@@ -15,6 +15,7 @@ from napari_unet.boxes import Box
 from napari_unet.events import Block, Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentTarget
+from napari_unet.gui.layers.hiding import outline
 from napari_unet.gui.layers.pairing import fits, is_preview
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
@@ -44,6 +45,7 @@ class SegmentJobs(QObject):
         super().__init__(parent)
         # Least score of the objects in results to come; None: what training found.
         self.score: float | None = None
+        self.outlines = False  # how new results are drawn
         self.again: ResultLayer | None = None  # which other thresholds cost no network
         self._cache = MapCache()
         self.results: list[ResultLayer] = []
@@ -202,15 +204,17 @@ class SegmentJobs(QObject):
         target = self._target
         assert target is not None
         self._let_go()
-        known = self.result_of(target.layer)
+        known, new = self.result_of(target.layer), False
         # A training that learns from the labels would learn that there are none.
         if known is None or not known.replaceable or worker.learns_from(known.layer):
-            known = ResultLayer(self._viewer, target.layer, self)
+            known, new = ResultLayer(self._viewer, target.layer, self), True
             known.changed.connect(self.changed)
             self.results.append(known)
+        self._hide_previews(target)  # first, since errors that go show what they hid
         known.begin(shape, target.press.axes)
+        if new and known.layer is not None:
+            outline([known.layer], self.outlines)
         self._result = known
-        self._hide_previews(target)
 
     def _hide_previews(self, target: SegmentTarget) -> None:
         """Hide what a training that has ended made of this image: it is in the way."""
@@ -232,6 +236,8 @@ class SegmentJobs(QObject):
         gone = [r for r in self.results if layer in (r.image, r.layer)]
         for result in gone:
             self.results.remove(result)
+            if layer == result.layer:
+                result.gone()
             if result is not self._result:
                 result.deleteLater()
         if self.again in gone:

@@ -65,6 +65,7 @@ class TrainWidget(DockContent):
         self._fits = False  # whether it is a pixel classifier, not a network
         self._text = ""
         self._untrained: Path | None = None
+        self._told_of: list[object] = []  # the data that the monitor tells of
         self.table = table = PairsTable(viewer)
         self.add_pair, self.add_folder = table.add_pair, table.add_folder
         self.form = TrainForm()
@@ -165,6 +166,7 @@ class TrainWidget(DockContent):
             control.resume()
         else:
             control.pause()
+        self.monitor.pause(control.paused)
         self._update()
 
     def stop(self) -> None:
@@ -217,6 +219,10 @@ class TrainWidget(DockContent):
         names += [row.path.name for row in folders]
         self.form.set_data(self.table.labels_layers(), (names or ["model"])[0])
         self.form.propose_built_in(self.table.planar)
+        if self._job is None and self.table.data != self._told_of:
+            self._told_of = self.table.data
+            self.monitor.clear()
+            self.findings.begin(known=True)
 
     def _update(self) -> None:
         """Grey what cannot be done now, and say why."""
@@ -225,6 +231,7 @@ class TrainWidget(DockContent):
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control, self._fits)
         self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
+        self.monitor.plot.expect("dice" if self.form.learns_classes else "ap50")
         self.next_button.arrange(self.form.labels_mean.zero == "unknown")
 
     def _take(self, event: Event) -> None:
@@ -284,9 +291,11 @@ class TrainWidget(DockContent):
         if self._untrained is not None:  # the folder was not there before Start
             shutil.rmtree(self._untrained, ignore_errors=True)
             self._untrained = None
+            self.monitor.best.clear()  # it names a model that is not there
         self.preview.end()
         self.live.end()
         self.monitor.finish(self._text)
+        self._told_of = self.table.data
         self._data_changed()  # the name of the model is taken now
 
     def _fit_again(self) -> None:

@@ -55,9 +55,9 @@ class TrainForm(QWidget):
         self.labels_mean = mean = MeaningChoice(self)
         mean.changed.connect(self._arrange)
         self.right_button = push_button(RIGHT, RIGHT_HELP)
-        self._background_line = _line(
-            QLabel("background label"), mean.background_box, self.right_button
-        )
+        background = QLabel("background label"), mean.background_box
+        line = *background, self.right_button, 1
+        self._background_line = lay_out(QHBoxLayout(), *line, spacing=6)
         self._make_learn()
         self._make_start()
         self._make_options()
@@ -77,6 +77,11 @@ class TrainForm(QWidget):
         """Whether a pixel classifier is to be fitted, which takes seconds."""
         chosen = self.network_box.currentText() in self._classifiers
         return chosen and self.model_picker.path is None
+
+    @property
+    def learns_classes(self) -> bool:
+        """Whether classes are learnt from scratch, not objects."""
+        return self.classes_button.isChecked() and self.model_picker.path is None
 
     def set_data(self, layers: Sequence[Labels], name: str) -> None:
         """Choose for the user what the labels suggest, where the user did not.

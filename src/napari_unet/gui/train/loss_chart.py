@@ -33,16 +33,10 @@ class Chart(pyqtgraph.PlotWidget):
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(False, False)  # the wheel scrolls the dock
-        font = QFont(self.font())
-        font.setPointSizeF(0.85 * font.pointSizeF())
         plot.showAxis("right")
         for name in AXES:
-            plot.getAxis(name).setStyle(tickFont=font)
             plot.getAxis(name).enableAutoSIPrefix(False)
         plot.setLabel("left", "loss")
-        plot.getAxis("left").setWidth(46)
-        plot.getAxis("right").setWidth(42)
-        plot.getAxis("bottom").setHeight(22)
         plot.getAxis("right").setTicks([[(v, f"{v:g}") for v in (0, 0.5, 1)]])
         self._right = pyqtgraph.ViewBox(enableMenu=False)
         self._right.setMouseEnabled(False, False)
@@ -121,6 +115,20 @@ class Chart(pyqtgraph.PlotWidget):
         for item in (self.word, self.message):
             item.setColor(text)
         self.message.fill = pyqtgraph.mkBrush(colours["background"])
+
+    def write(self, points: float) -> None:
+        """Write in letters of a size, and give the axes room for them."""
+        font, plot = QFont(self.font()), self.getPlotItem()
+        font.setPointSizeF(0.85 * points)
+        for name in AXES:
+            plot.getAxis(name).setStyle(tickFont=font)
+            plot.getAxis(name).label.setFont(font)
+        for item in (self.word, self.message):
+            item.setFont(font)
+        more = points / 9
+        plot.getAxis("left").setWidth(round(46 * more))
+        plot.getAxis("right").setWidth(round(42 * more))
+        plot.getAxis("bottom").setHeight(round(22 * more))
 
     def name_quality(self, name: str) -> None:
         """Write what the right axis shows."""

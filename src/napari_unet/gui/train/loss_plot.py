@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QShowEvent
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
 from napari_unet.gui.parts.connections import Connections, debouncer
@@ -49,28 +50,40 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
-        self._legend, self._values = QLabel(), sentences()
+        self._legend, self._values = sentences(), sentences()
+        self._figure = "ap50"  # what the right axis shows
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
-        # Two lines from the beginning: what is below must not jump.
-        self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
         parts = self._legend, self._chart, self._values
         lay_out(QVBoxLayout(self), *parts, spacing=1)
         for widget in parts:
             widget.setToolTip(HELP)
         self._timer = debouncer(self, REDRAW_MS, self._draw)
-        Connections(self).connect(viewer.events.theme, self._paint)
+        slots = Connections(self)
+        slots.connect(viewer.events.theme, self._paint)
+        slots.connect(get_settings().appearance.events.font_size, self._write)
         self.clear()
         self._paint()
+        self._write()
+
+    def _write(self, event: object = None) -> None:
+        """Write in letters that grow with those of napari."""
+        self._chart.write(get_settings().appearance.font_size)
+        # Two lines from the beginning: what is below must not jump.
+        self._values.setMinimumHeight(2 * self._values.fontMetrics().lineSpacing())
 
     def clear(self) -> None:
         """Empty the plot, for another training."""
         self._training, self._epochs = Curve(), Curve(MOST_EPOCHS)
         self._smooth, self._steps = 0.0, 0
-        self._figure = ""  # what the right axis shows
         self._best: float | None = None
         self._message = EMPTY
         self._cursor: float | None = None
         self._draw()
+
+    def expect(self, figure: str) -> None:
+        """Write what the right axis will show, until a validation tells."""
+        if not len(self._epochs.array()) and figure != self._figure:
+            self._name(figure)
 
     def add_step(self, event: StepDone) -> None:
         """Add the loss of a step."""
@@ -132,10 +145,10 @@ class LossPlot(QWidget):
             return
         at = math.inf if self._cursor is None else self._cursor
         seconds, loss = _row_at(training, at) if at >= training[0, 0] else training[0]
-        parts = [clock(round(seconds), 0), f"training {loss:.3f}"]
+        parts = [clock(round(seconds), 0), f"training loss {loss:.3f}"]
         if len(epochs) and at >= epochs[0, 0]:
             _, loss, quality, objects = _row_at(epochs, at)
-            parts.append(f"validation {loss:.3f}")
+            parts.append(f"validation loss {loss:.3f}")
             parts.append(headline({self._figure: quality}, round(objects)))
         # A line may break between the values only.
         self._values.setText("   ".join(p.replace(" ", "\u00a0") for p in parts))
@@ -163,13 +176,14 @@ class LossPlot(QWidget):
         title = FIGURES.get(figure, "quality")
         self._chart.name_quality(title)
         lines = (
-            ("training", "━", "training"),
-            ("validation", "╍○╍", "validation"),
+            ("training", "━", "training loss"),
+            ("validation", "╍○╍", "validation loss"),
             ("quality", "━▲━", title),
         )
         self._legend.setText(
-            "&nbsp;&nbsp;&nbsp;".join(
-                f'<span style="color:{self._colours[name].name()}">{sign}</span> {text}'
+            "&nbsp;&nbsp; ".join(
+                f'<span style="color:{self._colours[name].name()}">{sign}</span>'
+                f"&nbsp;{text.replace(' ', '&nbsp;')}"
                 for name, sign, text in lines
             )
         )

@@ -72,7 +72,17 @@ class TrainMonitor(QWidget):
         self.plot.clear()
         self.best.clear()
         say(self.speed, "")
-        self.progress.start("loading")
+        self.progress.start("starting")
+
+    def pause(self, paused: bool) -> None:
+        """Say that the training waits, or goes on."""
+        self.progress.pause(paused)
+
+    def clear(self) -> None:
+        """Say nothing: what was said is of other data."""
+        self.plot.clear()
+        self.best.clear()
+        self.finish("")
 
     def take(self, event: Event) -> None:
         """Show an event."""

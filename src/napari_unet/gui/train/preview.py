@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from napari.layers import Image
+from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
@@ -11,6 +12,7 @@ from napari_unet.boxes import middle
 from napari_unet.data.images import frame_name
 from napari_unet.events import Control, Preview, View
 from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.hiding import OUTLINE, hide_errors
 from napari_unet.gui.layers.images import Pair
 from napari_unet.gui.layers.placement import (
     placement,
@@ -22,6 +24,8 @@ from napari_unet.gui.layers.placement import (
 LOOK_MS = 1000
 # A larger view would make the training wait: its centre is shown.
 MOST_PIXELS = 2**20
+# Of the bright colours the one that differs most from greys and from stained tissue.
+COLOUR = "#ffff00"
 
 
 class _Shown:
@@ -35,10 +39,17 @@ class _Shown:
             self.layer = viewer.add_labels(
                 with_layer_axes(self.labels, target.layer, target.axes),
                 name=f"{target.layer.name} preview",
-                metadata={KEY: {"preview": True}},
+                metadata={KEY: {"preview": True, "image": str(target.layer.unique_id)}},
+                colormap=DirectLabelColormap(
+                    color_dict={None: COLOUR, 0: "transparent"}
+                ),
+                opacity=1.0,
                 **placement(target.layer, target.axes),
             )
+        # Beside the fill of what was painted, one could not tell whose is whose.
+        self.layer.contour = OUTLINE
         self.layer.editable = False  # it is filled anew after each validation
+        hide_errors(target.layer, viewer.layers)
 
     def take(self, box: tuple[int | slice, ...], labels: np.ndarray) -> None:
         """Show labels; remember the first of a training, and the newest."""
@@ -82,6 +93,8 @@ class LivePreview(QObject):
             if self._wanted and not again:  # segmenting hides those of before
                 shown.layer.visible = True
         self.set_wanted(self._wanted)
+        for image in self._shown if self._wanted and not again else ():
+            hide_errors(image, self._viewer.layers)
 
     def end(self) -> None:
         """Follow no more; the last preview stays."""
