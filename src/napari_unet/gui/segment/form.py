@@ -19,6 +19,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_unet.config import PredictConfig
 from napari_unet.gui.copy_as.kinds import SEGMENT_WRITERS, with_file
+from napari_unet.gui.correct.help import CorrectHelp
 from napari_unet.gui.inside.fold import InsideForm
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.parts.clipboard import CopyButton
@@ -47,9 +48,9 @@ from napari_unet.text import sentence
 FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
 RUNNING = "a segmentation is running; wait, or cancel it"
 NO_MODEL = "train a model first, or choose one with folder..."
-EDITED = (
-    "the layer was edited, or found right, and hiding objects could undo that; segment "
-    "again"
+FIXED = (
+    "the layer was found right, or holds other labels, and hiding objects could undo "
+    "that; segment again"
 )
 NO_SCORES = "classes have no scores"
 NO_IMAGE = "there is no image here; open an image first"
@@ -84,6 +85,7 @@ class SegmentForm(Column):
         self.inside = InsideForm(viewer)
         self._make_options()
         self._make_buttons()
+        self.correct = CorrectHelp(self.train_button)
         self._make_score()
         self.setWidget(self._content())
         self.show_outcome("", "")
@@ -132,6 +134,7 @@ class SegmentForm(Column):
             *(_line((self.reason, 1), self.first_button), self.progress),
             *(self.summary, self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
+            self.correct,
             Fold("Objects", self.table, "What was found, as a table."),
             Fold("Compare with", self.compare, TRUTH_HELP),
             *(inside, _line(*last), 1),
@@ -174,11 +177,13 @@ class SegmentForm(Column):
         self.score.setDecimals(2)
 
 
-def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
+def show_states(
+    form: SegmentForm, result: ResultLayer | None, running: bool, corrected: bool
+) -> None:
     """Grey what cannot be done now, and say why.
 
     `result` is that of the image that is chosen; `running` says whether something is
-    being segmented.
+    being segmented, `corrected` whether labels on the image were corrected.
     """
     busy = RUNNING if running else ""
     not_now = busy or ("" if form.model.path else NO_MODEL)
@@ -190,7 +195,7 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     enable(form.menu_button, not_now, MENU_HELP)
     no_result = NO_RESULT if result is None else ""
     enable(form.right_button, no_result or busy, RIGHT_HELP)
-    enable(form.train_button, no_result, TRAIN_HELP)
+    enable(form.train_button, "" if corrected else no_result, TRAIN_HELP)
     enable(form.copy_button, no_result, COPY_HELP)
     enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
@@ -207,7 +212,7 @@ def _no_scores(result: ResultLayer | None) -> str:
         return NO_RESULT
     if not result.outcome.instances:
         return NO_SCORES
-    return EDITED if result.edited else ""
+    return "" if result.slides else FIXED
 
 
 def _line(*items: Any) -> QHBoxLayout:
