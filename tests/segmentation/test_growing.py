@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import Stats
 from napari_unet.events import Control, drain
 from napari_unet.models.model import Model
 from napari_unet.segmentation import editing
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.growing import MapSource, cut_cost, grow_at
-from support.made import blobs, segmented
+from support.made import blobs, echo, maps_of, segmented
 
 CASES = {
     "an image": ({}, None),
@@ -118,3 +119,43 @@ def test_a_cut_costs_little_where_the_maps_see_a_border(trained, plane):
     assert cost[mask].mean() > cost[~mask].mean()
     beyond = cut_cost(MapSource(MapCache(), "", "cpu", ()), 0, None)(box)
     assert (beyond == 1).all()
+
+
+def pairs(count=6):
+    """Pairs of discs that touch along a line: labels, its middle, and its way."""
+    rng = np.random.default_rng(0)
+    labels, lines = np.zeros((50, 50 * count), np.int32), []
+    grid = np.mgrid[:50, : 50 * count]
+    for pair in range(count):
+        middle = np.array([25, 25 + 50 * pair])
+        turn = rng.uniform(0, np.pi)
+        across = np.array([np.sin(turn), np.cos(turn)])
+        centres = [(middle + s * 8 * across)[:, None, None] for s in (-1, 1)]
+        away = [np.hypot(*(grid - centre)) for centre in centres]
+        for side in (0, 1):
+            mine = (away[side] < 12) & (away[side] <= away[1 - side])
+            labels[mine] = 2 * pair + side + 1
+        lines.append((middle, across[::-1] * (1, -1)))
+    return labels, lines
+
+
+def test_cuts_along_the_maps_are_nearer_to_the_border_than_the_line():
+    model, (true, lines) = echo(), pairs()
+    image = maps_of(model, true)
+    cache, stats = MapCache(), Stats((0,) * len(image), (1,) * len(image))
+    result, _ = segmented(model, image, cache=cache, stats=stats)
+    source = MapSource(cache, "", "cpu", result.maps)
+    one = (true + 1) // 2  # each pair merged
+    wrong = {"straight": 0, "along the maps": 0}
+    for pair, (middle, along) in enumerate(lines, start=1):
+        tilted = along + 0.3 * along[::-1] * (1, -1)  # nobody draws it exactly
+        ends = [middle + s * 14 * tilted for s in (-1, 1)]
+        line = tuple(tuple(int(v) for v in np.rint(end)) for end in ends)
+        for name in wrong:
+            cost = None if name == "straight" else cut_cost(source, 0, None)
+            edit = editing.split(one, line, cost, 999)
+            cut = one.copy()
+            cut[edit.indices] = edit.values
+            sides = [(cut == 999) ^ (true == n) for n in (2 * pair, 2 * pair - 1)]
+            wrong[name] += min(np.count_nonzero(s & (one == pair)) for s in sides)
+    assert wrong["along the maps"] < 0.6 * wrong["straight"], wrong

@@ -76,12 +76,11 @@ class Corrections(QObject):
         """Return how many corrections of a layer stand: those undone do not."""
         if layer is None:
             return 0
-        data, shape = layer.data, layer.data.shape
+        data, known = layer.data, self._done.get(layer.unique_id, ())
         return sum(
-            len(at) == len(shape)
-            and all(i < n for i, n in zip(at, shape, strict=True))
-            and data[at] == value
-            for at, value in self._done.get(layer.unique_id, ())
+            int(data[at]) == value
+            for at, value in known
+            if len(at) == data.ndim and all(np.less(at, data.shape))
         )
 
     def delete(self, at: Pixel) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from napari.viewer import Viewer
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box, around, bounds
@@ -106,8 +107,9 @@ class _Watch(QObject):
         if not self._slots:
             del _watches[self._layer.unique_id]
             self._of_layer.end()
-            self._timer.stop()
-            self.deleteLater()
+            if isalive(self._timer):  # at the very end, Qt takes all in any order
+                self._timer.stop()
+                self.deleteLater()
 
     def _here(self) -> tuple[Any, ...]:
         dims = self._viewer.dims

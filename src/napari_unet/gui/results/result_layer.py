@@ -56,6 +56,8 @@ class ResultLayer(QObject):
         self._right = False  # somebody found it right
         self._counted = True  # whether `present` is what it holds
         self._wanted: float | None = None  # score to show, once edits are counted
+        self._shown: np.ndarray | None = None  # which objects are not hidden
+        self._changed = np.zeros(0, bool)  # which objects were edited
         self._frames: dict[int, int] = {}  # time points of new objects
         self._edits = Edits(viewer, self)
         self._edits.edited.connect(self._not_counted)
@@ -120,7 +122,7 @@ class ResultLayer(QObject):
                 self._of_layer.connect(event, self._on_edit)
         self._writing = False
         self.edited, self._right = False, False
-        self.present, self._wanted = None, None
+        self.present, self._wanted, self._shown = None, None, None
         self._frames.clear()
         self._edits.follow(None)
 
@@ -257,12 +259,20 @@ class ResultLayer(QObject):
         assert self._wanted is not None
         score, self._wanted = self._wanted, None
         outcome, present = self.outcome, self.present
-        before, after = outcome.passing(self.score), outcome.passing(score)
-        whole = np.where(before, outcome.pixels, 0)
-        same = outcome.counted(present) == whole
-        hide = outcome.result.ids[same & before & ~after]
-        show = outcome.result.ids[same & ~before & after]
+        if self._shown is None:
+            self._shown = outcome.passing(self.score)
+            self._changed = np.zeros(len(self._shown), bool)
+        before, after = self._shown, outcome.passing(score)
+        counts = outcome.counted(present)
+        # What is hidden now stays as it was known: deleted or not.
+        self._changed = np.where(
+            before, counts != outcome.pixels, self._changed | (counts > 0)
+        )
+        hide = outcome.result.ids[~self._changed & before & ~after]
+        show = outcome.result.ids[~self._changed & ~before & after]
         show = np.setdiff1d(show, self._covered(show))
+        gone, came = (np.isin(outcome.result.ids, ids) for ids in (hide, show))
+        self._shown = before & ~gone | came
         change = self._lookup(hide, -1) + self._lookup(show, 1)
         for part, labels in self._found():
             buffer, todo = self._buffer[part], change.take(labels, mode="clip")
@@ -270,9 +280,8 @@ class ResultLayer(QObject):
             np.copyto(buffer, labels, where=todo > 0)
         self.score = score
         left = ~np.isin(present.ids, hide)
-        shown = np.isin(outcome.result.ids, show)
-        ids = np.concatenate([present.ids[left], outcome.result.ids[shown]])
-        pixels = np.concatenate([present.pixels[left], outcome.pixels[shown]])
+        ids = np.concatenate([present.ids[left], outcome.result.ids[came]])
+        pixels = np.concatenate([present.pixels[left], outcome.pixels[came]])
         order = np.argsort(ids)
         self.present = Present(ids[order], pixels[order], self._frames)
         self._tell_features()
