@@ -25,6 +25,7 @@ NO_MAPS = (
 )
 ONLY_2D = "objects are split on the planes of the image; show its y and x axes"
 
+ADDING = "adding an object"
 SHOWN_MS = 200  # after the last of several refreshes
 
 # Returns the maps of an image, or why there are none.
@@ -55,7 +56,7 @@ class Corrections(QObject):
         self._viewer = viewer
         # By layer: a pixel of each correction, and its value since.
         self._done: dict[object, list[tuple[Point, int]]] = {}
-        self._adding: tuple[Frame, Point] | None = None
+        self._adding: list[tuple[Frame, Point, MapSource]] = []  # the first, now
         self._of_layers = Connections(self)
         self._timer = debouncer(self, SHOWN_MS, self.changed.emit)
 
@@ -132,19 +133,26 @@ class Corrections(QObject):
                     f"there is object {frame.labels[point]} already; point at the "
                     "background"
                 )
-            if self._adding is not None:
-                return
-            self._adding = frame, point
+            self._adding.append((frame, point, source))
+            if len(self._adding) == 1:
+                self._add_next()
+
+    def _add_next(self) -> None:
+        """Add the object that has waited for the longest time."""
+        frame, point, source = self._adding[0]
+        with worker.reporting():
+            number = self._free(frame)
             worker.start(
-                *(self, "adding an object", grow_at, source, frame.time),
-                *(frame.labels, point, self._free(frame)),
+                *(self, ADDING, grow_at, source, frame.time),
+                *(frame.labels, point, number),
                 on_returned=self._grown,
                 on_finished=self._finished,
             )
+            return
+        self._finished()
 
     def _grown(self, edit: Edit) -> None:
-        assert self._adding is not None
-        frame, _ = self._adding
+        frame, *_ = self._adding[0]
         if frame.layer not in self._viewer.layers:
             return
         free = frame.labels[edit.indices] == 0  # somebody may have painted meanwhile
@@ -152,7 +160,9 @@ class Corrections(QObject):
         self._apply(frame, Edit(indices, edit.values[free]))
 
     def _finished(self) -> None:
-        self._adding = None
+        del self._adding[0]
+        if self._adding:
+            self._add_next()
 
     def _places(
         self, *pixels: Pixel, beside: bool = False

@@ -328,6 +328,7 @@ class ResultLayer(QObject):
         if labels == self.layer:
             self._right = True
             self._on_edit()
+            self.changed.emit()
 
 
 def _parts(box: Box) -> Iterator[Box]:
