@@ -30,7 +30,7 @@ FLOORS = (
 ).split()
 # The same within gui/; the two docks know nothing of each other.
 GUI_FLOORS = (
-    "hall parts layers copy_as pickers pairs results inside open segment train"
+    "hall parts layers correct copy_as pickers pairs results inside open segment train"
 ).split()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.boxes import blocks
+from napari_unet.boxes import Box, blocks
 
 if TYPE_CHECKING:
     from napari_unet.config import PredictConfig
@@ -22,6 +23,21 @@ READ_EDGE = 4096
 def identity(model: Model) -> str:
     """Return what tells a model, and where it runs, from all others."""
     return f"{model.hash()} {model.device}"
+
+
+@dataclass(frozen=True)
+class MapsOf:
+    """Of which maps a frame was decoded, or a plane of it.
+
+    frame, plane : indices; plane None: all planes at once
+    box : the part of the frame that was read, ``[Z,] Y, X``
+    key : under which a :class:`MapCache` has the maps, if it still does
+    """
+
+    frame: int
+    plane: int | None
+    box: Box
+    key: str
 
 
 class MapCache:

@@ -47,6 +47,7 @@ class SegmentationJob:
     tiles_done: int = 0
     least: float = 0.0  # score of the objects that stay
     known: str = ""  # what tells the model from others
+    kept: dict[int | None, str] = field(default_factory=dict)  # keys of maps by plane
     unsure: int = 0  # blocks that even the widest context left unsure
 
     def __post_init__(self) -> None:
@@ -115,6 +116,7 @@ class SegmentationJob:
             self.known = self.known or identity(self.model)
             key = self.cache.key(self.known, scaled, self.stats, self.config)
             maps = self.cache.find(key)
+            self.kept[z] = key
         size = self.config.object_size or model.object_size
         instances = self.model.formulation.instances
         boxes = blocks(picture.shape, self.config.block)

@@ -16,7 +16,7 @@ from napari_unet.data.images import Image, ImageSeries, Stats, as_series
 from napari_unet.events import Block, Control, Event, Note, TileDone
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
-from napari_unet.segmentation.cache import MapCache
+from napari_unet.segmentation.cache import MapCache, MapsOf
 from napari_unet.segmentation.checks import (
     check_finite,
     check_level,
@@ -42,6 +42,7 @@ class Result:
     complete : False where the work was stopped; finished blocks are in `labels`
     box : the part that was segmented; None: everything
     object_size : diameter of the objects in px, as given or estimated; None: neither
+    maps : of which maps the labels were decoded, where a cache was given
     """
 
     labels: Any
@@ -55,6 +56,7 @@ class Result:
     notes: tuple[str, ...] = ()
     box: Box | None = None
     object_size: float | None = None
+    maps: tuple[MapsOf, ...] = ()
 
 
 def segment(
@@ -126,6 +128,7 @@ class _Part:
     score: np.ndarray
     area: np.ndarray
     complete: bool
+    kept: dict[int | None, str]  # keys of maps by plane
 
 
 @dataclass
@@ -144,6 +147,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     last: int = 0  # the highest number so far
     view: tuple[Box, Box] | None = None  # what is read for a part, and that within
+    maps: list[MapsOf] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Check the box and the array for the labels."""
@@ -186,7 +190,19 @@ class _Run:
             part = yield from self._segment_part(image, stats, out)
         if self.timed:
             self.labels[index] = out  # where slicing copies
+        self.maps += self._maps_of(part, index, image.shape)
         self.done.append((index, stats, self._numbered_on(part)))
+
+    def _maps_of(
+        self, part: _Part, index: int, shape: tuple[int, ...]
+    ) -> Iterator[MapsOf]:
+        """Yield where the maps of one frame lie in it."""
+        box = tuple(slice(0, n) for n in shape) if self.view is None else self.view[0]
+        for z, key in part.kept.items():
+            if z is None:
+                yield MapsOf(index, None, box, key)
+            else:
+                yield MapsOf(index, box[0].start + z, box[1:], key)
 
     def _numbered_on(self, part: _Part) -> _Part:
         """Let a number mean one object in all frames."""
@@ -224,7 +240,7 @@ class _Run:
         )
         yield from job.run()
         ids, score, area = yield from job.finish()
-        return _Part(out, ids, score, area, job.complete)
+        return _Part(out, ids, score, area, job.complete, job.kept)
 
     def _segment_part(
         self, image: Image, stats: Stats, out: np.ndarray
@@ -307,6 +323,7 @@ class _Run:
             notes=tuple(dict.fromkeys(self.notes)),
             box=self.box,
             object_size=self.config.object_size,
+            maps=tuple(self.maps),
         )
 
 

@@ -123,14 +123,104 @@ EDITS = [paint, fill, replace, write_in_place, erase_and_undo_twice]
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edited_layer_is_left_alone(viewer, edit):
+def test_an_edited_layer_is_not_replaced_and_its_edits_are_not_hidden(
+    viewer, qtbot, edit
+):
     result = written(viewer, outcome(squares(), [0.9, 0.5, 0.7]))
     result.set_score(0.6)
+    before = result.layer.data.copy()
     edit(result.layer)
     mine = result.layer.data.copy()
     assert not result.replaceable
     result.set_score(0.8)
-    assert result.edited and np.array_equal(result.layer.data, mine)
+    assert result.edited
+    if edit is replace:  # other labels, of which no object is known
+        assert not result.slides and np.array_equal(result.layer.data, mine)
+        return
+    qtbot.waitUntil(lambda: result.score == 0.8)
+    untouched = (mine == before) & (squares() == 3)
+    assert untouched.any() and not result.layer.data[untouched].any()
+    assert np.array_equal(result.layer.data, np.where(untouched, 0, mine))
+    result.set_score(0.6)
+    qtbot.waitUntil(lambda: result.score == 0.6)
+    assert np.array_equal(result.layer.data, mine)
+
+
+def correct(layer, mask, value):
+    layer.data_setitem(np.nonzero(mask), np.int32(value))
+
+
+def test_the_table_and_the_count_follow_every_edit_and_its_undoing(viewer, qtbot):
+    result = written(viewer, outcome(squares(), [0.9, 0.5, 0.7], spacing=(0.5, 2.0)))
+    layer = result.layer
+
+    def told(ids, *words):
+        qtbot.waitUntil(lambda: layer.features["index"].tolist() == ids)
+        summary = result.outcome.summary(result.score, result.present)
+        assert all(word in summary for word in words), summary
+        assert layer.metadata[KEY]["objects"] == len(ids)
+
+    correct(layer, squares() == 2, 0)
+    told([1, 3], "2 objects", "median 14 µm²")
+    correct(layer, squares() == 3, 1)
+    told([1], "1 object ")
+    assert layer.features["area (µm²)"].tolist() == [28.0]
+    layer.data_setitem((np.full(4, 19), np.arange(4)), np.int32(9))
+    told([1, 9], "2 objects")
+    assert layer.features["area (µm²)"].tolist() == [28.0, 4.0]
+    assert layer.features["score"].isna().tolist() == [False, True]
+    shown = objects_table.columns(layer.features)
+    assert [shown[2].text(row) for row in range(2)] == ["0.900", ""]
+    for ids in ([1], [1, 3], [1, 2, 3]):
+        layer.undo()
+        told(ids)
+    assert np.array_equal(layer.data, squares())
+
+
+def test_a_score_spares_what_was_corrected(viewer, qtbot):
+    result = written(viewer, outcome(squares(), [0.9, 0.5, 0.7]))
+    layer = result.layer
+
+    def slide(score):
+        result.set_score(score)
+        qtbot.waitUntil(lambda: result.score == score)
+
+    correct(layer, squares() == 1, 0)  # deleted: no score brings it back
+    slide(0.6)
+    assert set(np.unique(layer.data)) == {0, 3}
+    assert result.outcome.summary(0.6, result.present).startswith("1 of 2 objects")
+    layer.data_setitem((np.array([3]), np.array([12])), np.int32(7))
+    slide(0.95)
+    assert set(np.unique(layer.data)) == {0, 7}
+    slide(0.0)
+    now = np.unique(layer.data).tolist()
+    assert now == [0, 3, 7], "what would lie under another object stays hidden"
+    assert layer.features["index"].tolist() == [3, 7]
+    layer.data_setitem((np.array([3]), np.array([12])), np.int32(0))
+    slide(0.1)
+    assert np.array_equal(layer.data, np.where(squares() == 1, 0, squares()))
+
+
+def test_new_objects_of_a_series_have_their_frame(viewer, qtbot):
+    labels = squares((2, 20, 30))
+    labels[1][labels[1] > 0] += 3
+    found = outcome(labels, [0.9] * 6, axes="TYX", frame=[0, 0, 0, 1, 1, 1])
+    layer = written(viewer, found).layer
+    layer.data_setitem((np.array([1]), np.array([19]), np.array([0])), np.int32(9))
+    qtbot.waitUntil(lambda: len(layer.features) == 7)
+    assert layer.features["frame"].tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_objects_cut_by_a_view_keep_their_area(viewer, qtbot):
+    labels = squares()
+    box = (slice(0, 20), slice(0, 15))
+    labels[:, 15:] = 0
+    found = outcome(labels, [0.9, 0.5, 0.7], box=box)
+    found.result.area[1] = 40  # of which the view shows 20
+    layer = written(viewer, found).layer
+    correct(layer, labels == 3, 0)
+    qtbot.waitUntil(lambda: len(layer.features) == 2)
+    assert layer.features["area (px)"].tolist() == [16, 40]
 
 
 def test_editing_tells_once(viewer, qtbot):

@@ -165,13 +165,15 @@ def test_the_slider_begins_at_the_score_that_training_found(dock, trained, tmp_p
     assert len(np.unique(layer.data)) - 1 == len(scores)
 
 
-def test_an_edit_greys_the_slider_and_sends_the_next_run_to_a_new_layer(dock):
+def test_an_edit_sends_the_next_run_to_a_new_layer(dock):
     dock.viewer.add_image(picture(), name="cells")
     dock.segment()
     (layer,) = dock.labels()
     layer.paint((5, 5), 3)
     mine = layer.data.copy()
-    assert not dock.form.score.isEnabled() and "edited" in dock.form.score.toolTip()
+    assert dock.form.score.isEnabled(), "it spares what was edited"
+    dock.press("right")
+    assert not dock.form.score.isEnabled() and "right" in dock.form.score.toolTip()
     dock.segment()
     assert [y.name for y in dock.labels()] == ["cells labels", "cells labels [1]"]
     assert np.array_equal(layer.data, mine)

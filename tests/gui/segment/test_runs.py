@@ -209,7 +209,7 @@ def test_the_menu_gives_a_dock_that_works(make_napari_viewer, qtbot, trained, sl
     labels = viewer.layers[1]
     qtbot.waitUntil(lambda: set(np.unique(labels.data)) == {0, 2})
     labels.paint((100, 100), 9)
-    assert not widget.form.score.isEnabled()
+    qtbot.waitUntil(lambda: labels.features["index"].tolist() == [2, 9])
     viewer.layers.remove(image)
     assert not widget.form.copy_button.isEnabled()
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from napari.viewer import Viewer
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box, around, bounds
@@ -32,12 +33,14 @@ class Reading:
 
     values : (N,) int64 array or None; those above 0; None: there are more than 64 Mpx,
         which are not read
+    counts : (N,) int64 array, how many pixels have each of these values, or None
     box : the smallest one, in the axes of the layer at full resolution, that holds all
         that has changed since the reading before; None: nothing has
     told : whether napari told of edits since the reading before
     """
 
     values: np.ndarray | None
+    counts: np.ndarray | None
     box: Box | None
     told: bool
 
@@ -104,8 +107,9 @@ class _Watch(QObject):
         if not self._slots:
             del _watches[self._layer.unique_id]
             self._of_layer.end()
-            self._timer.stop()
-            self.deleteLater()
+            if isalive(self._timer):  # at the very end, Qt takes all in any order
+                self._timer.stop()
+                self.deleteLater()
 
     def _here(self) -> tuple[Any, ...]:
         dims = self._viewer.dims
@@ -158,6 +162,7 @@ class _Copy:
     shape: tuple[int, ...] = ()
     parts: tuple[np.ndarray, ...] = ()
     values: tuple[np.ndarray, ...] = ()
+    counts: tuple[np.ndarray, ...] = ()
 
 
 def _read(
@@ -166,9 +171,9 @@ def _read(
     """Read labels part by part; what has not changed is not counted again."""
     shape = tuple(int(n) for n in labels.shape)
     if np.prod(shape, dtype=float) > MOST_READ:
-        return _Copy(), Reading(None, None, told)
+        return _Copy(), Reading(None, None, None, told)
     rows = max(1, PIXELS_A_PART // max(1, int(np.prod(shape[1:]))))
-    parts, values, boxes = [], [], []
+    parts, values, counts, boxes = [], [], [], []
     for index, start in enumerate(range(0, shape[0], rows)):
         yield Progress("reading labels", start, shape[0])
         part = np.array(labels[start : start + rows])
@@ -177,16 +182,30 @@ def _read(
             if box is None:
                 parts.append(known.parts[index])
                 values.append(known.values[index])
+                counts.append(known.counts[index])
                 continue
             boxes.append((slice(box[0].start + start, box[0].stop + start), *box[1:]))
-        values.append(np.unique(part))
+        found, count = np.unique(part, return_counts=True)
+        values.append(found)
+        counts.append(count)
         parts.append(_small(part, values[-1]))
     if shape != known.shape and (known.shape or told):
         boxes = [tuple(slice(0, n) for n in shape)]
-    every = np.unique(np.concatenate([np.zeros(0, np.int64), *values]))
-    every = every[every > 0].astype(np.int64)
-    reading = Reading(every, around(boxes) if boxes else None, told)
-    return _Copy(shape, tuple(parts), tuple(values)), reading
+    box = around(boxes) if boxes else None
+    reading = Reading(*_summed(values, counts), box, told)
+    return _Copy(shape, tuple(parts), tuple(values), tuple(counts)), reading
+
+
+def _summed(
+    values: list[np.ndarray], counts: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values above 0 of all parts, and how many pixels have each."""
+    no = np.zeros(0, np.int64)
+    every, places = np.unique(np.concatenate([no, *values]), return_inverse=True)
+    sums = np.zeros(len(every), np.int64)
+    np.add.at(sums, places, np.concatenate([no, *counts]).astype(np.int64))
+    above = every > 0
+    return every[above].astype(np.int64), sums[above]
 
 
 def _small(labels: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -43,6 +43,16 @@ def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
 
     axes : of the image; None: those that it has or could have
     """
+    return axes_on(labels, image, axes) is not None
+
+
+def axes_on(
+    labels: Labels | Image, image: Image, axes: str | None = None
+) -> str | None:
+    """Return a letter for each axis of labels that lie on an image; None: they do not.
+
+    axes : of the image; None: those that it has or could have
+    """
     known = axes or axes_of(image)
     for order in (known,) if known else choices_of(image):
         here = dict(zip(order, shape_of(image), strict=True))
@@ -52,9 +62,9 @@ def fits(labels: Labels | Image, image: Image, axes: str | None = None) -> bool:
             if len(own) == labels.ndim:
                 sizes = dict(zip(own, shape_of(labels), strict=True))
                 if all(sizes.get(a, 1) == n for a, n in here.items()):
-                    return True
+                    return own
                 break
-    return False
+    return None
 
 
 def labels_on(

@@ -92,7 +92,9 @@ def _column(name: str, values: np.ndarray) -> Column:
     form = FORMATS.get(name) or _format(values)
 
     def text(row: int) -> str:
-        return format(values[row], form)
+        value = values[row]
+        unknown = isinstance(value, float | np.floating) and math.isnan(value)
+        return "" if unknown else format(value, form)
 
     return Column(name, _numbers(values), text, HELP[name.split()[0]])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,24 @@ if TYPE_CHECKING:
 
 
 POWERS = {2: "²", 3: "³"}
+
+
+@dataclass(frozen=True, eq=False)
+class Present:
+    """The objects that a labels layer holds now, after corrections.
+
+    ids, pixels : (N,) arrays; the numbers, rising, and how many px each has
+    frame : time points of numbers that no result knows
+    """
+
+    ids: np.ndarray
+    pixels: np.ndarray
+    frame: Mapping[int, int] = field(default_factory=dict)
+
+    def same(self, other: Present) -> bool:
+        """Return whether another has the same objects, as large."""
+        pairs = (self.ids, other.ids), (self.pixels, other.pixels)
+        return all(np.array_equal(a, b) for a, b in pairs)
 
 
 @dataclass(frozen=True)
@@ -44,8 +64,23 @@ class Outcome:
     @property
     def area(self) -> np.ndarray:
         """Area of the objects in that unit."""
-        one = 1.0 if self.spacing is None else math.prod(self.spacing[-self.ndim :])
-        return np.round(self.result.area * one, 6)
+        return np.round(self.result.area * self._one, 6)
+
+    @property
+    def _one(self) -> float:
+        """Area of a px in that unit."""
+        return 1.0 if self.spacing is None else math.prod(self.spacing[-self.ndim :])
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """How many px each object has in the labels: of whole ones, its area."""
+        result = self.result
+        if result.box is None:
+            return result.area
+        most = int(result.ids.max(initial=0))
+        shown = np.asarray(result.labels[result.box]).ravel()
+        counts: np.ndarray = np.bincount(shown, minlength=most + 1)[result.ids]
+        return counts
 
     @property
     def names(self) -> dict[str, str]:
@@ -72,8 +107,22 @@ class Outcome:
         every: np.ndarray = self.result.score >= (score if self.instances else 0)
         return every
 
-    def features(self, score: float = 0.0) -> pd.DataFrame:
-        """Return a row for each object of at least this score, or for each class."""
+    def counted(self, present: Present) -> np.ndarray:
+        """Return how many px each object has in a layer, after corrections."""
+        counts = np.zeros(len(self.result.ids), np.int64)
+        _, ours, theirs = np.intersect1d(
+            self.result.ids, present.ids, return_indices=True
+        )
+        counts[ours] = present.pixels[theirs]
+        return counts
+
+    def features(
+        self, score: float = 0.0, present: Present | None = None
+    ) -> pd.DataFrame:
+        """Return a row for each object of at least this score, or for each class.
+
+        present : what a layer holds instead, after corrections
+        """
         import pandas as pd  # a third of a second, which an opening dock has not
 
         if not self.instances:
@@ -83,6 +132,8 @@ class Outcome:
             if names:
                 columns["name"] = [names.get(c, "") for c in parts]
             return pd.DataFrame(columns)
+        if present is not None:
+            return pd.DataFrame(self._corrected(present))
         keep = self.passing(score)
         table = {
             "index": self.result.ids[keep],
@@ -93,21 +144,44 @@ class Outcome:
             table["frame"] = self.result.frame[keep]
         return pd.DataFrame(table)
 
-    def summary(self, score: float = 0.0) -> str:
+    def _corrected(self, present: Present) -> dict[str, np.ndarray]:
+        """Return the columns of the objects in a layer; no score of new ones."""
+        result = self.result
+        _, ours, theirs = np.intersect1d(result.ids, present.ids, return_indices=True)
+        area = np.round(present.pixels * self._one, 6)
+        same = (self.counted(present) == self.pixels)[ours]
+        area[theirs[same]] = self.area[ours[same]]
+        score = np.full(len(present.ids), np.nan)
+        score[theirs] = np.round(result.score[ours], 4)
+        table = {"index": present.ids, f"area ({self.unit})": area, "score": score}
+        if "T" in self.about["axes"]:
+            frame = np.array([present.frame.get(int(i), 0) for i in present.ids], int)
+            frame[theirs] = result.frame[ours]
+            table["frame"] = frame
+        return table
+
+    def summary(self, score: float = 0.0, present: Present | None = None) -> str:
         """Return one line: how many objects or what of each class, and how long."""
         device = self.about["device"].partition(":")[0]
         where = {"cpu": "CPU", "cuda": "GPU"}.get(device, device.upper())
-        parts = [*self._found(score), f"{clock(self.result.seconds)} on the {where}"]
+        parts = [
+            *self._found(score, present),
+            f"{clock(self.result.seconds)} on the {where}",
+        ]
         if not self.result.complete:
             parts.insert(0, "stopped before the end:")
         return "   ".join(parts)
 
-    def _found(self, score: float) -> list[str]:
+    def _found(self, score: float, present: Present | None) -> list[str]:
         if not self.instances:
             shares, names = self.about["classes"].items(), self.names
             return [", ".join(f"{class_name(c, names)} {p:.1%}" for c, p in shares)]
         keep = self.passing(score)
-        count, total = int(keep.sum()), len(keep)
+        area, hidden = self.area[keep], int((~keep).sum())
+        if present is not None:
+            area = self._corrected(present)[f"area ({self.unit})"]
+            hidden = int((~keep & ~np.isin(self.result.ids, present.ids)).sum())
+        count, total = len(area), len(area) + hidden
         what = counted(total, "object")
         if count < total:
             what = f"{count:,} of {what} ({total - count:,} below the score)"
@@ -116,7 +190,7 @@ class Outcome:
         return [
             what,
             *filter(None, [width(self.about)]),
-            f"median {_figure(float(np.median(self.area[keep])))} {self.unit}",
+            f"median {_figure(float(np.median(area)))} {self.unit}",
         ]
 
 

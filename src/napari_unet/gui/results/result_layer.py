@@ -18,6 +18,7 @@ from napari_unet.colours import OKABE_ITO
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.hiding import Hidden, results_on
 from napari_unet.gui.layers.placement import (
     go_to,
@@ -27,7 +28,7 @@ from napari_unet.gui.layers.placement import (
 )
 from napari_unet.gui.layers.right_views import views
 from napari_unet.gui.parts.connections import Connections
-from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.results.outcome import Outcome, Present
 
 # Comparing more values would be felt when a result is replaced.
 MOST_COMPARED = 64 * 2**20
@@ -40,7 +41,7 @@ class ResultLayer(QObject):
     ``begin``, any number of ``fill``, and ``finish``; then again while `replaceable`.
     """
 
-    changed = Signal()  # edited
+    changed = Signal()  # edited, or what edits left was counted
 
     def __init__(
         self, viewer: Viewer, image: Image, parent: QObject | None = None
@@ -52,6 +53,16 @@ class ResultLayer(QObject):
         self.press: SegmentPress | None = None
         self.score = 0.0
         self.edited = False
+        self.present: Present | None = None  # what it holds, once it was edited
+        self._right = False  # somebody found it right
+        self._counted = True  # whether `present` is what it holds
+        self._wanted: float | None = None  # score to show, once edits are counted
+        self._shown: np.ndarray | None = None  # which objects are not hidden
+        self._changed = np.zeros(0, bool)  # which objects were edited
+        self._frames: dict[int, int] = {}  # time points of new objects
+        self._edits = Edits(viewer, self)
+        self._edits.edited.connect(self._not_counted)
+        self._edits.read.connect(self._count)
         self._viewer = viewer
         self._name = f"{image.name} labels"
         self._axes = ""
@@ -75,6 +86,17 @@ class ResultLayer(QObject):
     def replaceable(self) -> bool:
         """Whether the layer is in the viewer as we wrote it."""
         return self.there and not self.edited and not self._was_touched()
+
+    @property
+    def slides(self) -> bool:
+        """Whether objects of a low score can be hidden: all but edited ones."""
+        if self.outcome is None or not self.outcome.instances or self._right:
+            return False
+        if not self.edited:
+            return True
+        assert self.layer is not None
+        small = self._buffer.size <= MOST_READ
+        return small and np.shares_memory(self.layer.data, self._buffer)
 
     def begin(self, shape: Sequence[int], axes: str) -> None:
         """Show an empty result: in the layer that is there, or in a new one.
@@ -102,7 +124,10 @@ class ResultLayer(QObject):
             for event in (self.layer.events.paint, self.layer.events.data):
                 self._of_layer.connect(event, self._on_edit)
         self._writing = False
-        self.edited = False
+        self.edited, self._right = False, False
+        self.present, self._wanted, self._shown = None, None, None
+        self._frames.clear()
+        self._edits.follow(None)
         # What the dock counts is what the picture shows.
         found = results_on(self.image, self._viewer.layers)
         self._older.hide(layer for layer in found if layer != self.layer)
@@ -144,13 +169,17 @@ class ResultLayer(QObject):
         self._show(score)
 
     def set_score(self, score: float) -> None:
-        """Hide the objects of a lower score; nothing happens to an edited layer."""
-        if self.outcome is None or not self.outcome.instances or score == self.score:
+        """Hide the objects of a lower score, but for those that were edited."""
+        if not self.slides or score == self.score:
             return
         if self.replaceable:
             self._show(score)
         elif not self.edited:
             self._on_edit()
+        if self.edited and self.slides:
+            self._wanted = score
+            if self._counted:
+                self._show_unedited()
 
     def show_object(self, label: int) -> None:
         """Bring an object into sight, and select its label."""
@@ -172,12 +201,7 @@ class ResultLayer(QObject):
         self.score = score
         for part, labels in self._expected():
             self._buffer[part] = labels
-        features = self.outcome.features(score)
-        self.layer.features = features
-        if self.outcome.instances:
-            about = self.layer.metadata[KEY]
-            about["objects"] = len(features)
-            about["options"]["score"] = score
+        self._tell_features()
         self._refresh()
 
     def _expected(self) -> Iterator[tuple[Box, np.ndarray]]:
@@ -189,9 +213,7 @@ class ResultLayer(QObject):
             lookup = np.zeros(int(series.ids.max(initial=0)) + 1, np.int32)
             shown = series.ids[passing]
             lookup[shown] = shown
-        box = series.box or tuple(slice(0, n) for n in series.labels.shape)
-        for part in _parts(box):
-            labels = series.labels[part]
+        for part, labels in self._found():
             yield part, labels if lookup is None else lookup.take(labels, mode="clip")
 
     def _was_touched(self) -> bool:
@@ -213,12 +235,114 @@ class ResultLayer(QObject):
     def _on_edit(self, event: Any = None) -> None:
         if not self._writing and not self.edited:
             self.edited = True
+            self._counted = False
+            self._edits.follow(self.layer)
             self.changed.emit()
+
+    def _not_counted(self) -> None:
+        self._counted = False
+
+    def _count(self, reading: Reading) -> None:
+        """Take note of what the layer holds now."""
+        if self.outcome is None or reading.values is None or reading.counts is None:
+            return
+        self._counted = True
+        new = np.setdiff1d(reading.values, self.outcome.result.ids)
+        self._find_frames([int(i) for i in new if int(i) not in self._frames])
+        before = self.present
+        self.present = Present(reading.values, reading.counts, self._frames)
+        if self._wanted is not None:
+            self._show_unedited()
+        elif before is None or not before.same(self.present):
+            self._tell_features()
+            self.changed.emit()
+
+    def _find_frames(self, new: list[int]) -> None:
+        """Find out in which time points new objects lie."""
+        assert self.outcome is not None
+        if "T" not in self.outcome.about["axes"] or not new:
+            return
+        for frame, labels in enumerate(self._buffer):
+            here = np.intersect1d(np.unique(labels), new)
+            self._frames.update(dict.fromkeys(here.tolist(), frame))
+
+    def _show_unedited(self) -> None:
+        """Hide and show objects that look as segmenting found them, or are hidden."""
+        assert self.outcome is not None
+        assert self.present is not None
+        assert self._wanted is not None
+        score, self._wanted = self._wanted, None
+        outcome, present = self.outcome, self.present
+        if self._shown is None:
+            self._shown = outcome.passing(self.score)
+            self._changed = np.zeros(len(self._shown), bool)
+        before, after = self._shown, outcome.passing(score)
+        counts = outcome.counted(present)
+        # What is hidden now stays as it was known: deleted or not.
+        self._changed = np.where(
+            before, counts != outcome.pixels, self._changed | (counts > 0)
+        )
+        hide = outcome.result.ids[~self._changed & before & ~after]
+        show = outcome.result.ids[~self._changed & ~before & after]
+        show = np.setdiff1d(show, self._covered(show))
+        gone, came = (np.isin(outcome.result.ids, ids) for ids in (hide, show))
+        self._shown = before & ~gone | came
+        change = self._lookup(hide, -1) + self._lookup(show, 1)
+        for part, labels in self._found():
+            buffer, todo = self._buffer[part], change.take(labels, mode="clip")
+            buffer[(todo < 0) & (buffer == labels)] = 0
+            np.copyto(buffer, labels, where=todo > 0)
+        self.score = score
+        left = ~np.isin(present.ids, hide)
+        ids = np.concatenate([present.ids[left], outcome.result.ids[came]])
+        pixels = np.concatenate([present.pixels[left], outcome.pixels[came]])
+        order = np.argsort(ids)
+        self.present = Present(ids[order], pixels[order], self._frames)
+        self._tell_features()
+        self._refresh()
+        self.changed.emit()
+
+    def _covered(self, ids: np.ndarray) -> np.ndarray:
+        """Return which hidden objects have pixels that others have now."""
+        wanted = self._lookup(ids, 1)
+        found = [np.zeros(0, np.int64)]
+        for part, labels in self._found():
+            taken = (wanted.take(labels, mode="clip") > 0) & (self._buffer[part] != 0)
+            found.append(np.unique(labels[taken]))
+        return np.concatenate(found)
+
+    def _lookup(self, ids: np.ndarray, value: int) -> np.ndarray:
+        """Return a table of all numbers of the result with a value for some."""
+        assert self.outcome is not None
+        table = np.zeros(int(self.outcome.result.ids.max(initial=0)) + 2, np.int8)
+        table[ids] = value
+        return table
+
+    def _found(self) -> Iterator[tuple[Box, np.ndarray]]:
+        """Yield the labels as segmenting found them, part by part."""
+        assert self.outcome is not None
+        series = self.outcome.result
+        box = series.box or tuple(slice(0, n) for n in series.labels.shape)
+        for part in _parts(box):
+            yield part, series.labels[part]
+
+    def _tell_features(self) -> None:
+        """Give the layer the table of what it holds."""
+        assert self.outcome is not None
+        assert self.layer is not None
+        features = self.outcome.features(self.score, self.present)
+        self.layer.features = features
+        if self.outcome.instances:
+            about = self.layer.metadata[KEY]
+            about["objects"] = len(features)
+            about["options"]["score"] = self.score
 
     def _on_right(self, labels: Labels) -> None:
         """Keep what somebody found right as it is, as what somebody painted."""
         if labels == self.layer:
+            self._right = True
             self._on_edit()
+            self.changed.emit()
 
 
 def _parts(box: Box) -> Iterator[Box]:

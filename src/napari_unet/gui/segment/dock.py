@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QVBoxLayout
@@ -17,6 +17,7 @@ from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentPress, SegmentTarget, decodes_only
+from napari_unet.gui.correct.keys import use_corrections
 from napari_unet.gui.docks import DockContent, open_dock
 from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.hiding import results_on
@@ -47,7 +48,9 @@ class SegmentWidget(DockContent):
         self.form = form = SegmentForm(viewer)
         form.inside.target = self._target
         lay_out(QVBoxLayout(self), form)
-        self.runs = SegmentJobs(viewer, self)
+        self.runs = runs = SegmentJobs(viewer, self)
+        self.corrections = use_corrections(viewer, self, runs.maps_of, runs.highest)
+        self.corrections.changed.connect(self._update)
         self._slider = debouncer(self, SLIDER_MS, self._hide)
         self._options = debouncer(self, OPTIONS_MS, self._decode_again)
         form.picker.changed.connect(self._show_result)
@@ -136,6 +139,7 @@ class SegmentWidget(DockContent):
         """Open the Train dock with the image, its labels and the model."""
         result = self._result()
         if result is None or result.press is None:
+            self._train_on_corrected()
             return
         press, layers = result.press, self._viewer.layers
         dock = open_dock(self._viewer, "Train")
@@ -143,6 +147,24 @@ class SegmentWidget(DockContent):
         extra = [layers[name] for name in press.extra if name in layers]
         row.picker.choose_channels(press.channel, extra)
         dock.start_from(press.model)
+
+    def _train_on_corrected(self) -> None:
+        """Open the Train dock with labels that were corrected but not made here."""
+        picker, labels = self.form.picker, self._corrected()
+        if labels is None:
+            return
+        dock = open_dock(self._viewer, "Train")
+        row = dock.add_pair(picker.layer, labels)
+        row.picker.choose_channels(picker.channel, list(picker.extra))
+        if self.form.model.path:
+            dock.start_from(str(self.form.model.path))
+
+    def _corrected(self) -> Labels | None:
+        """Return the labels on the chosen image whose corrections are counted."""
+        result = self._result()
+        if result is not None:
+            return result.layer
+        return self.corrections.latest(self.form.picker.layer)
 
     def _decode_again(self) -> None:
         """Show the result with other thresholds, if nothing else has changed."""
@@ -224,12 +246,13 @@ class SegmentWidget(DockContent):
             form.show_outcome("", "")
             form.table.show_features(None, "")
         else:
-            if outcome.instances and not result.edited and not self._slider.isActive():
+            if result.slides and not self._slider.isActive():
                 with QSignalBlocker(form.score):
                     form.score.setValue(result.score)
             notes = "\n".join(outcome.result.notes)
-            form.show_outcome(outcome.summary(result.score), notes)
-            features = outcome.features(result.score)
+            now = result.score, result.present
+            form.show_outcome(outcome.summary(*now), notes)
+            features = outcome.features(*now)
             form.table.show_features(features, result.name)
         self._update()
 
@@ -237,7 +260,9 @@ class SegmentWidget(DockContent):
         image = self.form.picker.layer
         found = [] if image is None else results_on(image, self._viewer.layers)
         self.form.outlines.follow(found)
-        show_states(self.form, self._result(), self.runs.running)
+        count = self.corrections.count(self._corrected())
+        self.form.correct.show_count(count)
+        show_states(self.form, self._result(), self.runs.running, count > 0)
 
     def _go_to(self, label: int) -> None:
         result = self._result()

@@ -20,6 +20,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_unet.config import PredictConfig
 from napari_unet.gui.copy_as.kinds import SEGMENT_WRITERS, with_file
+from napari_unet.gui.correct.help import CorrectHelp
 from napari_unet.gui.inside.fold import InsideForm
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.parts.clipboard import CopyButton
@@ -49,9 +50,9 @@ from napari_unet.text import sentence
 FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
 RUNNING = "a segmentation is running; wait, or cancel it"
 NO_MODEL = "train a model first, or choose one with folder..."
-EDITED = (
-    "the layer was edited, or found right, and hiding objects could undo that; segment "
-    "again"
+FIXED = (
+    "the layer was found right, or holds other labels, and hiding objects could undo "
+    "that; segment again"
 )
 NO_SCORES = "classes have no scores"
 NO_IMAGE = "there is no image here; open an image first"
@@ -101,6 +102,7 @@ class SegmentForm(Column):
         self.inside = InsideForm(viewer)
         self._make_options()
         self._make_buttons()
+        self.correct = CorrectHelp(self.train_button)
         self._make_score()
         self.setWidget(self._content())
         self.show_outcome("", "")
@@ -152,6 +154,7 @@ class SegmentForm(Column):
             *(_line((self.summary, 1), self.outlines), self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
             self.score_text,
+            self.correct,
             Fold("Objects", self.table, "What was found, as a table."),
             compare,
             *(inside, _line(*last), 1),
@@ -195,11 +198,13 @@ class SegmentForm(Column):
         self.score_text = sentences(SCORE_HELP)
 
 
-def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) -> None:
+def show_states(
+    form: SegmentForm, result: ResultLayer | None, running: bool, corrected: bool
+) -> None:
     """Grey what cannot be done now, and say why.
 
     `result` is that of the image that is chosen; `running` says whether something is
-    being segmented.
+    being segmented, `corrected` whether labels on the image were corrected.
     """
     busy = RUNNING if running else ""
     not_now = busy or ("" if form.model.path else NO_MODEL)
@@ -211,14 +216,14 @@ def show_states(form: SegmentForm, result: ResultLayer | None, running: bool) ->
     enable(form.menu_button, not_now, MENU_HELP)
     no_result = NO_RESULT if result is None else ""
     enable(form.right_button, no_result or busy, RIGHT_HELP)
-    enable(form.train_button, no_result, TRAIN_HELP)
+    enable(form.train_button, "" if corrected else no_result, TRAIN_HELP)
     enable(form.copy_button, no_result, COPY_HELP)
     enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
     enable(form.all_action, not_now or no_image, ALL_HELP)
     no_scores = _no_scores(result)
     enable(form.score, no_scores, SCORE_HELP)
-    known = no_scores in ("", EDITED)
+    known = no_scores in ("", FIXED)
     say(form.score_text, SCORE if known else "")
     # Before a run there is no score that objects must have: no 0.00 either.
     for part in form.score.children():
@@ -235,7 +240,7 @@ def _no_scores(result: ResultLayer | None) -> str:
         return NO_RESULT
     if not result.outcome.instances:
         return NO_SCORES
-    return EDITED if result.edited else ""
+    return "" if result.slides else FIXED
 
 
 def _line(*items: Any) -> QHBoxLayout:

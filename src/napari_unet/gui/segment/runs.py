@@ -15,6 +15,7 @@ from napari_unet.boxes import Box
 from napari_unet.events import Block, Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentTarget
+from napari_unet.gui.correct.corrections import NO_MAPS
 from napari_unet.gui.layers.hiding import outline
 from napari_unet.gui.layers.pairing import fits, is_preview
 from napari_unet.gui.layers.placement import visible_box
@@ -28,6 +29,7 @@ from napari_unet.gui.segment.work import (
     segment_layer,
 )
 from napari_unet.segmentation.cache import MapCache
+from napari_unet.segmentation.growing import MapSource
 
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
@@ -75,6 +77,22 @@ class SegmentJobs(QObject):
             if result.image == layer and result.there and result.outcome is not None:
                 return result
         return None
+
+    def maps_of(self, layer: Image) -> MapSource | str:
+        """Return the maps of an image, or why there are none."""
+        result = self.result_of(layer)
+        if result is None or result.outcome is None or result.press is None:
+            return NO_MAPS.format(name=layer.name)
+        outcome, press = result.outcome, result.press
+        if not outcome.instances:
+            return f"{result.name} holds classes, of which objects cannot be grown"
+        about = outcome.result.maps, outcome.result.object_size
+        return MapSource(self._cache, press.model, press.device, *about)
+
+    def highest(self, layer: Labels) -> int:
+        """Return the highest number in the result of a labels layer, hidden or not."""
+        found = [r.outcome for r in self.results if r.layer == layer and r.outcome]
+        return max((int(o.result.ids.max(initial=0)) for o in found), default=0)
 
     def segment(self, targets: list[SegmentTarget], settings: SegmentSettings) -> None:
         """Segment layers; objects of all scores are kept, so that none runs again."""

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.kinds import TRAIN_WRITERS, with_files
+from napari_unet.gui.correct.keys import use_corrections
 from napari_unet.gui.docks import DockContent, find_dock
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.pairs.findings import Findings
@@ -67,6 +68,7 @@ class TrainWidget(DockContent):
         self._untrained: Path | None = None
         self._told_of: list[object] = []  # the data that the monitor tells of
         self.table = table = PairsTable(viewer)
+        use_corrections(viewer, self)
         self.add_pair, self.add_folder = table.add_pair, table.add_folder
         self.form = TrainForm()
         self.presses = LastPress(self.table, self.form)

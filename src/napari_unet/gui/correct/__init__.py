@@ -1,0 +1,1 @@
+"""Correcting objects of a labels layer with the mouse and keys, an undo step each."""
