@@ -220,9 +220,18 @@ def test_crops_are_kept_where_wanted(tmp_path):
     assert model.rehearsal is None
 
 
-def test_a_shared_model_brings_its_crops(tmp_path, first):
-    file = Model.load(first, "cpu").share(tmp_path / "m")
-    assert Model.load(file, "cpu").rehearsal == Model.load(first, "cpu").rehearsal
+def test_a_shared_model_brings_its_crops_where_wanted(tmp_path, first, capsys):
+    from napari_unet.cli import main
+
+    start = Model.load(first, "cpu")
+    assert Model.load(start.share(tmp_path / "m"), "cpu").rehearsal is None
+    where = str(tmp_path / "n")
+    assert main(["share", str(first), "--output", where]) in (None, 0)
+    assert "left out: crops of its training images" in capsys.readouterr().out
+    where = str(tmp_path / "o")
+    assert main(["share", str(first), "--output", where, "--crops"]) in (None, 0)
+    assert "left out" not in capsys.readouterr().out
+    assert Model.load(f"{where}.unetmodel", "cpu").rehearsal == start.rehearsal
 
 
 def test_the_view_is_shown_before_the_first_step(tmp_path, first):

@@ -170,6 +170,7 @@ def share(
     /,
     *,
     output: Path | None = None,
+    crops: bool = False,
 ) -> None:
     """Write a model as one file, which loads wherever its folder does.
 
@@ -180,6 +181,9 @@ def share(
     output
         The file; it gets the suffix .unetmodel. By default it has the name of the
         model and is written here.
+    crops
+        Let the crops of training images go along, which trainings that start from the
+        model rehearse so that it forgets less.
     """
     wanted = output or Path(Path(model).resolve().name)
     check_writable(wanted.absolute().parent)
@@ -187,7 +191,10 @@ def share(
     path = wanted.with_name(wanted.name.removesuffix(SUFFIX) + SUFFIX)
     if path.exists():
         raise ValueError(f"{path} is there already; give another --output")
-    print(f"{loaded.share(path)}: {path.stat().st_size / 1e6:.1f} MB")
+    loaded.share(path, crops)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    if loaded.rehearsal and not crops:
+        print("left out: crops of its training images; --crops takes them along")
 
 
 def doctor(

@@ -239,13 +239,16 @@ class Model:
         extras = {THUMBNAIL: self.thumbnail, REHEARSAL: self.rehearsal}
         return {name: content for name, content in extras.items() if content}
 
-    def share(self, path: str | Path) -> Path:
+    def share(self, path: str | Path, crops: bool = False) -> Path:
         """Write one file that loads everywhere a folder does.
 
         Parameters
         ----------
         path : str or Path
             Gets the suffix ``.unetmodel``.
+        crops : bool
+            Whether the crops of training images go along, which trainings that start
+            from the model rehearse. They may be nobody else's business.
 
         Returns
         -------
@@ -260,7 +263,8 @@ class Model:
             archive.writestr(WEIGHTS, self.to_bytes())
             archive.writestr(CONFIG, json.dumps(self.header(), indent=2))
             for name, content in self._extras().items():
-                archive.writestr(name, content)
+                if crops or name != REHEARSAL:
+                    archive.writestr(name, content)
         return path
 
     @classmethod
