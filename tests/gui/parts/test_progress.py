@@ -128,6 +128,9 @@ def test_what_comes_after_loading_is_no_part_of_it(row):
     row.show_event(Progress("loading", 1, 1))
     row.show_event(Progress("encoding", 0, 2))
     assert row.text == "encoding   0 %" and part(row) == 0
+    row.show_event(Progress("validating", 2, 2))
+    row.pause(True)
+    assert row.text == "paused", "nothing is trained yet"
 
 
 def test_other_events_change_nothing(row):

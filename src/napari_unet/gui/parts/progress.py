@@ -154,6 +154,8 @@ class Pace:
         percent = "" if self.part is None else f"{int(100 * self.part)} %"
         what = "paused" if paused else self.what
         left = "" if what == "paused" else time_left(self.seconds_left)
+        if what == "paused" and not self._trains:
+            percent = ""  # of what came before the first step
         return "   ".join(part for part in (what, percent, left) if part)
 
     def _take_progress(self, event: Progress) -> None:

@@ -97,7 +97,7 @@ class TrainMonitor(QWidget):
             self._show_best(event)
         elif isinstance(event, Progress) and event.what == "paused":
             self._pace.clear()
-            say(self.speed, "paused")
+            say(self.speed, "")  # the progress says why
         # Last, since napari's bar lets other events run: the next of ours overtook it.
         self.progress.show_event(event)
 
