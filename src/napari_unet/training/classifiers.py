@@ -44,7 +44,7 @@ PRIOR = 0.5
 UNUSED = {
     *("depth", "width", "norm", "dropout", "upsampling", "strides", "patch", "batch"),
     *("rate", "warmup", "decay", "optimizer", "average", "patience", "class_weights"),
-    "augment",
+    *("augment", "rehearsal", "keep_crops"),
 }
 
 
