@@ -64,6 +64,10 @@ class AugmentConfig(Config):
     )
 
 
+RATE = 2e-3
+"""Learning rate of a training from nothing."""
+
+
 class TrainConfig(Config):
     """How a model is trained. At most one of minutes, steps and epochs is given."""
 

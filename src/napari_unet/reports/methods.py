@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
 from napari_unet.config.model import CLASSIFIER_NAMES
+from napari_unet.config.train import RATE
 from napari_unet.models.store import contents
 from napari_unet.text import all_figures, counted, version
 
@@ -98,13 +99,14 @@ def _data(card: Mapping[str, Any], instances: bool) -> str:
 
 def _steps(card: Mapping[str, Any]) -> str:
     options = {**TrainConfig().model_dump(), **card.get("options", {})}
+    rate = card.get("rate") or options["rate"] or RATE
     patch = " x ".join(map(str, card.get("patch", ())))
     crops = f" of {card['batch']} crops of {patch} px" if "batch" in card else ""
     optimiser = {"adam": "Adam", "adamw": "AdamW"}[options["optimizer"]]
     torch = str(card.get("versions", {}).get("torch", "")).partition("+")[0]
     return (
         f"It is the best after {card['steps']:,} steps{crops} ({optimiser}, learning "
-        f"rate {options['rate']:g}, loss {options['loss']}, seed {card.get('seed', 0)}"
+        f"rate {rate:g}, loss {options['loss']}, seed {card.get('seed', 0)}"
         f"{f', PyTorch {torch}' if torch else ''})."
     )
 

@@ -22,6 +22,7 @@ import torch
 
 from napari_unet.boxes import Box
 from napari_unet.config import TrainConfig
+from napari_unet.config.train import RATE
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event
@@ -31,7 +32,6 @@ from napari_unet.scoring.paired import gain
 from napari_unet.training.crops import Encoded, encode
 from napari_unet.training.validation import Validation, validate
 
-RATE = 2e-3
 # Of the rate, for a model that finds all of the annotated objects already.
 SMALLEST_RATE = 0.1
 # AP50 on the annotated objects from which on a model knows the kind, and below which

@@ -13,6 +13,7 @@ import torch
 
 from napari_unet.boxes import common, within
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config.train import RATE
 from napari_unet.data.samples import Sample
 from napari_unet.device import free_memory, is_out_of_memory
 from napari_unet.events import Control, Event, LabelUpdate, Note, Progress
@@ -23,7 +24,6 @@ from napari_unet.training.classifiers import train_classifier
 from napari_unet.training.crops import draw, encode_views, seed_step
 from napari_unet.training.fine_tuning import (
     KNOWN,
-    RATE,
     compared,
     keep_statistics,
     look,
@@ -136,15 +136,14 @@ def train(
 def _begin(run: Run, control: Control) -> Generator[Event, None, None]:
     """Look at what the model to start from makes of the data, before the first step."""
     if run.start is None:
-        run.config = run.config.replace(rate=run.config.rate or RATE)
         return
     yield from _preview(run, control)
     found = yield from look(run.start, run.training + run.validation, run.config)
     objects = sum(len(e.centres) for e in run.validation)
     searched = run.config.thresholds and objects >= LEAST_SEARCHED
-    run.config = run.config.replace(
-        rate=run.config.rate or found.rate, thresholds=searched
-    )
+    rate = run.config.rate or found.rate
+    run.config = run.config.replace(rate=rate, thresholds=searched)
+    run.card["rate"] = float(f"{rate:.2g}")
     run.counters.knew = run.card["knew"] = round(found.ap50, 3)
     if not found.knowledge:
         run.averaged.thresholds = dict(run.averaged.formulation.thresholds)

@@ -302,6 +302,7 @@ def _restore(run: Run, start: StartingPoint) -> None:
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
         run.card["knew"] = run.counters.knew
+        run.card["rate"] = start.model.card.get("rate")
     if any(key.startswith("start.") for key in start.tensors):
         run.start = _copied(run.model)
     restore(start.tensors, run.networks, run.optimizer)

@@ -66,6 +66,8 @@ VALUES = {
         "patch": [128, (128,), (32, 128, 128)],
         "batch": [1024],
         "rate": [3e-4, 1e-12, 0.1 + 0.2],
+        "rehearsal": [0.0, 0.25],
+        "keep_crops": [False],
         "warmup": [0, 100_000],
         "decay": [0.4, 0.0],
         "optimizer": ["adam"],
@@ -184,7 +186,7 @@ def test_a_new_form_sets_nothing(form):
 
 
 def test_what_is_at_its_default_is_not_set(form):
-    form.set_value(TrainConfig(rate=2e-3, augment=AugmentConfig(flips=True), batch=8))
+    form.set_value(TrainConfig(decay=0.3, augment=AugmentConfig(flips=True), batch=8))
     assert form.value().model_fields_set == {"batch"}
     form.set_value(TrainConfig(augment=AugmentConfig(flips=False, turns=True)))
     assert form.value().augment.model_fields_set == {"flips"}
@@ -207,10 +209,11 @@ def test_text_is_read_as_on_the_command_line(qtbot, form, text, patch):
 
 
 def test_an_empty_field_means_the_default_and_shows_it(qtbot, form):
-    form.set_value(TrainConfig(rate=0.1))
-    write(qtbot, form, "rate", "")
+    form.set_value(TrainConfig(average=0.1))
+    write(qtbot, form, "average", "")
     assert form.value() == TrainConfig()
-    assert editor(form, "rate").placeholderText() == "0.002"
+    assert editor(form, "average").placeholderText() == "0.998"
+    assert editor(form, "rate").placeholderText() == "automatic"
     assert editor(form, "patch").placeholderText() == "automatic"
     assert editor(form, "minutes").placeholderText() == "not set"
 
