@@ -224,6 +224,7 @@ class TrainWidget(DockContent):
         if self._job is None and self.table.data != self._told_of:
             self._told_of = self.table.data
             self.monitor.clear()
+            self.verdict.clear()
             self.findings.begin(known=True)
 
     def _update(self) -> None:

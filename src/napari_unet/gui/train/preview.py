@@ -140,8 +140,9 @@ class LivePreview(QObject):
 
     def swap(self, before: bool) -> None:
         """Show the view as it was before the training, or as it is after it."""
-        for shown in self._shown.values():
+        for image, shown in self._shown.items():
             if shown.swaps and shown.layer in self._viewer.layers:
+                hide_errors(image, self._viewer.layers)
                 shown.fill(*shown.ends[0 if before else 1])
                 shown.layer.visible = True
 
