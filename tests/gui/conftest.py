@@ -119,6 +119,7 @@ def make_napari_viewer(request):
 def _clear(viewer):
     """End all docks and layers; leave the viewer as a new one."""
     viewer.layers.clear()
+    vars(viewer.window._qt_viewer.canvas._scene_canvas).pop("visual_at", None)
     parts = vars(viewer.window._qt_viewer).values()
     own = [part for part in parts if isinstance(part, QDockWidget)]
     for dock in viewer.window._qt_window.findChildren(QDockWidget):

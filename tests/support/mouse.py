@@ -22,6 +22,9 @@ class Mouse:
         self.viewer = viewer
         self.canvas = viewer.window._qt_viewer.canvas
         self.actions = 0
+        # Or a press would be drawn once more, to find what lies below, which a window
+        # that is not shown cannot do.
+        self.canvas._scene_canvas.visual_at = lambda pos: None
 
     def place(self, layer, pixel):
         """Where the middle of a pixel is on the canvas."""

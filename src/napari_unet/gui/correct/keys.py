@@ -14,6 +14,7 @@ from napari.layers import Labels
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import show_info
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject
 
 from napari_unet.gui.correct.corrections import Corrections, Source
@@ -69,7 +70,8 @@ def use_corrections(
         if not used.owners:
             _in_use.remove(used)
             used.mouse.end()
-            corrections.deleteLater()
+            if isalive(corrections):  # its viewer may have ended before
+                corrections.deleteLater()
 
     owner.destroyed.connect(lambda: leave())
     return corrections
