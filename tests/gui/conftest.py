@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from napari.utils._testsupport import make_napari_viewer as new_viewer  # noqa: F401
 from pytestqt.qtbot import QtBot
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
 from qtpy.QtWidgets import QDockWidget
 
 from support.waits import deliver
@@ -96,8 +97,25 @@ def _shared_viewer(qapp):
         viewer.close()
 
 
+@pytest.fixture(scope="session")
+def _opengl(qapp):
+    """Make a context current where none is: napari asks what OpenGL can, at any time.
+
+    It is that of a window as long as one is shown, and none after it was closed.
+    """
+    context, surface = QOpenGLContext(), QOffscreenSurface()
+    context.create()
+    surface.create()
+
+    def make_current():
+        if QOpenGLContext.currentContext() is None:
+            context.makeCurrent(surface)
+
+    return make_current
+
+
 @pytest.fixture
-def make_napari_viewer(request):
+def make_napari_viewer(request, _opengl):
     """Return a function that gives a viewer: the one of this process if it is free."""
     gc.collect(1)  # as napari's own: widgets of earlier tests that nobody holds
     lent = []
@@ -106,6 +124,7 @@ def make_napari_viewer(request):
         if options or lent or request.node.get_closest_marker("own_viewer"):
             return request.getfixturevalue("new_viewer")(**options)
         lent.append(request.getfixturevalue("_shared_viewer"))
+        _opengl()
         window = lent[0].window._qt_window
         window._instances.append(window)  # it is the current viewer
         return lent[0]

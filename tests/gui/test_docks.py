@@ -65,10 +65,6 @@ def test_menu_and_buttons_open_the_same_dock_in_front(make_napari_viewer, qtbot)
     menu("segment")  # it lies behind a tab
     seen(Segment=True, Train=False)
     assert find_dock(viewer, "Segment") is segment
-    menu("segment")  # it is in front: away with it, as napari does with all docks
-    seen(Segment=False, Train=True)
-    menu("segment")
-    seen(Segment=True, Train=False)
     open_dock(viewer, "Train")
     seen(Segment=False, Train=True)
 

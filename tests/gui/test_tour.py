@@ -190,7 +190,8 @@ def test_each_field_has_a_tooltip(docks):
 def tooltip(field, dock):
     """What is shown over a part: its own, or that of what it is the inner part of."""
     inner = isinstance(field.parentWidget(), QAbstractSpinBox | QComboBox)
-    inner |= type(field.parentWidget()).__name__.startswith("QLabeled")
+    kinds = type(field.parentWidget()).__mro__
+    inner |= any(kind.__name__.startswith("QLabeled") for kind in kinds)
     return field.toolTip() or (inner and field.parentWidget().toolTip())
 
 

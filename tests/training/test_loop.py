@@ -143,7 +143,7 @@ def test_a_preview_lies_in_the_image_as_it_was_before_the_split(tmp_path):
         events.append,
     )
     assert model.card["training"]["names"] == model.card["validation"]["names"]
-    (shown,) = [e for e in events if isinstance(e, Preview)]
+    *_, shown = [e for e in events if isinstance(e, Preview)]
     whole = drain(segment(model, sample.image)).labels
     assert shown.labels.any()
     np.testing.assert_array_equal(shown.labels, whole[32:96])

@@ -220,7 +220,7 @@ def test_objects_cut_by_a_view_keep_their_area(viewer, qtbot):
     layer = written(viewer, found).layer
     correct(layer, labels == 3, 0)
     qtbot.waitUntil(lambda: len(layer.features) == 2)
-    assert layer.features["area (px)"].tolist() == [16, 40]
+    assert layer.features["area (px²)"].tolist() == [16, 40]
 
 
 def test_editing_tells_once(viewer, qtbot):
