@@ -107,9 +107,7 @@ def train(
         yield from _begin(run, control)
     last = run.counters.step
     while run.goes_on() and not control.stopped:
-        waiting = time.monotonic()
-        yield from control.wait_while_paused()
-        run.began += time.monotonic() - waiting
+        yield from _wait(run, control)
         yield from _take_updates(run, control)
         run.minutes_to_steps()
         loss = yield from _step(run)
@@ -131,6 +129,13 @@ def train(
         yield from _end_epoch(run)
     yield from _finish(run, control)
     return Model.load(run.folder, device)
+
+
+def _wait(run: Run, control: Control) -> Generator[Event, None, None]:
+    """Wait while paused, which is no time of the budget."""
+    waiting = time.monotonic()
+    yield from control.wait_while_paused()
+    run.began += time.monotonic() - waiting
 
 
 def _begin(run: Run, control: Control) -> Generator[Event, None, None]:

@@ -29,7 +29,7 @@ from napari_unet.training.checkpoint import (
     restore,
     write_rehearsal,
 )
-from napari_unet.training.crops import encode_all
+from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.fine_tuning import unpack
 from napari_unet.training.memory import tell_memory
 from napari_unet.training.recipe import (
@@ -227,11 +227,7 @@ def new_run(
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
-    batch, trained, crops = batch_of(config, patch), _copied(model), None
-    if start.header:
-        crops = read_rehearsal(folder)
-    elif start.model and start.model.rehearsal and config.rehearsal:
-        crops = write_rehearsal(folder, start.model.rehearsal)
+    batch, trained = batch_of(config, patch), _copied(model)
     first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
         folder=folder,
@@ -240,7 +236,7 @@ def new_run(
         averaged=_copied(model),
         optimizer=_optimizer(trained, config),
         training=training,
-        rehearsal=unpack(crops, model) if crops else [],
+        rehearsal=_rehearsal(start, config, folder, model),
         validation=judges,
         given=given,
         patch=patch,
@@ -256,6 +252,18 @@ def new_run(
         run.start = _copied(model)
     clean(folder)
     return run
+
+
+def _rehearsal(
+    start: StartingPoint, config: TrainConfig, folder: Path, model: Model
+) -> list[Encoded]:
+    """Return the crops that are rehearsed; they are kept with the run."""
+    crops = None
+    if start.header:
+        crops = read_rehearsal(folder)
+    elif start.model and start.model.rehearsal and config.rehearsal:
+        crops = write_rehearsal(folder, start.model.rehearsal)
+    return unpack(crops, model) if crops else []
 
 
 def _copied(model: Model) -> Model:
