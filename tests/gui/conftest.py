@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from napari.utils._testsupport import make_napari_viewer as new_viewer  # noqa: F401
+from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
 from qtpy.QtWidgets import QDockWidget
@@ -153,6 +154,19 @@ def _clear(viewer):
     viewer.dims.ndim = 2
     viewer.dims.order = (0, 1)
     viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 0, 0), 1
+
+
+@pytest.fixture
+def notices():
+    """What the user was told by napari, in order."""
+    told = []
+
+    def note(notification):
+        told.append(notification.message)
+
+    notification_manager.notification_ready.connect(note)
+    yield told
+    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture(autouse=True)

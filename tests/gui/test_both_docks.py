@@ -13,7 +13,7 @@ from support import segment_dock, train_dock
 from support.segment_dock import picture
 from support.train_dock import LONG
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 slow = segment_dock.slow
 
 

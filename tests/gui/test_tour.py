@@ -31,7 +31,7 @@ from napari_unet.gui.parts.form import Fold
 from napari_unet.gui.pickers.model_picker import models
 from support import train_dock
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 
 PLUGIN = "napari-unet-live"
 QUICK = TrainConfig(patch=64, batch=4, rate=5e-3, warmup=5)

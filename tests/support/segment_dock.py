@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Labels
-from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
 import napari_unet.segmentation.segment
@@ -34,19 +33,6 @@ def own_models(monkeypatch, tmp_path):
     models_module.models.cache_clear()
     yield
     models_module.models.cache_clear()
-
-
-@pytest.fixture
-def notices():
-    """What the user was told, in order."""
-    told = []
-
-    def note(notification):
-        told.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield told
-    notification_manager.notification_ready.disconnect(note)
 
 
 class Dock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.utils.notifications import notification_manager
 from qtpy.compat import isalive
 
 from napari_unet.config import ModelConfig, TrainConfig
@@ -33,19 +32,6 @@ def own_models(monkeypatch, tmp_path):
     models_module.models.cache_clear()
     yield tmp_path / "models"
     models_module.models.cache_clear()
-
-
-@pytest.fixture
-def notices():
-    """What the user was told, in order."""
-    told = []
-
-    def note(notification):
-        told.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield told
-    notification_manager.notification_ready.disconnect(note)
 
 
 class Dock:

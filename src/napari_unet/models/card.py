@@ -9,6 +9,9 @@ from typing import Any
 from napari_unet.models.store import contents
 from napari_unet.text import all_figures, class_name, clock, counted
 
+UNKNOWN = 0.15
+"""Quality on what was annotated below which a model does not know the kind."""
+
 
 def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     """Return what the header of a model tells, a sentence per line.

@@ -32,7 +32,7 @@ class Counters:
 
     total : steps at which a run of some minutes ends, once that is known
     painted : whether labels came while it ran
-    knew : AP50 of the model to start from on what was annotated
+    knew : quality of the model to start from on what was annotated
     """
 
     step: int = 0

@@ -26,7 +26,7 @@ from napari_unet.config.train import RATE
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event
-from napari_unet.labels import LabelledObjects
+from napari_unet.models.card import UNKNOWN
 from napari_unet.models.model import Model
 from napari_unet.scoring.paired import gain
 from napari_unet.training.crops import Encoded, encode
@@ -34,9 +34,9 @@ from napari_unet.training.validation import Validation, validate
 
 # Of the rate, for a model that finds all of the annotated objects already.
 SMALLEST_RATE = 0.1
-# AP50 on the annotated objects from which on a model knows the kind, and below which
-# its thresholds, too, are of no use.
-KNOWN, UNKNOWN = 0.5, 0.15
+# Quality on what was annotated from which on a model knows the kind; below UNKNOWN its
+# thresholds, too, are of no use.
+KNOWN = 0.5
 NEAR = 0.25  # of the median distance: how far crops that are alike may be apart
 MOST_JUDGED = 4 * 2**20  # pixels that are looked at to find out
 
@@ -52,15 +52,18 @@ LOW, HIGH = 32, 160
 class Start:
     """How a training begins that starts from a model.
 
-    ap50 : of the model as it is, on what was annotated
+    quality : of the model as it is, on what was annotated: AP50 of objects, IoU of
+        classes; None where nothing is there to tell
     """
 
-    ap50: float
+    quality: float | None
 
     @property
     def knowledge(self) -> float:
-        """From 0, a new kind of objects, to 1, one that the model knows."""
-        return float(np.clip((self.ap50 - UNKNOWN) / (KNOWN - UNKNOWN), 0, 1))
+        """From 0, a new kind of objects, to 1, one that the model knows, or may."""
+        if self.quality is None:
+            return 1.0
+        return float(np.clip((self.quality - UNKNOWN) / (KNOWN - UNKNOWN), 0, 1))
 
     @property
     def rate(self) -> float:
@@ -81,10 +84,10 @@ def look(
         if len(encoded.centres) and (not views or pixels < MOST_JUDGED):
             views.append(encoded)
             pixels += math.prod(encoded.sample.shape)
-    if not views or not model.formulation.instances:
-        return Start(0.0)
+    if not views:
+        return Start(None)
     found = yield from validate(model, views, config.replace(thresholds=False))
-    return Start(found.metrics["ap50"])
+    return Start(found.metrics["ap50" if model.formulation.instances else "iou"])
 
 
 def keep_statistics(network: torch.nn.Module) -> None:
@@ -196,7 +199,10 @@ def unpack(data: bytes, model: Model) -> list[Encoded]:
             about = json.loads(arrays["about"].tobytes())
             return [_encoded(arrays, i, known, model) for i, known in enumerate(about)]
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"the crops of the model cannot be read ({error})") from None
+        raise ValueError(
+            f"the crops that the model brings along cannot be read ({error}); copy the "
+            "model again, or train with --rehearsal 0"
+        ) from None
 
 
 def _encoded(arrays: Any, index: int, known: dict[str, Any], model: Model) -> Encoded:
@@ -218,9 +224,10 @@ def _cut(encoded: Encoded, rng: np.random.Generator) -> dict[str, np.ndarray]:
     box = _box(encoded, rng)
     prepared = normalise(sample.image.array[(slice(None), *box)], encoded.stats)
     scaled = np.rint(LOW + (HIGH - LOW) * prepared)
+    labels = sample.labels[box]  # with their numbers, which may be those of classes
     parts = {
         "image": np.clip(scaled, 0, 255).astype(np.uint8),
-        "labels": LabelledObjects(sample.labels[box]).compact,
+        "labels": labels.astype(np.min_scalar_type(int(labels.max()))),
     }
     if sample.mask is not None:
         parts["mask"] = sample.mask[box]

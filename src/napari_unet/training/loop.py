@@ -149,7 +149,8 @@ def _begin(run: Run, control: Control) -> Generator[Event, None, None]:
     rate = run.config.rate or found.rate
     run.config = run.config.replace(rate=rate, thresholds=searched)
     run.card["rate"] = float(f"{rate:.2g}")
-    run.counters.knew = run.card["knew"] = round(found.ap50, 3)
+    if found.quality is not None:
+        run.counters.knew = run.card["knew"] = round(found.quality, 3)
     if not found.knowledge:
         run.averaged.thresholds = dict(run.averaged.formulation.thresholds)
     if run.validation and not run.counters.history:
@@ -215,7 +216,7 @@ def _backward(
     """Accumulate the gradients of one batch, part by part; returns its loss."""
     network, formulation = run.model.network, run.model.formulation
     network.train()
-    if (run.counters.knew or 0) >= KNOWN:
+    if run.start and (run.counters.knew is None or run.counters.knew >= KNOWN):
         keep_statistics(network)
     run.optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=image.device)

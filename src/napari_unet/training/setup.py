@@ -309,8 +309,9 @@ def _restore(run: Run, start: StartingPoint) -> None:
     run.averaged.thresholds = dict(run.counters.thresholds)
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
-        run.card["knew"] = run.counters.knew
-        run.card["rate"] = start.model.card.get("rate")
+        for name in ("knew", "rate"):
+            if name in start.model.card:
+                run.card[name] = start.model.card[name]
     if any(key.startswith("start.") for key in start.tensors):
         run.start = _copied(run.model)
     restore(start.tensors, run.networks, run.optimizer)

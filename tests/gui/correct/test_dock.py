@@ -11,9 +11,8 @@ from support.made import blobs
 from support.mouse import Mouse
 from support.segment_dock import picture
 
-dock, notices, own_models = (
+dock, own_models = (
     segment_dock.dock,
-    segment_dock.notices,
     segment_dock.own_models,
 )
 

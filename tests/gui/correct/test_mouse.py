@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.action_manager import action_manager
-from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QWidget
 from vispy.util import keys
 
@@ -22,19 +21,6 @@ LAYERS = {
     "x before y": ((60, 100), "XY", ()),
 }
 A, B = (20, 25), (20, 65)  # middles of two objects
-
-
-@pytest.fixture
-def told():
-    """What the user was told, in order."""
-    messages = []
-
-    def note(notification):
-        messages.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield messages
-    notification_manager.notification_ready.disconnect(note)
 
 
 class Desk:
@@ -190,12 +176,12 @@ def test_after_the_docks_are_gone_the_mouse_is_napari_s(flat, qtbot):
     use_corrections(flat.viewer, flat.owner)
 
 
-def test_what_cannot_be_done_is_told_in_a_sentence(flat, told):
+def test_what_cannot_be_done_is_told_in_a_sentence(flat, notices):
     flat.click((50, 50), "Control")
     flat.drag(A, (50, 50), "Alt")
     flat.drag((45, 10), (45, 60), "Shift")
     flat.mouse.double_click(flat.layer, (50, 50))
-    assert told == [
+    assert notices == [
         "there is no object at 50, 50; click on one",
         "there is no object at 50, 50; click on one",
         "the line crosses no object; draw it across the one to split",
@@ -205,7 +191,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(flat, told):
     assert np.array_equal(flat.layer.data, flat.before)
 
 
-def test_labels_of_no_image_and_read_only_ones_are_left_alone(flat, told):
+def test_labels_of_no_image_and_read_only_ones_are_left_alone(flat, notices):
     flat.viewer.layers.remove(flat.image)
     flat.click(A, "Control")
     assert np.array_equal(flat.layer.data, flat.before)
@@ -213,15 +199,15 @@ def test_labels_of_no_image_and_read_only_ones_are_left_alone(flat, told):
     flat.viewer.layers.selection.active = flat.layer
     flat.layer.data.flags.writeable = False
     flat.click(A, "Control")
-    assert np.array_equal(flat.layer.data, flat.before) and not told
+    assert np.array_equal(flat.layer.data, flat.before) and not notices
 
 
-def test_a_number_that_the_dtype_has_not_is_told(flat, told):
+def test_a_number_that_the_dtype_has_not_is_told(flat, notices):
     small = flat.before.astype(np.uint8)
     small[small == 8] = 255
     flat.layer.data = small.copy()
     flat.drag((20, 10), (20, 42), "Shift")
-    assert "labels of uint8 have no number above 255" in told[0]
+    assert "labels of uint8 have no number above 255" in notices[0]
 
 
 def test_corrections_that_stand_are_counted(flat):

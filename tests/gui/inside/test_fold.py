@@ -25,7 +25,7 @@ from support import segment_dock
 from support.made import shaken
 from support.segment_dock import Dock
 
-notices, own_models = segment_dock.notices, segment_dock.own_models
+own_models = segment_dock.own_models
 
 SHAPE = (44, 60)
 

@@ -14,7 +14,7 @@ from support import segment_dock, train_dock
 from support.strokes import taken  # noqa: F401
 from support.train_dock import add_pair
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 
 
 def marks(viewer):

@@ -10,10 +10,7 @@ from napari_unet.gui.layers import edits
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.pairing import fits, labels_on, usual_zero
 from napari_unet.gui.pairs.table import PairsTable
-from support import train_dock
 from support.made import blobs
-
-notices = train_dock.notices
 
 
 def image(name="a", shape=(32, 48), **options):

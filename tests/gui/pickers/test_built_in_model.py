@@ -12,7 +12,7 @@ from napari_unet.gui.train.dock import TrainWidget
 from support import segment_dock
 from support.made import blobs
 
-own_models, notices = segment_dock.own_models, segment_dock.notices
+own_models = segment_dock.own_models
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_unet.gui.pickers.model_picker import ModelPicker, models
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from support import segment_dock
 
-notices, own_models = segment_dock.notices, segment_dock.own_models
+own_models = segment_dock.own_models
 
 
 @pytest.fixture

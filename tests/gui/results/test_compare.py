@@ -28,7 +28,7 @@ from support import segment_dock
 from support.made import blobs
 from support.segment_dock import Dock, picture
 
-dock, notices, slow = segment_dock.dock, segment_dock.notices, segment_dock.slow
+dock, slow = segment_dock.dock, segment_dock.slow
 own_models = segment_dock.own_models
 
 

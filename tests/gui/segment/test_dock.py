@@ -25,7 +25,7 @@ from support import segment_dock
 from support.made import blobs, numbered
 from support.segment_dock import Dock, picture
 
-dock, notices = segment_dock.dock, segment_dock.notices
+dock = segment_dock.dock
 own_models = segment_dock.own_models
 
 

@@ -14,7 +14,7 @@ from napari_unet.gui.parts.clipboard import CopyButton
 from support import segment_dock
 from support.segment_dock import begin, picture
 
-dock, slow, notices = segment_dock.dock, segment_dock.slow, segment_dock.notices
+dock, slow = segment_dock.dock, segment_dock.slow
 own_models = segment_dock.own_models
 
 

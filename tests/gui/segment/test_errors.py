@@ -13,7 +13,7 @@ from napari_unet.gui.pickers.model_picker import models
 from support import segment_dock
 from support.segment_dock import Slow, begin, picture, usable
 
-dock, notices = segment_dock.dock, segment_dock.notices
+dock = segment_dock.dock
 own_models = segment_dock.own_models
 
 

@@ -10,7 +10,7 @@ from napari_unet.gui.segment.outlines import KEY
 from support import segment_dock
 from support.segment_dock import begin, picture
 
-dock, notices, slow = segment_dock.dock, segment_dock.notices, segment_dock.slow
+dock, slow = segment_dock.dock, segment_dock.slow
 own_models = segment_dock.own_models
 
 

@@ -19,7 +19,7 @@ from napari_unet.gui.segment import dock as segment_widget
 from support import segment_dock, waits
 from support.segment_dock import Dock, begin, picture, usable
 
-dock, slow, notices = segment_dock.dock, segment_dock.slow, segment_dock.notices
+dock, slow = segment_dock.dock, segment_dock.slow
 own_models = segment_dock.own_models
 
 

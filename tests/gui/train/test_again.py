@@ -15,7 +15,6 @@ from support.train_dock import (  # noqa: F401
     LONG,
     Dock,
     add_pair,
-    notices,
     own_models,
 )
 

@@ -14,7 +14,7 @@ from napari_unet.reports.crops_figure import tiles
 from support import train_dock
 from support.train_dock import SHORT, Dock, add_pair
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from napari_unet.gui.preferences import Preferences
 from support import train_dock
 from support.train_dock import LONG, Dock, add_pair
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 
 
 @pytest.fixture

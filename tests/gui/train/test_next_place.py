@@ -13,7 +13,7 @@ from support import train_dock
 from support.made import blobs
 from support.train_dock import add_pair
 
-own_models, notices = train_dock.own_models, train_dock.notices
+own_models = train_dock.own_models
 
 
 @pytest.fixture

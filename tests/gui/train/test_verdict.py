@@ -1,5 +1,7 @@
 """Which model is used after a training that started from another."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,9 @@ FOUND = {"gain": 0.031, "low": 0.01, "high": 0.05, "objects": 41}
             "41 objects",
         ),
         ({"knew": 0.9}, "old", False, "0 held-back objects: too few to tell"),
-        ({"knew": 0.02}, "old", True, "found hardly any .*AP50 0.02"),
+        ({"knew": 0.02}, "old", True, "knew hardly anything .*0.02"),
+        ({"knew": 0.7, "start": {"gain": 0.01}}, "old", True, r"Dice .*\+0.010"),
+        ({"knew": 0.7, "start": {"gain": -0.2}}, "old", False, "Dice .*-0.200"),
         (
             {"knew": 0.02, "start": FOUND | {"verdict": "worse"}},
             "old",
@@ -35,8 +39,6 @@ FOUND = {"gain": 0.031, "low": 0.01, "high": 0.05, "objects": 41}
     ],
 )
 def test_the_judgement(card, start, used, text):
-    import re
-
     good, why = judgement(card, "new", start)
     assert good == used
     assert re.search(text, why)

@@ -15,11 +15,9 @@ from napari_unet.gui.parts.dock_widgets import (
     radio_buttons,
     sentences,
 )
-from napari_unet.models.card import gain
+from napari_unet.models.card import UNKNOWN, gain
 from napari_unet.text import counted, sentence
 
-# AP50 of the model to start from, below which the new one needs no proof.
-NOTHING = 0.15
 USE_HELP = "Choose the new model in the Segment dock."
 SWAP_HELP = "Show the view as the model saw it before the training, or as it does now."
 BEFORE, AFTER = "before", "after"
@@ -42,8 +40,12 @@ def judgement(card: Mapping[str, Any], name: str, start: str) -> tuple[bool, str
     if verdict == "better":
         return True, f'"{name}" is better than "{start}": {gain(found)}'
     knew = card.get("knew", 1.0)
-    if knew < NOTHING and verdict != "worse":
-        return True, f'"{start}" found hardly any of these objects (AP50 {knew:.2f})'
+    if knew < UNKNOWN and verdict != "worse":
+        what = f'"{start}" knew hardly anything of what is annotated ({knew:.2f} of 1)'
+        return True, f'{what}, so "{name}" is used'
+    if "gain" in found and not verdict:  # of classes, for which there is no test
+        what = f'the Dice of "{name}" is {found["gain"]:+.3f} beside "{start}"'
+        return found["gain"] > 0, f"{what} on the held-back images"
     if verdict in ("worse", "no difference"):
         what = f'"{name}" is not better than "{start}", which stays chosen'
         return False, f"{what}: {gain(found)}"
