@@ -130,6 +130,15 @@ def test_damaged_crops_are_said_to_be(damage):
         unpack(data[:-30] if damage is None else data, model)
 
 
+def test_nothing_is_left_where_the_crops_are_damaged(tmp_path, first):
+    start = Model.load(first, "cpu")
+    start.rehearsal = b"PK"
+    with pytest.raises(ValueError, match="--rehearsal 0"):
+        run([field(1)], tmp_path / "m", options(), start)
+    assert not (tmp_path / "m").exists()
+    run([field(1)], tmp_path / "m", options(steps=1, rehearsal=0), start)
+
+
 def test_the_more_a_model_knows_the_smaller_are_the_steps():
     rates = [Start(ap50).rate for ap50 in (0.0, 0.1, 0.3, 0.45, 0.7, 1.0)]
     assert rates == sorted(rates, reverse=True)

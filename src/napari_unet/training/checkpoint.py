@@ -127,11 +127,10 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         ) from None
 
 
-def write_rehearsal(folder: Path, crops: bytes) -> bytes:
-    """Keep the crops that a run rehearses; returns them."""
+def write_rehearsal(folder: Path, crops: bytes) -> None:
+    """Keep the crops that a run rehearses."""
     with atomic(make_folder(folder / RUN) / REHEARSAL) as temporary:
         temporary.write_bytes(crops)
-    return crops
 
 
 def read_rehearsal(folder: Path) -> bytes | None:

@@ -258,12 +258,15 @@ def _rehearsal(
     start: StartingPoint, config: TrainConfig, folder: Path, model: Model
 ) -> list[Encoded]:
     """Return the crops that are rehearsed; they are kept with the run."""
-    crops = None
-    if start.header:
-        crops = read_rehearsal(folder)
-    elif start.model and start.model.rehearsal and config.rehearsal:
-        crops = write_rehearsal(folder, start.model.rehearsal)
-    return unpack(crops, model) if crops else []
+    crops = read_rehearsal(folder) if start.header else None
+    if not start.header and start.model and config.rehearsal:
+        crops = start.model.rehearsal
+    if not crops:
+        return []
+    ready = unpack(crops, model)
+    if not start.header:
+        write_rehearsal(folder, crops)
+    return ready
 
 
 def _copied(model: Model) -> Model:

@@ -51,8 +51,8 @@ def judgement(card: Mapping[str, Any], name: str, start: str) -> tuple[bool, str
         return False, f"{what}: {gain(found)}"
     judged = counted(found.get("objects", 0), "held-back object")
     return False, (
-        f'{judged}: too few to tell whether "{name}" is better than "{start}", which '
-        "stays chosen; look at both"
+        f'{judged}: too few to tell whether the new model is better; "{start}" stays '
+        "chosen; look at both"
     )
 
 
