@@ -10,7 +10,7 @@ from napari_unet.data.samples import split
 from napari_unet.events import Control, EpochEnd, LabelUpdate, Progress, StepDone, drain
 from napari_unet.models.model import Model
 from napari_unet.training.loop import painted, train
-from support.trainings import SMALL, discs, history, options
+from support.trainings import SMALL, assert_equal_weights, discs, history, options
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +118,57 @@ def test_time_in_which_a_training_is_paused_does_not_count(tmp_path):
     (told, first), (told_last, last) = steps[0], steps[-1]
     assert told_last - told < last - first - 0.9
     assert float(history(tmp_path / "m")[-1]["seconds"]) < last - first
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_run_that_was_painted_in_resumes_with_equal_weights(tmp_path, ndim):
+    """Labels that came while it ran are kept with it; later ones are not needed."""
+    whole = discs(size=96, count=40, ndim=ndim)
+    model = SMALL.replace(ndim=ndim)
+    config = options(steps=24, patch=16, validation=0.3)
+    box = tuple(slice(n // 4, 3 * n // 4) for n in whole.shape)
+    labels = np.where(whole.labels % 3, whole.labels, 0)[box]
+    mask = whole.labels[box] != 2
+
+    def run(folder, until=None, **how):
+        control = Control()
+        events = train([whole], None, folder, config, control=control, **how)
+        sent = how.get("resume", False)
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                return end.value
+            if isinstance(event, StepDone) and not sent:
+                sent = True
+                control.update(whole.name, box, labels, mask)
+            if until and isinstance(event, EpochEnd) and event.step >= until:
+                events.close()
+                return None
+
+    undisturbed = run(tmp_path / "a", model=model)
+    run(tmp_path / "b", 12, model=model)
+    kept = list((tmp_path / "b" / "run").glob("painted-*.npz"))
+    assert len(kept) == 1
+    resumed = run(tmp_path / "b", resume=True)
+    assert_equal_weights(undisturbed, resumed)
+    assert undisturbed.thresholds == resumed.thresholds
+    assert undisturbed.card["data"] == resumed.card["data"]
+
+
+def test_labels_that_are_known_already_change_nothing(tmp_path):
+    data, control = [discs(i) for i in range(3)], Control()
+    config = options(steps=12, decay=0.5)
+    plain = drain(train(data, [], tmp_path / "a", config, model=SMALL))
+
+    def paint(event):
+        if isinstance(event, StepDone):
+            for sample in data:
+                box = tuple(slice(0, n) for n in sample.shape)
+                control.update(sample.name, box, sample.labels)
+
+    again = train(data, [], tmp_path / "b", config, model=SMALL, control=control)
+    assert_equal_weights(plain, drain(again, paint))
 
 
 def test_a_resumed_run_still_says_which_model_it_started_from(tmp_path):

@@ -151,6 +151,7 @@ def train_on(
     *,
     model: ModelConfig | None = None,
     init: Model | str | Path | None = None,
+    resume: bool = False,
     device: str = "auto",
     control: Control | None = None,
 ) -> Generator[Event, None, Model]:
@@ -159,7 +160,7 @@ def train_on(
     Parameters
     ----------
     items : sequence of Annotated or Folder
-    folder, config, model, init, device, control
+    folder, config, model, init, resume, device, control
         As for :func:`napari_unet.train`.
 
     Returns
@@ -167,8 +168,12 @@ def train_on(
     Model
         The best one; it is also on disk.
     """
+    from napari_unet.models.model import Model as Loaded
+    from napari_unet.training.checkpoint import has_state
     from napari_unet.training.loop import train
 
+    if resume and has_state(Path(folder)):
+        init, model = None, Loaded.load(folder, "cpu").config
     init, training, validation = yield from begin(items, config, model, init, device)
     trained = yield from train(
         training,
@@ -177,6 +182,7 @@ def train_on(
         config,
         model=model,
         init=init,
+        resume=resume,
         device=device,
         control=control,
     )

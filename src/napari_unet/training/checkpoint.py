@@ -6,18 +6,22 @@ Stored as safetensors with JSON in its header, so that reading it runs no code.
 from __future__ import annotations
 
 import csv
+import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
 
 from napari_unet.atomic import atomic, make_folder
-from napari_unet.events import EpochEnd
+from napari_unet.data.samples import Sample
+from napari_unet.events import EpochEnd, LabelUpdate
 from napari_unet.models.store import REHEARSAL, read_header
 
 STATE = "state.safetensors"
@@ -54,8 +58,12 @@ def save_state(
     data: Sequence[Mapping[str, Any]],
     networks: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
+    painted: Sequence[Sample] = (),
 ) -> None:
-    """Write ``run/state.safetensors`` in one step, and ``history.csv``."""
+    """Write ``run/state.safetensors`` in one step, and ``history.csv``.
+
+    painted : samples whose labels changed since the start
+    """
     tensors = {
         f"{name}.{key}": tensor
         for name, network in networks.items()
@@ -64,17 +72,57 @@ def save_state(
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
     tensors = {key: t.detach().cpu().contiguous().clone() for key, t in tensors.items()}
+    name = f"painted-{counters.step}.npz" if painted else None
     header = {
         "format": 1,
         "counters": asdict(counters),
         "train": dict(config),
         "data": list(data),
+        "painted": name,
     }
     run = make_folder(folder / RUN)
+    if name:  # first, so that a state never misses its labels
+        _write_painted(run / name, painted)
     content = safetensors.torch.save(tensors, {"napari_unet": json.dumps(header)})
     with atomic(run / STATE) as temporary:
         temporary.write_bytes(content)
+    for old in run.glob("painted-*.npz"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
     write_history(folder, counters.history)
+
+
+def _write_painted(path: Path, samples: Sequence[Sample]) -> None:
+    arrays = {"names": np.array([sample.name for sample in samples])}
+    for index, sample in enumerate(samples):
+        arrays[f"labels{index}"] = sample.labels
+        if sample.mask is not None:
+            arrays[f"mask{index}"] = sample.mask
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    with atomic(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def read_painted(folder: Path, header: Mapping[str, Any]) -> list[LabelUpdate]:
+    """Return what was painted while a run learnt; a ValueError if that is damaged."""
+    if not header.get("painted"):
+        return []
+    path = folder / RUN / str(header["painted"])
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); train without --resume, or from --init"
+        ) from None
+    updates = []
+    for index, name in enumerate(arrays["names"]):
+        labels = arrays[f"labels{index}"]
+        box = tuple(slice(0, n) for n in labels.shape)
+        mask = arrays.get(f"mask{index}")
+        updates.append(LabelUpdate(str(name), box, labels, mask))
+    return updates
 
 
 def history_row(end: EpochEnd) -> dict[str, Any]:

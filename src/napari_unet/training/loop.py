@@ -19,7 +19,7 @@ from napari_unet.device import free_memory, is_out_of_memory
 from napari_unet.events import Control, Event, LabelUpdate, Note, Progress
 from napari_unet.models.model import Model
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
-from napari_unet.training.checkpoint import history_row
+from napari_unet.training.checkpoint import history_row, read_painted
 from napari_unet.training.classifiers import train_classifier
 from napari_unet.training.crops import draw, encode_views, seed_step
 from napari_unet.training.fine_tuning import (
@@ -100,6 +100,8 @@ def train(
         )
         return fitted
     run = yield from new_run(start, samples, validation, place, device)
+    yield from apply(run, read_painted(place, start.header))
+    run.rescore = False  # the state knows how good the best one is with these labels
     if run.counters.step == 0:
         # From here on a kill leaves a model that loads and a run that resumes.
         run.save_best()
@@ -312,17 +314,22 @@ def _finish(run: Run, control: Control) -> Generator[Event, None, None]:
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:
     """Put new labels into the samples that they belong to, and encode those again."""
     updates = control.take_updates()
-    if not updates:
-        return
-    run.counters.painted = True
+    if updates:
+        yield from apply(run, updates)
+
+
+def apply(run: Run, updates: Sequence[LabelUpdate]) -> Iterator[Event]:
+    """Learn from these labels from now on; those that were known change nothing."""
     parts = [e.given for e in [*run.training, *run.validation]]
     known = {id(s): s for s in [*run.given, *parts]}  # most parts are whole images
     changed = {
         key: new for key, s in known.items() if (new := painted(s, updates)) is not s
     }
+    run.counters.painted |= bool(changed)
     for index, sample in enumerate(run.given):
         if id(sample) in changed:
             run.given[index] = changed[id(sample)]
+            run.painted.add(index)
             run.repainted.add(index)
     for done, (key, sample) in enumerate(changed.items(), start=1):
         for members, judges in ((run.training, False), (run.validation, True)):
@@ -338,7 +345,8 @@ def painted(sample: Sample, updates: Sequence[LabelUpdate]) -> Sample:
     """Return a sample with the new labels of those boxes that reach into it.
 
     The sample is an image as it was given, or a part that the split cut out of it; the
-    boxes are in images as they were given. It is returned itself where none does.
+    boxes are in images as they were given. It is returned itself where none does, or
+    where they bring what it has.
     """
     start = sample.start or (0,) * sample.ndim
     place = tuple(slice(a, a + n) for a, n in zip(start, sample.shape, strict=True))
@@ -354,5 +362,14 @@ def painted(sample: Sample, updates: Sequence[LabelUpdate]) -> Sample:
         if update.mask is not None:
             mask = np.ones(sample.shape, bool) if mask is None else np.array(mask)
             mask[here] = update.mask[there]
-        sample = replace(sample, labels=labels, mask=mask)
+        same = np.array_equal(labels, sample.labels)
+        if not (same and _masks_equal(mask, sample.mask)):
+            sample = replace(sample, labels=labels, mask=mask)
     return sample
+
+
+def _masks_equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    if a is None or b is None:  # all is annotated
+        other = b if a is None else a
+        return other is None or bool(other.all())
+    return np.array_equal(a, b)

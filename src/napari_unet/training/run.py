@@ -72,7 +72,8 @@ class Run:
     clock: PreviewClock = field(default_factory=PreviewClock)
     told: float = 0.0
     rescore: bool = False
-    repainted: set[int] = field(default_factory=set)  # of `given`; not in the card yet
+    painted: set[int] = field(default_factory=set)  # of `given`, since the start
+    repainted: set[int] = field(default_factory=set)  # those not in the card yet
 
     def __post_init__(self) -> None:
         """Set up what follows from the rest."""
@@ -186,6 +187,7 @@ class Run:
             self.data,
             self.networks,
             self.optimizer,
+            [self.given[index] for index in sorted(self.painted)],
         )
 
     @property
