@@ -30,7 +30,8 @@ FLOORS = (
 ).split()
 # The same within gui/; the two docks know nothing of each other.
 GUI_FLOORS = (
-    "hall parts layers correct copy_as pickers pairs results inside open segment train"
+    "hall parts layers correct copy_as pickers pairs results inside open keep segment "
+    "train"
 ).split()
 
 

@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
 from qtpy.QtWidgets import QDockWidget
 
+from napari_unet.gui.preferences import Preferences
 from support.waits import deliver
 
 NEEDS_DISPLAY = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
@@ -65,6 +66,13 @@ def _jobs_are_not_nice():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("napari_unet.gui.worker.NICENESS", 0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _work_is_kept_elsewhere(monkeypatch, tmp_path):
+    """Keep what tests paint away from what the user of this machine painted."""
+    place = Preferences("cpu", tmp_path / "models")
+    monkeypatch.setattr("napari_unet.gui.keep.kept.preferences", lambda: place)
 
 
 @pytest.fixture(autouse=True)

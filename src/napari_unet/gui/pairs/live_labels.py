@@ -36,12 +36,14 @@ class LiveLabels(QObject):
         items: Sequence[Annotated | Folder],
         targets: Sequence[Pair],
         meaning: Meaning,
+        resumed: bool = False,
     ) -> None:
         """Follow the layers of a training.
 
         items : what it was started with; the layers come first
         targets : the layers
         meaning : of the numbers in them
+        resumed : whether the layers may hold more than it was started with
         """
         names: set[str] = set()
         for target, item in zip(targets, items, strict=False):
@@ -49,7 +51,10 @@ class LiveLabels(QObject):
             names.add(name)
             if isinstance(item, Annotated) and item.labels.size <= MOST_READ:
                 known = self._viewer, target, name, item.right, control, meaning
-                self._followed.append(_Followed(*known, self))
+                followed = _Followed(*known, self)
+                self._followed.append(followed)
+                if resumed:
+                    followed.send_all()
 
     def end(self) -> None:
         """Follow no more."""
@@ -82,6 +87,10 @@ class _Followed(QObject):
         edits.read.connect(self._read)
         edits.follow(target.labels)
         views.added.connect(self._on_right)
+
+    def send_all(self) -> None:
+        """Hand over all of the labels as they are."""
+        self._send(tuple(slice(0, n) for n in self._target.shape))
 
     def _read(self, reading: Reading) -> None:
         pair = self._target

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
@@ -104,6 +106,13 @@ def models() -> Models:
     return Models()
 
 
+@dataclass(frozen=True)
+class _Offer:
+    """An entry of the menu that is no model: choosing it does something."""
+
+    key: str
+
+
 class _Menu(QComboBox):
     """A combo box that looks for new models when it opens."""
 
@@ -120,13 +129,20 @@ class ModelPicker(QWidget):
 
     scratch : whether the first entry is "from scratch", whose path is None. Pixel
         classifiers are left out then: nothing can start from them.
+
+    Attributes
+    ----------
+    offers : callable
+        Returns further entries and their keys, which `offered` is sent with.
     """
 
     changed = Signal()
+    offered = Signal(str)
 
     def __init__(self, scratch: bool = False) -> None:
         super().__init__()
         self._scratch = scratch
+        self.offers: Callable[[], dict[str, str]] = dict
         self._told: str | None = None  # what `changed` was last sent for
         self.touched = False  # whether somebody chose
         self.combo = ignore_wheel(_Menu())
@@ -154,6 +170,8 @@ class ModelPicker(QWidget):
     def path(self) -> str | None:
         """Where the chosen model is; None: none there, or from scratch."""
         data = self.combo.currentData()
+        if isinstance(data, _Offer):
+            return self._told
         return None if data is None else str(data)
 
     def set_path(self, path: str | Path | None) -> None:
@@ -192,13 +210,27 @@ class ModelPicker(QWidget):
                 self.combo.addItem(name, path)
                 last = self.combo.count() - 1
                 self.combo.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
+            self._list_offers()
             if not self.combo.count():
                 self.combo.addItem(NONE_YET, None)
             self.combo.setCurrentIndex(max(0, self.combo.findData(before)))
         self.combo.setEnabled(self._scratch or self.path is not None)
         self._tell()
 
-    def _touch(self) -> None:
+    def _list_offers(self) -> None:
+        offers = self.offers()
+        if offers:
+            self.combo.insertSeparator(self.combo.count())
+        for name, key in offers.items():
+            self.combo.addItem(name, _Offer(key))
+
+    def _touch(self, index: int) -> None:
+        data = self.combo.itemData(index)
+        if isinstance(data, _Offer):
+            with QSignalBlocker(self.combo):
+                self.combo.setCurrentIndex(max(0, self.combo.findData(self._told)))
+            self.offered.emit(data.key)
+            return
         self.touched = True
 
     def _tell(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +17,34 @@ from napari_unet.gui import worker
 from napari_unet.gui.copy_as.kinds import TRAIN_WRITERS, with_files
 from napari_unet.gui.correct.keys import use_corrections
 from napari_unet.gui.docks import DockContent, find_dock
+from napari_unet.gui.layers.images import Pair
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.pairs.findings import Findings
 from napari_unet.gui.pairs.live_labels import LiveLabels
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.clipboard import CopyButton
 from napari_unet.gui.parts.connections import debouncer
-from napari_unet.gui.parts.dock_widgets import Column, lay_out
+from napari_unet.gui.parts.dock_widgets import Column, lay_out, say, sentences
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.train.checks import Checks
 from napari_unet.gui.train.crops_window import CropsWindow
 from napari_unet.gui.train.form import TrainForm
+from napari_unet.gui.train.kept_work import KeptWork
 from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
 from napari_unet.gui.train.next_place import NextButton
 from napari_unet.gui.train.press import LastPress
 from napari_unet.gui.train.preview import LivePreview
 from napari_unet.gui.train.verdict import Verdict, judgement
-from napari_unet.gui.train.work import train, train_again
+from napari_unet.gui.train.work import (
+    TrainSettings,
+    go_on,
+    settings_told,
+    train,
+    train_again,
+)
 from napari_unet.models.store import classifier_of
+from napari_unet.text import sentence
+from napari_unet.training.annotated import Annotated, Folder
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
@@ -72,6 +83,9 @@ class TrainWidget(DockContent):
         self.add_pair, self.add_folder = table.add_pair, table.add_folder
         self.form = TrainForm()
         self.presses = LastPress(self.table, self.form)
+        self.kept = KeptWork(viewer, table, self.form, self)
+        self.kept.changed.connect(self._update)
+        self.kept.keeper.told.connect(self._tell_unkept)
         self.findings = Findings()
         self.monitor = TrainMonitor(viewer)
         self.preview = LivePreview(viewer, self)
@@ -126,15 +140,33 @@ class TrainWidget(DockContent):
 
     def start(self, replaced: Path | None = None) -> None:
         """Start to train a new model, or one that takes the place of another."""
-        try:
+        with worker.reporting():
             if self.why_not():
                 raise ValueError(self.why_not())
             settings = self.presses.settings(replaced)
             items = self.table.items(settings.meaning)
+            work = train if replaced is None else train_again
+            self._launch(settings, items, self.table.targets(), work, replaced)
+            if not self._fits:
+                told = settings_told(settings)
+                self.kept.keeper.begin_training(settings.folder.name, told, items)
+
+    def go_on(self) -> None:
+        """Go on with the training that was kept."""
+        with worker.reporting():
+            if worker.running(worker.TRAINING):
+                raise ValueError(ELSEWHERE)
             targets = self.table.targets()
-        except ValueError as error:
-            worker.report(error)
-            return
+            self._launch(*self.kept.training(targets), targets, go_on)
+
+    def _launch(
+        self,
+        settings: TrainSettings,
+        items: Sequence[Annotated | Folder],
+        targets: list[Pair],
+        work: worker.Work[Model],
+        replaced: Path | None = None,
+    ) -> None:
         self.presses.begin(settings, targets)
         self._fits = self.form.classifier
         self.again.begin(replaced)
@@ -142,8 +174,6 @@ class TrainWidget(DockContent):
         self.checks.begin()
         self.monitor.begin(settings.folder.name)
         self.verdict.clear()
-        again = replaced is not None
-        work = train_again if again else train
         self._job = worker.start(
             *(self, worker.TRAINING, work, settings, items),
             on_event=self._take,
@@ -153,10 +183,11 @@ class TrainWidget(DockContent):
             gently=True,  # the best model so far is kept
         )
         self._job.layers = tuple(target.labels for target in targets)
-        self.preview.begin(self._job.control, targets, again)
+        self.preview.begin(self._job.control, targets, replaced is not None)
         if not self._fits:
             control = self._job.control
-            self.live.begin(control, items, targets, settings.meaning)
+            resumed = work is go_on
+            self.live.begin(control, items, targets, settings.meaning, resumed)
         self._update()
 
     def pause(self) -> None:
@@ -183,13 +214,17 @@ class TrainWidget(DockContent):
                 self._text = "stopped; the model is as it was before"
             self._untrained = self._fresh
             self._job.abandon()
+            self.kept.keeper.forget_training()
         self._update()
 
     def _make_buttons(self) -> None:
         self.buttons = RunButtons()
         self.buttons.start.clicked.connect(lambda: self.start())
+        self.buttons.go_on.clicked.connect(self.go_on)
         self.buttons.pause.clicked.connect(self.pause)
         self.buttons.stop.clicked.connect(self.stop)
+        self.unkept = sentences("What of the work is not kept on the disk, and why.")
+        self.unkept.hide()
         self.view_box = QCheckBox("live preview")
         self.view_box.setChecked(True)
         self.view_box.setToolTip(VIEW_HELP)
@@ -207,6 +242,7 @@ class TrainWidget(DockContent):
             QVBoxLayout(content),
             *(self.table, self.form, self.again),
             *(self.findings, self.buttons, self.monitor, self.verdict),
+            self.unkept,
             *(lay_out(QHBoxLayout(), *foot), 1),
             spacing=4,  # all of it fits a screen of 800 px, but the options
             margins=(6, 2, 6, 2),
@@ -233,9 +269,13 @@ class TrainWidget(DockContent):
         self.again.setVisible(self.form.classifier)
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control, self._fits)
+        self.buttons.offer(None if control else self.kept.keeper.unfinished)
         self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
         self.monitor.plot.expect("dice" if self.form.learns_classes else "ap50")
         self.next_button.arrange(self.form.labels_mean.zero == "unknown")
+
+    def _tell_unkept(self, text: str) -> None:
+        say(self.unkept, sentence(text))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -245,6 +285,8 @@ class TrainWidget(DockContent):
         elif isinstance(event, StepDone | EpochEnd):
             self.presses.steps = event.step
             self.presses.kept |= isinstance(event, EpochEnd) and event.epoch > 0
+        if isinstance(event, StepDone):
+            self.kept.keeper.step(event)
         self.monitor.take(event)
 
     def _returned(self, model: Model) -> None:
@@ -257,6 +299,7 @@ class TrainWidget(DockContent):
         else:
             self._judge(model, folder)
         self.again.end(folder if self._fits else None)
+        self.kept.keeper.end_training()
 
     def _judge(self, model: Model, folder: Path) -> None:
         """Choose a new model for the Segment dock, unless the old one may be better."""

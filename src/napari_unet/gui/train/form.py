@@ -134,6 +134,26 @@ class TrainForm(QWidget):
             self.labels_mean.value,
         )
 
+    def show_settings(self, settings: TrainSettings) -> None:
+        """Show these settings; a ValueError if their first model is gone."""
+        self.train_form.set_value(settings.config)
+        if settings.config.minutes is not None:
+            self.minutes_box.setValue(settings.config.minutes)
+        if settings.model is not None:
+            self.model_form.set_value(settings.model)
+            self.choose_network(settings.model.network)
+            self.classes_button.setChecked(settings.model.formulation == "semantic")
+        self.device_box.setCurrentText(settings.device)
+        mean = self.labels_mean
+        if settings.meaning.zero == "unknown":
+            mean.unknown_button.click()
+        else:
+            mean.background_button.click()
+        mean.background_box.setValue(settings.meaning.background or 0)
+        mean.ignored_box.setValue(settings.meaning.ignore or 0)
+        if settings.init is not None:
+            self.model_picker.set_path(settings.init)
+
     def model(self) -> ModelConfig:
         """Return what is learnt from scratch; a ValueError if an option is wrong."""
         config = cast(ModelConfig, self.model_form.value())

@@ -32,6 +32,10 @@ from napari_unet.text import clock, headline, sentence
 # The speed is that of the last so many messages, a few seconds.
 MESSAGES = 20
 START_HELP = "Train on these pairs; the best model is kept at any moment."
+GO_ON_HELP = (
+    "Go on with the training that was kept, from its last validation; what was painted "
+    "since is learnt, too."
+)
 NOT_RUNNING = "nothing is being trained here"
 STOPPING = "the training is stopping"
 BEST_HELP = (
@@ -146,7 +150,11 @@ class RunButtons(QWidget):
         super().__init__()
         self.start, self.pause, self.stop = map(QPushButton, ("Start", "Pause", "Stop"))
         self.reason = sentences("Why training cannot start now.")
-        line = lay_out(QHBoxLayout(), self.start, self.pause, self.stop)
+        self.go_on = QPushButton("Go on")
+        self.go_on.setToolTip(GO_ON_HELP)
+        self.go_on.hide()
+        buttons = self.go_on, self.start, self.pause, self.stop
+        line = lay_out(QHBoxLayout(), *buttons)
         lay_out(QVBoxLayout(self), line, self.reason)
 
     def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
@@ -165,3 +173,12 @@ class RunButtons(QWidget):
         no_pause = why_not or (FITTING if fits else "")
         enable(self.pause, no_pause, "Resume." if paused else PAUSE_HELP)
         enable(self.stop, why_not, "End now; the best model so far is kept.")
+
+    def offer(self, done: float | None) -> None:
+        """Offer to go on with a training of which so much is done; None: there is none.
+
+        done : 0 to 1
+        """
+        self.go_on.setVisible(done is not None)
+        if done is not None:
+            self.go_on.setText(f"Go on ({100 * done:.0f} %)")
