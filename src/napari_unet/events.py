@@ -18,6 +18,8 @@ from napari_unet.boxes import Box
 
 Result = TypeVar("Result")
 
+PAUSED = "paused"  # how what :class:`Progress` tells begins while work waits
+
 
 @dataclass(frozen=True)
 class Event:
@@ -153,6 +155,7 @@ class Control:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _stop: bool = False
     _paused: bool = False
+    _holders: list[str] = field(default_factory=list)
     _updates: list[LabelUpdate] = field(default_factory=list)
     _view: View | None = None
     _focus: Box | None = None
@@ -171,6 +174,17 @@ class Control:
         """End a pause."""
         with self._lock:
             self._paused = False
+
+    def hold(self, why: str) -> None:
+        """Ask the work to wait for other work, ``"segmenting"``; not a user's pause."""
+        with self._lock:
+            self._holders.append(why)
+
+    def release(self, why: str) -> None:
+        """End a :meth:`hold`."""
+        with self._lock:
+            if why in self._holders:
+                self._holders.remove(why)
 
     def update(
         self,
@@ -227,13 +241,21 @@ class Control:
         return updates
 
     def wait_while_paused(self) -> Generator[Progress, None, None]:
-        """Wait until resumed or stopped; polls every 50 ms, tells every half second."""
+        """Wait until resumed, released or stopped; tells of it every half second."""
         told = 0.0
-        while self.paused:
+        while what := self._waits:
             if time.monotonic() - told >= 0.5:
                 told = time.monotonic()
-                yield Progress("paused", 0)
+                yield Progress(what, 0)
             time.sleep(0.05)
+
+    @property
+    def _waits(self) -> str:
+        """What to tell while the work waits; "": it does not."""
+        with self._lock:
+            if self._stop or not (self._paused or self._holders):
+                return ""
+            return PAUSED if self._paused else f"{PAUSED}: {self._holders[0]}"
 
 
 def drain(

@@ -10,7 +10,7 @@ from napari_unet.config import ModelConfig
 from napari_unet.gui.docks import find_dock
 from napari_unet.gui.pickers.model_picker import models
 from support import segment_dock, train_dock
-from support.segment_dock import picture
+from support.segment_dock import begin, picture
 from support.train_dock import LONG
 
 own_models = train_dock.own_models
@@ -45,6 +45,38 @@ def test_labels_that_are_learnt_from_are_not_segmented_over(dock, qtbot, notices
     dock.viewer.layers.remove("cells labels [1]")
     dock.segment()
     assert dock.labels() == [layer] and not notices
+
+
+def begin_training(dock, qtbot):
+    train = train_dock.Dock(dock.viewer, qtbot)
+    train.widget.view_box.setChecked(False)
+    train.set(LONG)
+    train.press()
+    train.wait_for_steps()
+    return train
+
+
+@pytest.mark.parametrize("ends", ["done", "cancelled", "closed"])
+def test_a_training_waits_for_what_is_segmented(dock, qtbot, slow, ends):
+    train_dock.add_pair(dock.viewer, name="others")
+    train = begin_training(dock, qtbot)
+    begin(dock, slow)
+    qtbot.waitUntil(lambda: train.text.startswith("paused: segmenting"))
+    control, steps = train.widget._job.control, train.widget.presses.steps
+    assert not control.paused, "the user has not paused it"
+    qtbot.wait(100)
+    assert train.widget.presses.steps == steps
+    slow.second.set()
+    if ends == "closed":
+        dock.close()
+    else:
+        if ends == "cancelled":
+            dock.runs.stop()
+        dock.wait()
+    train.wait_for_steps()
+    assert train.text.startswith("training")
+    train.press("stop")
+    train.wait()
 
 
 def correct_and_train(dock):

@@ -9,7 +9,7 @@ from napari.utils import cancelable_progress
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QWidget
 
-from napari_unet.events import Event, Progress, StepDone, TileDone
+from napari_unet.events import PAUSED, Event, Progress, StepDone, TileDone
 from napari_unet.gui.parts.dock_widgets import breakable, push_button, say, sentences
 from napari_unet.text import time_left
 
@@ -152,9 +152,10 @@ class Pace:
     def text(self, paused: bool = False) -> str:
         """Return it in words; `paused` though a step at hand may not have ended."""
         percent = "" if self.part is None else f"{int(100 * self.part)} %"
-        what = "paused" if paused else self.what
-        left = "" if what == "paused" else time_left(self.seconds_left)
-        if what == "paused" and not self._trains:
+        what = PAUSED if paused else self.what
+        waits = what.startswith(PAUSED)
+        left = "" if waits else time_left(self.seconds_left)
+        if waits and not self._trains:
             percent = ""  # of what came before the first step
         return "   ".join(part for part in (what, percent, left) if part)
 
@@ -162,7 +163,7 @@ class Pace:
         if event.what == self._whole.what and event.total:
             self._whole = event
             self._move(event.what, event.done / event.total)
-        elif self._trains or self._whole.total or event.what == "paused":
+        elif self._trains or self._whole.total or event.what.startswith(PAUSED):
             self.what = event.what  # a small part of the whole: the bar stays
         else:
             part = event.done / event.total if event.total else None

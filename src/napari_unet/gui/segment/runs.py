@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.boxes import Box
-from napari_unet.events import Block, Event, Note, Progress
+from napari_unet.events import Block, Control, Event, Note, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentTarget
 from napari_unet.gui.correct.corrections import NO_MAPS
@@ -33,6 +33,26 @@ from napari_unet.segmentation.growing import MapSource
 
 # Each refresh sends the whole slice to the screen; a few a second are enough.
 REFRESH_MS = 250
+
+
+class Held:
+    """Trainings that wait, after a step, until something is segmented."""
+
+    def __init__(self) -> None:
+        self._controls: list[Control] = []
+
+    def hold(self) -> None:
+        """Let those wait that run."""
+        self.release()
+        self._controls = [job.control for job in worker.running(worker.TRAINING)]
+        for control in self._controls:
+            control.hold(worker.SEGMENTING)
+
+    def release(self, _: object = None) -> None:
+        """Let them go on."""
+        for control in self._controls:
+            control.release(worker.SEGMENTING)
+        self._controls = []
 
 
 class SegmentJobs(QObject):
@@ -64,6 +84,8 @@ class SegmentJobs(QObject):
         self._text = ""
         self._said: set[str] = set()  # errors of this press
         self._timer = debouncer(self, REFRESH_MS, self._flush)
+        self._held = Held()
+        self.destroyed.connect(self._held.release)
         Connections(self).connect(viewer.layers.events.removed, self._on_removed)
 
     @property
@@ -116,6 +138,7 @@ class SegmentJobs(QObject):
     def _press(self, targets: list[SegmentTarget]) -> None:
         self._targets, self._count = targets, len(targets)
         self._said.clear()
+        self._held.hold()
         self.began.emit(self._count)
 
     def _next(self) -> None:
@@ -133,6 +156,7 @@ class SegmentJobs(QObject):
             wanted = self._settings, press.box, press.channel
             self._start(segment_layer, target.image, *wanted, cache, focus)
             return
+        self._held.release()
         self.changed.emit()
         self.ended.emit(self._text)
 

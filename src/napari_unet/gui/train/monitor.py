@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.events import (
+    PAUSED,
     Control,
     EpochEnd,
     Event,
@@ -99,7 +100,7 @@ class TrainMonitor(QWidget):
         elif isinstance(event, EpochEnd):
             self.plot.add_epoch(event)
             self._show_best(event)
-        elif isinstance(event, Progress) and event.what == "paused":
+        elif isinstance(event, Progress) and event.what.startswith(PAUSED):
             self._pace.clear()
             say(self.speed, "")  # the progress says why
         # Last, since napari's bar lets other events run: the next of ours overtook it.
