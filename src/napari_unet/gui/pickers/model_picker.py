@@ -51,7 +51,7 @@ class Models(QObject):
 
     def entries(self) -> dict[str, str]:
         """Return names of the models that are there now, by path: newest first."""
-        found = _built_in() | {str(p): p.name for p in _trained()}
+        found = _built_in() | {str(p): p.name for p in trained()}
         added = [path for path in self._added if Path(path).exists()]
         return found | {path: Path(path).stem for path in added if path not in found}
 
@@ -89,7 +89,7 @@ def _built_in() -> dict[str, str]:
     return {str(folder): f"{folder.name} (built in)" for folder in folders}
 
 
-def _trained() -> list[Path]:
+def trained() -> list[Path]:
     """Return the folders of trained models, the newest first."""
     times = {}
     for file in preferences().model_folder.glob(f"*/{WEIGHTS}"):

@@ -92,6 +92,7 @@ class TrainWidget(DockContent):
         self.verdict = Verdict()
         self.verdict.swapped.connect(self.preview.swap)
         self.verdict.used.connect(models().choose)
+        self.monitor.plot.chosen.connect(models().choose)
         self.live = LiveLabels(viewer, self)
         self.look = CropsWindow(self, self.form.look_button, self.presses.crops)
         self.again = RefitBox()
@@ -172,7 +173,7 @@ class TrainWidget(DockContent):
         self.again.begin(replaced)
         self._text = ""
         self.checks.begin()
-        self.monitor.begin(settings.folder.name)
+        self.monitor.begin(settings.folder)
         self.verdict.clear()
         self._job = worker.start(
             *(self, worker.TRAINING, work, settings, items),

@@ -24,6 +24,7 @@ class Chart(pyqtgraph.PlotWidget):
     """Losses on a logarithmic left axis, quality on a right one from 0 to 1."""
 
     hovered = Signal(object)
+    chosen = Signal(str)  # the key of a line of another training
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,6 +58,8 @@ class Chart(pyqtgraph.PlotWidget):
             plot.addItem(item, ignoreBounds=True)
         for item in (self.quality, self.triangles, self.word, self.message):
             self._right.addItem(item, ignoreBounds=True)
+        self.earlier: list[pyqtgraph.PlotCurveItem] = []
+        self._earlier_colour = QColor("grey")
         self.scene().sigMouseMoved.connect(self._hover)
 
     def draw(
@@ -94,6 +97,29 @@ class Chart(pyqtgraph.PlotWidget):
         self.message.setAnchor((1, 0))
         self.message.setPos(last, TOP)
 
+    def draw_earlier(self, lines: Mapping[str, tuple[np.ndarray, str]]) -> None:
+        """Draw the quality of other trainings thin, behind this one.
+
+        lines : by a key (n, 2) seconds and quality, and the text of a tooltip
+        """
+        for item in self.earlier:
+            self._right.removeItem(item)
+        self.earlier = []
+        for key, (curve, text) in lines.items():
+            item = pyqtgraph.PlotCurveItem(antialias=True, clickable=True)
+            item.setData(*_columns(curve, 1))
+            item.setClickable(True, width=8)
+            item.setToolTip(text)
+            item.setZValue(-1)
+            item.sigClicked.connect(lambda *_, key=key: self.chosen.emit(key))
+            self._right.addItem(item, ignoreBounds=True)
+            self.earlier.append(item)
+        self._paint_earlier()
+
+    def _paint_earlier(self) -> None:
+        for item in self.earlier:
+            item.setPen(pyqtgraph.mkPen(self._earlier_colour, width=0.5))
+
     def paint(self, colours: Mapping[str, QColor]) -> None:
         """Use these colours: background, text, training, validation, quality."""
         text = colours["text"]
@@ -114,6 +140,8 @@ class Chart(pyqtgraph.PlotWidget):
         self.best.setPen(pen(text, style=Qt.PenStyle.DotLine))
         for item in (self.word, self.message):
             item.setColor(text)
+        self._earlier_colour = colours["quality"]
+        self._paint_earlier()
         self.message.fill = pyqtgraph.mkBrush(colours["background"])
 
     def write(self, points: float) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, StepDone
 from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dock_widgets import lay_out, sentences
+from napari_unet.gui.train.earlier import Earlier
 from napari_unet.text import FIGURES, clock, headline, main_figure
 
 REDRAW_MS = 200
@@ -36,12 +37,17 @@ HELP = (
 class LossPlot(QWidget):
     """A plot of one training, in the colours of napari's theme.
 
+    The quality of earlier ones stands thin behind it; `chosen` is sent with the folder
+    of one that is clicked.
+
     viewer : its theme is followed
 
     Drawn at most five times per second, and only where it can be seen; a long training
     is thinned out evenly, so memory stays bounded. Dashes and symbols tell what a line
     is, not its colour alone.
     """
+
+    chosen = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -50,6 +56,7 @@ class LossPlot(QWidget):
         self._viewer = viewer
         self._chart = Chart()
         self._chart.hovered.connect(self._hover)
+        self._chart.chosen.connect(self.chosen)
         self._legend, self._values = sentences(), sentences()
         self._figure = "ap50"  # what the right axis shows
         self._values.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -78,7 +85,13 @@ class LossPlot(QWidget):
         self._best: float | None = None
         self._message = EMPTY
         self._cursor: float | None = None
+        self._chart.draw_earlier({})
         self._draw()
+
+    def show_earlier(self, runs: Sequence[Earlier]) -> None:
+        """Show earlier trainings on the same data."""
+        lines = {str(r.folder): (r.curve, r.text) for r in runs}
+        self._chart.draw_earlier(lines)
 
     def expect(self, figure: str) -> None:
         """Write what the right axis will show, until a validation tells."""

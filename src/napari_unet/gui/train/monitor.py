@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from napari.viewer import Viewer
@@ -25,8 +26,11 @@ from napari_unet.events import (
     Progress,
     StepDone,
 )
+from napari_unet.gui import worker
 from napari_unet.gui.parts.dock_widgets import enable, lay_out, say, sentences
 from napari_unet.gui.parts.progress import ProgressRow
+from napari_unet.gui.pickers.model_picker import trained
+from napari_unet.gui.train.earlier import earlier
 from napari_unet.gui.train.loss_plot import LossPlot
 from napari_unet.text import clock, headline, sentence
 
@@ -62,6 +66,7 @@ class TrainMonitor(QWidget):
         self.speed.setToolTip("Optimiser steps per second, over the last few seconds.")
         self.progress = ProgressRow(button=False)  # there is Stop
         self.plot = LossPlot(viewer)
+        self._of_earlier: Path | None = None  # whose predecessors are looked for
         # As wide as the dock is: a plot asks for more than is there.
         self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.best = sentences(BEST_HELP)
@@ -69,9 +74,10 @@ class TrainMonitor(QWidget):
         lay_out(QVBoxLayout(self), *parts, spacing=2)
         say(self.speed, "")
 
-    def begin(self, name: str) -> None:
-        """Show a new training of a model of this name."""
-        self._name, self._started = name, ""
+    def begin(self, folder: Path) -> None:
+        """Show a new training of the model that goes into a folder."""
+        self._name, self._started = folder.name, ""
+        self._of_earlier = folder
         self._memory = ""
         self._pace.clear()
         self.plot.clear()
@@ -95,6 +101,7 @@ class TrainMonitor(QWidget):
             self._memory = str(event)
             say(self.speed, self._memory)
         elif isinstance(event, StepDone):
+            self._find_earlier()
             self.plot.add_step(event)
             self._show_speed(event)
         elif isinstance(event, EpochEnd):
@@ -105,6 +112,15 @@ class TrainMonitor(QWidget):
             say(self.speed, "")  # the progress says why
         # Last, since napari's bar lets other events run: the next of ours overtook it.
         self.progress.show_event(event)
+
+    def _find_earlier(self) -> None:
+        """Look once for earlier trainings on the data, which the model now names."""
+        folder, self._of_earlier = self._of_earlier, None
+        if folder is not None:
+            worker.start(
+                *(self, "reading earlier trainings", earlier, folder, trained()),
+                on_returned=self.plot.show_earlier,
+            )
 
     def finish(self, text: str) -> None:
         """Leave a sentence instead of the progress."""
