@@ -1,5 +1,6 @@
 """The command line, from folders to figures; bad input is one line and exit code 2."""
 
+import csv
 import json
 import os
 import signal
@@ -445,8 +446,15 @@ def test_segment_goes_on_after_a_bad_image(capsys, data, trained, tmp_path):
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {
         *("b_flat_labels.tif", "b_flat_labels.json"),
-        *("c_good_labels.tif", "c_good_labels.json"),
+        *("c_good_labels.tif", "c_good_labels.json", "objects.csv"),
     }
+    good = json.loads((tmp_path / "out" / "c_good_labels.json").read_text())
+    with (tmp_path / "out" / "objects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == good["objects"] > 0
+    assert {row["image"] for row in rows} == {"c_good"}
+    assert [int(row["id"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert {row["unit"] for row in rows} == {"px²"}
     flat = json.loads((tmp_path / "out" / "b_flat_labels.json").read_text())
     assert flat["objects"] == 0 and "constant" in flat["notes"][0]
 

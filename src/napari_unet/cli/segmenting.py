@@ -25,7 +25,7 @@ def segment(
     channel: Channel = None,
     device: Device = "auto",
 ) -> int:
-    """Segment images; writes NAME_labels.tif and NAME_labels.json for each.
+    """Segment images; writes NAME_labels.tif and .json for each, and objects.csv.
 
     Parameters
     ----------

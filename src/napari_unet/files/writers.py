@@ -1,10 +1,11 @@
-"""Results on the disk: label images that keep their physical size, and JSON."""
+"""Results on the disk: label images that keep their physical size, tables, JSON."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,21 @@ def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+) -> None:
+    """Write rows as CSV that appears whole or not at all."""
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _stored(labels: np.ndarray, axes: str, name: str) -> np.ndarray:

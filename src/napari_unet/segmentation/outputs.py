@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_unet.atomic import make_folder, sha256
+from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
 from napari_unet.files.readers import read_image, stem
-from napari_unet.files.writers import write_json, write_labels
+from napari_unet.files.writers import write_json, write_labels, write_table
 from napari_unet.text import version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
     from napari_unet.segmentation.segment import Result
+
+
+TABLE = "objects.csv"
+COLUMNS = ("image", "id", "frame", "size", "unit", "score")
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,14 @@ class Written:
     source : the image
     file : where the labels are, a JSON file beside them
     told : what the JSON file says of the run and of the result
+    objects : a row per object, as ``objects.csv`` has them; none of classes
     """
 
     source: Path
     file: Path
     told: dict[str, Any]
     seconds: float
+    objects: list[dict[str, Any]]
 
 
 def segment_files(
@@ -50,11 +61,11 @@ def segment_files(
 ) -> Generator[Event, None, int]:
     """Segment the files that :func:`find_images` finds; returns how many there are.
 
-    Each gets NAME_labels.tif and NAME_labels.json in a folder, made if need be; older
-    ones are replaced. `tell` is given what was written of each image, or why nothing
-    was: the next one is segmented all the same. After a `stop` no more is written. A
-    ValueError before work starts: if there is no image or no model, or results would
-    replace each other.
+    Each gets NAME_labels.tif and NAME_labels.json in a folder, made if need be, and
+    objects.csv lists the objects of all; older ones are replaced. `tell` is given what
+    was written of each image, or why nothing was: the next one is segmented all the
+    same. After a `stop` no more is written. A ValueError before work starts: if there
+    is no image or no model, or results would replace each other.
     """
     paths, notes = find_images(inputs)
     for note in notes:
@@ -66,6 +77,7 @@ def segment_files(
     loaded = Model.load(model, device)
     make_folder(output)
     about = run_metadata(loaded, model, config, channel)
+    objects: list[dict[str, Any]] | None = None
     for done, path in enumerate(paths):
         yield Progress("segmenting", done, len(paths))
         try:
@@ -77,7 +89,11 @@ def segment_files(
             continue
         if written is None:
             break
+        objects = [] if objects is None else objects
+        objects += written.objects
         tell(written)
+    if loaded.formulation.instances and objects is not None:
+        write_table(output / TABLE, COLUMNS, objects)
     return len(paths)
 
 
@@ -192,7 +208,47 @@ def segment_file(
         "notes": list(dict.fromkeys([*image.notes, *result.notes])),
     }
     write_json(file.with_suffix(".json"), content)
-    return Written(path, file, told, result.seconds)
+    rows = object_rows(model, image, config, result)
+    return Written(path, file, told, result.seconds, rows)
+
+
+def object_rows(
+    model: Model, image: ImageSeries, config: PredictConfig, result: Result
+) -> list[dict[str, Any]]:
+    """Return a row of :data:`COLUMNS` per object; none of classes.
+
+    The size is an area, or the volume of objects of a stack: in µm where the spacing is
+    known, else in px.
+    """
+    if not model.formulation.instances:
+        return []
+    ndim = object_ndim(model, image, config)
+    one = 1.0 if image.spacing is None else math.prod(image.spacing[-ndim:])
+    unit = f"{'px' if image.spacing is None else 'µm'}{'²³'[ndim - 2]}"
+    sizes, scores = np.round(result.area * one, 6), np.round(result.score, 4)
+    columns = result.ids.tolist(), result.frame.tolist(), sizes.tolist()
+    rows = zip(*columns, scores.astype(float).tolist(), strict=True)
+    return [
+        {
+            **{"image": image.name, "id": number, "frame": frame},
+            **{"size": size, "unit": unit, "score": round(score, 4)},
+        }
+        for number, frame, size, score in rows
+    ]
+
+
+def object_ndim(
+    model: Model, image: ImageSeries, config: PredictConfig, box: Box | None = None
+) -> int:
+    """Return 2 where objects are outlines on planes, 3 where they are bodies."""
+    axes = image.axes.replace("C", "")
+    planes = 1
+    if "Z" in axes:
+        planes = int(image.array.shape[image.axes.index("Z")])
+        if box is not None:
+            z = box[axes.index("Z")]
+            planes = int(z.stop - z.start)
+    return 3 if config.link > 0 and planes > 1 else int(model.config.ndim)
 
 
 def run_metadata(

@@ -22,6 +22,7 @@ from torch import nn
 from napari_unet.atomic import atomic, make_folder
 from napari_unet.data.samples import Sample
 from napari_unet.events import EpochEnd, LabelUpdate
+from napari_unet.files.writers import write_table
 from napari_unet.models.store import REHEARSAL, read_header
 
 STATE = "state.safetensors"
@@ -142,13 +143,7 @@ def history_row(end: EpochEnd) -> dict[str, Any]:
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``history.csv``: one row per epoch, all figures."""
     names = [*COLUMNS, *dict.fromkeys(k for r in rows for k in r if k not in COLUMNS)]
-    with (
-        atomic(folder / HISTORY) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(folder / HISTORY, names, rows)
 
 
 def has_state(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
@@ -310,6 +311,56 @@ def test_all_open_images_one_after_the_other(dock, notices):
     assert len(notices) == 1 and notices[0].startswith("what: left out")
 
 
+def test_several_images_have_a_row_each_and_one_table(
+    dock, notices, tmp_path, monkeypatch
+):
+    dock.viewer.add_image(picture(1), name="a")
+    dock.viewer.add_image(np.zeros((40, 40)), name="empty")
+    dock.viewer.add_image(picture(2), name="b")
+    assert not dock.form.images_fold.isVisibleTo(dock.form)
+    dock.form.picker.set_layer(dock.viewer.layers["a"])
+    dock.form.all_action.trigger()
+    dock.wait()
+    images, layers = dock.form.images, dock.viewer.layers
+    assert dock.form.images_fold.isVisibleTo(dock.form)
+    counts = {
+        name: len(np.unique(layers[f"{name} labels"].data)) - 1
+        for name in ("a", "empty", "b")
+    }
+    assert {row.name: row.objects for row in images.rows} == counts
+    assert counts["a"] > 10 and counts["empty"] == 0
+    assert "constant" in images.rows[1].note
+    total = f"{sum(counts.values())} objects"
+    assert images.summary() == f"3 images, {total}, 1 without objects"
+    assert dock.form.progress.text.startswith(images.summary())
+    file = tmp_path / "all.csv"
+    monkeypatch.setattr(sorted_table, "ask_new_file", lambda *_: file)
+    images.save_button.click()
+    table = pd.read_csv(file)
+    assert table.groupby("image").size().to_dict() == {
+        "a": counts["a"],
+        "b": counts["b"],
+    }
+    images.view.picked.emit(2)
+    assert dock.form.picker.layer == layers["b"]
+    shown = [layer.name for layer in layers if layer.visible]
+    assert shown == ["b", "b labels"]
+    dock.segment()
+    assert not images.failures() and len(images.rows) == 3, "one image is no batch"
+
+
+def test_an_image_that_fails_has_its_reason_in_its_row(dock, notices):
+    dock.viewer.add_image(picture(1), name="a")
+    dock.viewer.add_image(np.full((40, 40), np.nan), name="broken")
+    dock.form.picker.set_layer(dock.viewer.layers["a"])
+    dock.form.all_action.trigger()
+    dock.wait()
+    good, bad = dock.form.images.rows
+    assert not good.failed and bad.failed and bad.note
+    assert "1 failed" in dock.form.images.summary()
+    assert any(bad.note in notice for notice in notices)
+
+
 def test_a_folder_is_written_as_by_the_command_line(
     dock, notices, tmp_path, monkeypatch
 ):
@@ -329,8 +380,15 @@ def test_a_folder_is_written_as_by_the_command_line(
     found = json.loads((output / "b1_labels.json").read_text())
     labels = tifffile.imread(output / "b1_labels.tif")
     assert found["objects"] == len(np.unique(labels)) - 1 > 10
-    assert "2 of 3 images segmented" in dock.form.progress.text
+    assert dock.form.progress.text.startswith("3 images, ")
+    assert "1 failed" in dock.form.progress.text
+    assert str(output) in dock.form.progress.text
     assert len(notices) == 1 and "bad.tif" in notices[0]
+    rows = {row.name: row.objects for row in dock.form.images.rows}
+    assert rows["b1.tif"] == found["objects"] and rows["bad.tif"] is None
+    table = pd.read_csv(output / "objects.csv")
+    assert table.groupby("image").size()["b1"] == found["objects"]
+    assert not dock.form.images.save_button.isEnabled()
     assert not dock.labels()
 
 

@@ -123,7 +123,7 @@ def test_a_cancelled_folder_writes_nothing_by_halves(dock, slow, tmp_path, monke
     dock.qtbot.waitUntil(lambda: slow.blocks == 1)
     dock.form.progress.cancelled.emit()
     dock.wait()
-    assert "0 of 2 images segmented" in dock.form.progress.text
+    assert "stopped after 0 of 2 images" in dock.form.progress.text
     assert not list(output.iterdir()) and not dock.labels()
 
 

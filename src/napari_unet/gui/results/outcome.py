@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.gui.results.images_table import ImageRow
 from napari_unet.text import class_name, clock, counted, width
 
 if TYPE_CHECKING:
@@ -171,6 +172,16 @@ class Outcome:
         if not self.result.complete:
             parts.insert(0, "stopped before the end:")
         return "   ".join(parts)
+
+    def row(self, name: str, score: float) -> ImageRow:
+        """Return what the image of this name gave, as one of several."""
+        notes = " ".join(self.result.notes)
+        if not self.instances:
+            (found,) = self._found(score, None)
+            return ImageRow(name, note=" ".join([found, notes]).strip())
+        area = self.area[self.passing(score)]
+        median = float(np.median(area)) if len(area) else None
+        return ImageRow(name, len(area), median, self.unit, notes)
 
     def _found(self, score: float, present: Present | None) -> list[str]:
         if not self.instances:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from napari.layers import Image, Labels
@@ -35,6 +35,9 @@ from napari_unet.gui.segment.form import SegmentForm, show_states
 from napari_unet.gui.segment.runs import SegmentJobs
 from napari_unet.gui.segment.work import WHAT, SegmentSettings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # So long a wait after a move of the slider is not felt, and spares most of the work.
 SLIDER_MS = 40
 OPTIONS_MS = 300
@@ -51,6 +54,7 @@ class SegmentWidget(DockContent):
         self.runs = runs = SegmentJobs(viewer, self)
         self.corrections = use_corrections(viewer, self, runs.maps_of, runs.highest)
         self.corrections.changed.connect(self._update)
+        self._several = False  # whether the last press was for several images
         self._slider = debouncer(self, SLIDER_MS, self._hide)
         self._options = debouncer(self, OPTIONS_MS, self._decode_again)
         form.picker.changed.connect(self._show_result)
@@ -69,6 +73,9 @@ class SegmentWidget(DockContent):
         form.train_button.clicked.connect(self.correct_and_train)
         form.copy_button.shown = self._copied
         self.runs.began.connect(self._on_began)
+        self.runs.imaged.connect(form.images.add)
+        form.images.features = self._features
+        form.images.picked.connect(self._choose_image)
         self.runs.progressed.connect(form.progress.show_event)
         self.runs.ended.connect(self._on_ended)
         self.runs.changed.connect(self._show_result)
@@ -217,11 +224,47 @@ class SegmentWidget(DockContent):
         return self.runs.result_of(self.form.picker.layer)
 
     def _on_began(self, count: int) -> None:
+        self._several = count != 1  # 0: those of a folder
+        if self._several:
+            self.form.images.begin(folder=not count)
+            self.form.images_fold.show()
+            self.form.images_fold.expand(animate=False)
         self.form.progress.start(WHAT, count if count > 1 else 0)
 
     def _on_ended(self, text: str) -> None:
+        images = self.form.images
+        if self._several and images.rows:
+            text = "   ".join(filter(None, [images.summary(), text]))
+            if images.in_folder and images.failures():  # of layers each was told
+                show_warning(images.failures())
         self.form.progress.finish(text)
         self._decode_again()  # thresholds may have become others meanwhile
+
+    def _features(self) -> dict[str, pd.DataFrame]:
+        """Return the objects of the images of the last press, by their names."""
+        names = [row.name for row in self.form.images.rows]
+        found = {}
+        for name in names:
+            layer = self._viewer.layers[name] if name in self._viewer.layers else None
+            result = self.runs.result_of(layer)
+            if result is not None and result.outcome is not None:
+                now = result.score, result.present
+                found[name] = result.outcome.features(*now)
+        return found
+
+    def _choose_image(self, name: str) -> None:
+        """Choose the image of a row, and show it alone with its labels."""
+        layers = self._viewer.layers
+        if name not in layers:
+            return
+        for row in self.form.images.rows:
+            if row.name in layers:
+                result = self.runs.result_of(layers[row.name])
+                own = [] if result is None else [result.layer]
+                for layer in [layers[row.name], *own]:
+                    layer.visible = row.name == name
+        layers.selection.active = layers[name]
+        self.form.picker.set_layer(layers[name])
 
     def _outline(self, wanted: bool) -> None:
         self.runs.outlines = wanted

@@ -41,6 +41,7 @@ from napari_unet.gui.pickers.image_picker import ImagePicker
 from napari_unet.gui.pickers.model_picker import ModelPicker
 from napari_unet.gui.preferences import preferences
 from napari_unet.gui.results.compare import NO_RESULT, CompareForm
+from napari_unet.gui.results.images_table import ImagesTable
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.outlines import OutlinesBox
@@ -57,6 +58,7 @@ FIXED = (
 NO_SCORES = "classes have no scores"
 NO_IMAGE = "there is no image here; open an image first"
 OPTIONS_HELP = "How images are segmented; empty: as training found."
+IMAGES_HELP = "What each of several images gave."
 TRUTH_HELP = "How well the result agrees with true objects."
 INSIDE_HELP = "What the network computes on its way to the result."
 DEVICE_HELP = "Where the network runs; auto: on a graphics card where there is one."
@@ -98,6 +100,7 @@ class SegmentForm(Column):
         self.summary, self.notes = (sentences(selectable=True) for _ in range(2))
         self.outlines = OutlinesBox(viewer)
         self.table = ObjectsTable()
+        self.images = ImagesTable()
         self.compare = CompareForm(viewer)
         self.inside = InsideForm(viewer)
         self._make_options()
@@ -144,6 +147,8 @@ class SegmentForm(Column):
         last = (self.right_button, 1), (self.train_button, 1), (self.copy_button, 1)
         compare = Fold("Compare with", self.compare, TRUTH_HELP)
         compare.toggled.connect(self.compare.set_open)
+        self.images_fold = Fold("Images", self.images, IMAGES_HELP)
+        self.images_fold.hide()  # until there are several
         inside = Fold("Look inside", self.inside, INSIDE_HELP)
         inside.toggled.connect(self.inside.set_open)
         content = QWidget()
@@ -155,6 +160,7 @@ class SegmentForm(Column):
             _line(QLabel("Score   at least"), (self.score, 1)),
             self.score_text,
             self.correct,
+            self.images_fold,
             Fold("Objects", self.table, "What was found, as a table."),
             compare,
             *(inside, _line(*last), 1),

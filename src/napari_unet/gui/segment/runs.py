@@ -20,6 +20,7 @@ from napari_unet.gui.layers.hiding import outline
 from napari_unet.gui.layers.pairing import fits, is_preview
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
+from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.work import (
@@ -62,6 +63,7 @@ class SegmentJobs(QObject):
     began = Signal(int)  # with how many images
     progressed = Signal(object)
     ended = Signal(str)  # a sentence, or nothing
+    imaged = Signal(object)  # an ImageRow, where there are several images
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
@@ -184,7 +186,9 @@ class SegmentJobs(QObject):
         return box[1:] if "T" in target.image.axes else box
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Block):
+        if isinstance(event, ImageDone):
+            self.imaged.emit(event.row)
+        elif isinstance(event, Block):
             self._blocks.append(event)
             self._got_blocks = True
             if not self._timer.isActive():
@@ -211,10 +215,19 @@ class SegmentJobs(QObject):
         assert self._result is not None
         score = outcome.least if self.score is None else self.score
         self._result.finish(outcome, target.press, score)
+        self._tell_image(outcome.row(target.layer.name, score))
         if outcome.result.complete and self._cache.lost == self._lost:
             self.again = self._result
 
+    def _tell_image(self, row: ImageRow) -> None:
+        if self._count > 1:
+            self.imaged.emit(row)
+
     def _on_errored(self, error: Exception) -> None:
+        if self._target is not None:
+            why = worker.told(error)
+            row = ImageRow(self._target.layer.name, note=why, failed=True)
+            self._tell_image(row)
         self._text = worker.told(error)  # the notification goes after a few seconds
         if self._text not in self._said:  # a broken model is so for all images
             worker.report(error)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median as median_of
 
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
-from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.events import Control, Event, Progress
+from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.segmentation import outputs
 from napari_unet.segmentation.cache import MapCache
@@ -57,19 +59,8 @@ def segment_layer(
     about["axes"] = image.axes.replace("C", "")
     about["box"] = box and [[s.start, s.stop] for s in box]
     instances = model.formulation.instances
-    linked = settings.config.link > 0 and _planes(image, box) > 1
-    ndim = 3 if linked else model.config.ndim
+    ndim = outputs.object_ndim(model, image, settings.config, box)
     return Outcome(result, about, instances, ndim, image.spacing)
-
-
-def _planes(image: ImageSeries, box: Box | None) -> int:
-    """Return how many planes of a stack are segmented."""
-    if "Z" not in image.axes:
-        return 1
-    if box is None:
-        return int(image.array.shape[image.axes.index("Z")])
-    z = box[image.axes.replace("C", "").index("Z")]
-    return int(z.stop - z.start)
 
 
 def segment_folder(
@@ -83,19 +74,54 @@ def segment_folder(
 
     It writes what the command line writes, and goes on after an image that fails.
     """
-    results: list[outputs.Written | ValueError] = []
-    count = yield from outputs.segment_files(
+    rows: list[ImageRow] = []
+
+    def tell(written: outputs.Written | ValueError) -> None:
+        rows.append(_row(written))
+
+    events = outputs.segment_files(
         [str(source)],
         output,
         settings.model,
         settings.config,
-        results.append,
+        tell,
         channel=None if channel is None else str(channel),
         device=settings.device,
         control=control,
     )
-    failed = [r for r in results if isinstance(r, ValueError)]
-    for error in failed:
-        yield Note(str(error))
-    done = len(results) - len(failed)
-    return f"{done:,} of {counted(count, 'image')} segmented, in {output}"
+    count = yield from _with_rows(events, rows)
+    done = len(rows)
+    stopped = f"stopped after {done} of {counted(count, 'image')}, "
+    return f"{stopped if done < count else ''}in {output}"
+
+
+def _with_rows(
+    events: Generator[Event, None, int], rows: list[ImageRow]
+) -> Generator[Event, None, int]:
+    """Yield events, and rows as soon as they come."""
+    told = 0
+    while True:
+        try:
+            event: Event | None = next(events)
+        except StopIteration as end:
+            event, count = None, int(end.value)
+        yield from map(ImageDone, rows[told:])
+        told = len(rows)
+        if event is None:
+            return count
+        yield event
+
+
+def _row(written: outputs.Written | ValueError) -> ImageRow:
+    if isinstance(written, ValueError):
+        name, _, why = str(written).partition(": ")
+        return ImageRow(Path(name).name, note=why or str(written), failed=True)
+    told, rows = written.told, written.objects
+    median = median_of(row["size"] for row in rows) if rows else None
+    return ImageRow(
+        written.source.name,
+        told.get("objects"),
+        median,
+        rows[0]["unit"] if rows else "",
+        " ".join(told["notes"]),
+    )
