@@ -110,12 +110,12 @@ class CompareForm(QWidget):
     def _truths(self, widget: Any = None) -> list[Labels]:
         """Return the layers that can be the truth of the result."""
         result = self._result
-        if result is None or result.press is None:
+        if result is None:
             return []
         return [
             layer
             for layer in labels_in(self._viewer.layers)
-            if layer != result.layer and fits(layer, result.image, result.press.axes)
+            if layer != result.layer and fits(layer, result.image, result.axes)
         ]
 
     def _fill(self) -> None:
@@ -149,13 +149,12 @@ class CompareForm(QWidget):
         result, truth = self._result, self.truth
         if self.why_not() or result is None or truth is None:
             return
-        assert result.press is not None
         assert result.outcome is not None
         assert result.layer is not None
         self._chosen = truth
-        image = image_of(result.image, result.press.axes)
-        true = labels_of(truth, result.press.axes, image)
-        labels = labels_of(result.layer, result.press.axes, image)
+        image = image_of(result.image, result.axes)
+        true = labels_of(truth, result.axes, image)
+        labels = labels_of(result.layer, result.axes, image)
         self._pending = ShownComparison(self._viewer, result, truth, self)
         self._pending.changed.connect(self._show)
         self._job = worker.start(
@@ -191,9 +190,8 @@ class CompareForm(QWidget):
 
     def _keep_alone(self, layer: Labels, result: ResultLayer) -> None:
         """Hide the other labels of the image: through them no error could be told."""
-        assert result.press is not None
         if layer not in [alone.layer for alone in self.findChildren(Alone)]:
-            Alone(self._viewer, layer, result.image, result.press.axes, self)
+            Alone(self._viewer, layer, result.image, result.axes, self)
         for alone in self.findChildren(Alone):
             if alone.layer == layer:
                 alone.arrange()

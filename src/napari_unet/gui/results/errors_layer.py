@@ -64,8 +64,7 @@ class ShownComparison(QObject):
         """Show what was found, in the layer of an earlier comparison or a new one."""
         self.found = found
         result, image = self.result, self.result.image
-        assert result.press is not None
-        axes = result.press.axes
+        axes = result.axes
         data = with_layer_axes(found.comparison.image, image, axes)
         place = placement(image, axes)
         layer = our_layer(self._viewer.layers, "errors", str(image.unique_id))
@@ -79,13 +78,13 @@ class ShownComparison(QObject):
     def go_to(self, index: int) -> None:
         """Bring a row of the comparison into sight, and select its labels."""
         result = self.result
-        if self.found is None or result.press is None or not self.there:
+        if self.found is None or not self.there:
             return
         row = self.found.comparison.rows[index]
         for layer, ids in ((self.truth, row.truth), (result.layer, row.prediction)):
             if ids and layer is not None:
                 layer.selected_label = ids[0]
-        pixel = point_on(row.centre, result.image, result.press.axes)
+        pixel = point_on(row.centre, result.image, result.axes)
         go_to(self._viewer, result.layer, pixel)
 
     def _on_edit(self) -> None:

@@ -163,6 +163,8 @@ class Outcome:
 
     def summary(self, score: float = 0.0, present: Present | None = None) -> str:
         """Return one line: how many objects or what of each class, and how long."""
+        if "device" not in self.about:  # nobody knows how it was made
+            return "   ".join(self._found(score, present))
         device = self.about["device"].partition(":")[0]
         where = {"cpu": "CPU", "cuda": "GPU"}.get(device, device.upper())
         parts = [

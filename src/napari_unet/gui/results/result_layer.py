@@ -17,7 +17,7 @@ from napari_unet.boxes import Box
 from napari_unet.colours import OKABE_ITO
 from napari_unet.events import Block
 from napari_unet.gui.copy_as.press import SegmentPress
-from napari_unet.gui.layers.axes import KEY
+from napari_unet.gui.layers.axes import KEY, full
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.hiding import Hidden, results_on
 from napari_unet.gui.layers.placement import (
@@ -53,6 +53,7 @@ class ResultLayer(QObject):
         self.press: SegmentPress | None = None
         self.score = 0.0
         self.edited = False
+        self.adopted = False  # whether its labels were not segmented here
         self.present: Present | None = None  # what it holds, once it was edited
         self._right = False  # somebody found it right
         self._counted = True  # whether `present` is what it holds
@@ -76,6 +77,22 @@ class ResultLayer(QObject):
     def name(self) -> str:
         """The name that the layer has now."""
         return self._name if self.layer is None else str(self.layer.name)
+
+    @property
+    def axes(self) -> str:
+        """The axes of the image's layer."""
+        return self._axes
+
+    def adopt(self, layer: Labels, axes: str, outcome: Outcome) -> None:
+        """Take a layer that somebody else made; nothing of it is ever changed.
+
+        axes : of the image's layer
+        """
+        self.layer, self._axes, self.outcome = layer, axes, outcome
+        self._buffer = full(layer)
+        self.adopted = self.edited = self._right = True
+        self._counted = False
+        self._edits.follow(layer)
 
     @property
     def there(self) -> bool:
@@ -260,7 +277,7 @@ class ResultLayer(QObject):
     def _find_frames(self, new: list[int]) -> None:
         """Find out in which time points new objects lie."""
         assert self.outcome is not None
-        if "T" not in self.outcome.about["axes"] or not new:
+        if not self.outcome.about["axes"].startswith("T") or not new:
             return
         for frame, labels in enumerate(self._buffer):
             here = np.intersect1d(np.unique(labels), new)
@@ -327,7 +344,9 @@ class ResultLayer(QObject):
             yield part, series.labels[part]
 
     def _tell_features(self) -> None:
-        """Give the layer the table of what it holds."""
+        """Give the layer the table of what it holds, unless it has its own."""
+        if self.adopted:
+            return
         assert self.outcome is not None
         assert self.layer is not None
         features = self.outcome.features(self.score, self.present)

@@ -283,6 +283,9 @@ class SegmentWidget(DockContent):
 
     def _show_result(self) -> None:
         """Show what is known of the image that is chosen now."""
+        picker = self.form.picker
+        if picker.layer is not None and picker.axes is not None:
+            self.runs.adopt(picker.layer, picker.axes)
         form, result = self.form, self._result()
         outcome = None if result is None else result.outcome
         if result is None or outcome is None:
@@ -294,7 +297,8 @@ class SegmentWidget(DockContent):
                     form.score.setValue(result.score)
             notes = "\n".join(outcome.result.notes)
             now = result.score, result.present
-            form.show_outcome(outcome.summary(*now), notes)
+            known = not result.adopted or result.present is not None
+            form.show_outcome(outcome.summary(*now) if known else "", notes)
             features = outcome.features(*now)
             form.table.show_features(features, result.name)
         self._update()

@@ -55,6 +55,7 @@ FIXED = (
     "the layer was found right, or holds other labels, and hiding objects could undo "
     "that; segment again"
 )
+NOT_HERE = "these labels were not segmented here"
 NO_SCORES = "classes have no scores"
 NO_IMAGE = "there is no image here; open an image first"
 OPTIONS_HELP = "How images are segmented; empty: as training found."
@@ -223,7 +224,8 @@ def show_states(
     no_result = NO_RESULT if result is None else ""
     enable(form.right_button, no_result or busy, RIGHT_HELP)
     enable(form.train_button, "" if corrected else no_result, TRAIN_HELP)
-    enable(form.copy_button, no_result, COPY_HELP)
+    elsewhere = NOT_HERE if result is not None and result.adopted else ""
+    enable(form.copy_button, no_result or elsewhere, COPY_HELP)
     enable(form.image_action, why_not, IMAGE_HELP)
     no_image = "" if form.picker.images() else NO_IMAGE
     enable(form.all_action, not_now or no_image, ALL_HELP)
@@ -246,6 +248,8 @@ def _no_scores(result: ResultLayer | None) -> str:
         return NO_RESULT
     if not result.outcome.instances:
         return NO_SCORES
+    if result.adopted:
+        return NOT_HERE
     return "" if result.slides else FIXED
 
 

@@ -17,9 +17,16 @@ from napari_unet.gui import worker
 from napari_unet.gui.copy_as.press import SegmentTarget
 from napari_unet.gui.correct.corrections import NO_MAPS
 from napari_unet.gui.layers.hiding import outline
-from napari_unet.gui.layers.pairing import fits, is_preview
+from napari_unet.gui.layers.pairing import (
+    fits,
+    image_under,
+    is_preview,
+    labels_in,
+    labels_on,
+)
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
+from napari_unet.gui.results.adopted import outcome_of
 from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
@@ -101,6 +108,31 @@ class SegmentJobs(QObject):
             if result.image == layer and result.there and result.outcome is not None:
                 return result
         return None
+
+    def adopt(self, image: Image, axes: str) -> None:
+        """Take labels that lie on an image for its result, where there is none of ours.
+
+        Of several those that are active, else the likeliest.
+        """
+        layers, known = self._viewer.layers, self.result_of(image)
+        if self._job is not None or (known is not None and not known.adopted):
+            return
+        active = layers.selection.active
+        wanted = active if active in labels_in(layers) else None
+        if wanted is None and known is None:
+            wanted = labels_on(image, layers)
+        if wanted is None or wanted in [result.layer for result in self.results]:
+            return
+        outcome = outcome_of(wanted, image, axes)
+        if outcome is None or image_under(wanted, layers) != image:
+            return
+        adopted = ResultLayer(self._viewer, image, self)
+        adopted.adopt(wanted, axes, outcome)
+        adopted.changed.connect(self.changed)
+        if known is not None:
+            self.results.remove(known)
+            known.deleteLater()
+        self.results.append(adopted)
 
     def maps_of(self, layer: Image) -> MapSource | str:
         """Return the maps of an image, or why there are none."""
