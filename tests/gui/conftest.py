@@ -52,6 +52,22 @@ def _modules_are_no_garbage():
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Keep numba, with which napari draws labels, from giving torch its own threads.
+
+    They share OpenMP: with more threads than cores, each step of a training waits for
+    the others, in all tests that follow in this process.
+    """
+    import numba
+    import torch
+
+    numba.set_num_threads(1)
+    torch.set_num_threads(1)
+    yield
+    assert torch.get_num_threads() == 1
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _what_is_left_is_no_garbage(qapp):
     """The same for what earlier modules left: whatever survives a collection."""

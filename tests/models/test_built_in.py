@@ -128,12 +128,12 @@ def test_it_finds_them_at_any_magnification(nuclei, fields, base, zoom):
 
 
 def test_it_finds_few_large_nuclei_among_debris(nuclei, script):
-    assert ap50(nuclei, script.large_fields(7_000, 2)) > 0.7
+    assert ap50(nuclei, script.large_fields(7_000, 1)) > 0.7
 
 
 def test_it_finds_next_to_nothing_where_nothing_is(nuclei, script):
-    """Noise, uneven light, specks, fibres, haze: 18 fields, 1.2 Mpx."""
-    empty = script.empty_fields(np.random.default_rng(7_000))[::2]
+    """Noise, uneven light, specks, fibres, haze, grain: two fields of each."""
+    empty = script.empty_fields(np.random.default_rng(7_000))[:12]
     found = [len(segmented(nuclei, s.image)[0].ids) for s in empty]
     assert sum(found) <= 1
 
@@ -151,7 +151,7 @@ def test_it_finds_stained_nuclei(nuclei):
 def test_it_is_as_good_as_it_says_on_real_images(nuclei, real_data, modality, least):
     where = {"modality": modality}
     data = find_pairs(real_data / "dsb2018", split="val", where=where)
-    samples = drain(load_samples(data))[:7]
+    samples = drain(load_samples(data))[:5]
     assert ap50(nuclei, samples) > least
 
 

@@ -46,7 +46,7 @@ def test_every_network_learns_resumes_and_loads(tmp_path, name, ndim, formulatio
     if formulation == "semantic":
         samples = [replace(s, labels=(s.labels > 0) * 1) for s in samples]
     wanted = ModelConfig(network=name, depth=2, width=4, formulation=formulation)
-    config = options(steps=25, patch=16 if ndim == 3 else 32, rate=0.01)
+    config = options(batch=2, patch=16 if ndim == 3 else 32, rate=0.01)
     whole = drain(train(samples, None, tmp_path / "a", config, model=wanted))
     assert_equal_weights(whole, Model.load(tmp_path / "a", "cpu"))
     losses = [float(r["loss"]) for r in history(tmp_path / "a")]
@@ -615,7 +615,7 @@ def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
     box = (slice(0, 20), slice(0, 20))
     control.update("large discs 0", box, np.zeros((20, 20), np.int32), None)
     events = []
-    config = options(steps=60, rate=5e-3, batch=8, decay=0)
+    config = options(steps=40, rate=5e-3, decay=0)
     model = SMALL.replace(width=8)
     trained = drain(
         train(samples, judges, tmp_path / "a", config, model=model, control=control),
@@ -632,7 +632,7 @@ def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
         result = drain(segment(trained, judge.image))
         assert result.labels.shape == judge.shape
         assert result.object_size is not None
-    for steps in (30, 60):
+    for steps in (20, 40):
         again = drain(
             train(
                 samples,
@@ -640,7 +640,7 @@ def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
                 tmp_path / "b",
                 config.replace(steps=steps),
                 model=model,
-                resume=steps == 60,
+                resume=steps == 40,
             )
         )
     plain = drain(train(samples, judges, tmp_path / "c", config, model=model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from collections.abc import Iterator, Sequence
@@ -58,11 +59,17 @@ def training_memory(
     By ``benchmarks/memory.py`` from 0.85 to 1.25 of what it turns out to be. `samples`
     are all that are held, `dtype` is the number format inside the network.
     """
+    shape = (batch, config.channels, *patch)
+    return PROGRAM + _held(config, samples) + _of_network(config, shape, dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _of_network(config: ModelConfig, shape: tuple[int, ...], dtype: torch.dtype) -> int:
+    """Return the bytes of the copies of the weights, and of a step."""
     with FakeTensorMode():  # tensors with a shape and no numbers
         network = build(config, formulation_of(config).channels).train()
-        step = _of_step(network, config, (batch, config.channels, *patch), dtype)
-    weights = 4 * COPIES * count(network)
-    return PROGRAM + _held(config, samples) + weights + step
+        step = _of_step(network, config, shape, dtype)
+    return 4 * COPIES * count(network) + step
 
 
 def _of_step(

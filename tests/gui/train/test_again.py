@@ -21,7 +21,7 @@ from support.train_dock import (  # noqa: F401
 
 @pytest.fixture
 def dock(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer(show=True)
+    viewer = make_napari_viewer()
     labels = add_pair(viewer)
     for value in np.unique(labels.data)[6:]:  # some objects, and two strokes
         labels.data[labels.data == value] = 0
@@ -56,12 +56,12 @@ def arrays(folder):
 
 
 def test_what_a_classifier_does_not_use_is_greyed(dock):
-    assert dock.widget.again.isVisible()
+    assert dock.widget.again.isVisibleTo(dock.widget)
     assert not dock.form.minutes_box.isEnabled()
     assert "in seconds" in dock.form.minutes_box.toolTip()
     assert not dock.form.model_fold.isVisibleTo(dock.form.options)
     dock.form.network_box.setCurrentText("unet")
-    assert not dock.widget.again.isVisible()
+    assert not dock.widget.again.isVisibleTo(dock.widget)
     assert dock.form.minutes_box.isEnabled()
 
 
