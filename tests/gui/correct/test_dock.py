@@ -129,8 +129,9 @@ def test_five_corrections_are_enough_to_train_on(result):
 def test_labels_that_others_made_are_corrected_and_trained_on(dock, trained):
     sample = blobs(9, (128, 160), 30)
     image = dock.viewer.add_image(picture(), name="cells")
-    layer = dock.viewer.add_labels(sample.labels.astype(np.int32), name="drawn")
     assert not dock.form.train_button.isEnabled()
+    layer = dock.viewer.add_labels(sample.labels.astype(np.int32), name="drawn")
+    assert dock.form.train_button.isEnabled()
     where = np.argwhere(layer.data == 2)
     middle = tuple(int(v) for v in where[len(where) // 2])
     Mouse(dock.viewer).click(layer, middle, "Control")

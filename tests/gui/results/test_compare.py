@@ -260,6 +260,8 @@ def test_it_is_greyed_with_the_reason(dock):
     form.truth_box.value = None
     assert why() == "Choose the labels layer with the true objects."
     dock.viewer.layers.remove(dock.viewer.layers["cells labels"])
+    assert "no other labels layer lies on this image" in why().lower(), "but the truth"
+    dock.viewer.layers.remove(truth)
     assert why() == "Segment this image first."
 
 

@@ -26,7 +26,7 @@ from napari_unet.gui.layers.pairing import images_in
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.open.open import open_path
-from napari_unet.gui.parts.connections import debouncer
+from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.dock_widgets import lay_out
 from napari_unet.gui.pickers.model_picker import models
@@ -79,6 +79,8 @@ class SegmentWidget(DockContent):
         self.runs.progressed.connect(form.progress.show_event)
         self.runs.ended.connect(self._on_ended)
         self.runs.changed.connect(self._show_result)
+        active = viewer.layers.selection.events.active
+        Connections(self).connect(active, self._on_active)
         models().chosen.connect(self._choose)
         chosen = models().chosen_path
         if chosen is not None:
@@ -302,6 +304,12 @@ class SegmentWidget(DockContent):
             features = outcome.features(*now)
             form.table.show_features(features, result.name)
         self._update()
+
+    def _on_active(self, event: Any = None) -> None:
+        """Show other labels that were selected, where none of ours are there."""
+        result = self._result()
+        if result is None or result.adopted:
+            self._show_result()
 
     def _update(self) -> None:
         image = self.form.picker.layer
