@@ -55,6 +55,12 @@ def test_what_loads_at_once_loads_no_torch(module):
     assert not loaded & {*GUI, "torch", "skimage", "scipy", "matplotlib"}
 
 
+@pytest.mark.parametrize("dock", ["segment", "train"])
+def test_a_dock_that_opens_loads_nothing_heavy(dock):
+    loaded = loaded_after(f"import napari_unet.gui.{dock}.dock")
+    assert not loaded & {"torch", "sklearn", "pyqtgraph", "matplotlib.pyplot"}
+
+
 def room(module):
     """The room of a module, given by the parts of its name; of the face, none."""
     if not module or module[0] in ("__init__", "__main__"):

@@ -15,7 +15,7 @@ from napari_unet.events import Block, TileDone
 from napari_unet.gui.pickers import model_picker as models_module
 from napari_unet.gui.preferences import Preferences
 from napari_unet.gui.segment.dock import SegmentWidget
-from napari_unet.segmentation.segment import Result
+from napari_unet.segmentation.result import Result
 from support.made import blobs
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from napari_unet.config import ModelConfig
 from napari_unet.data.images import Image
@@ -172,6 +171,8 @@ def resize(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def _resize_planes(planes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    import torch  # a second, which a dock that opens has not
+
     tensor = torch.from_numpy(np.ascontiguousarray(planes))[None]
     result = torch.nn.functional.interpolate(
         tensor, size=tuple(shape), mode="bilinear", align_corners=False, antialias=True

@@ -24,7 +24,7 @@ from napari_unet.text import version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
-    from napari_unet.segmentation.segment import Result
+    from napari_unet.segmentation.result import Result
 
 
 TABLE = "objects.csv"

@@ -16,7 +16,7 @@ from napari_unet.gui.parts.sorted_table import SortedModel
 from napari_unet.gui.results import objects_table
 from napari_unet.gui.results.outcome import Outcome
 from napari_unet.gui.results.result_layer import ResultLayer
-from napari_unet.segmentation.segment import Result
+from napari_unet.segmentation.result import Result
 
 PRESS = SegmentPress("cells", None, "YX", "m", PredictConfig())
 

@@ -11,7 +11,7 @@ from napari_unet.gui.layers.axes import full
 from napari_unet.gui.layers.pairing import axes_on
 from napari_unet.gui.layers.placement import spacing_of
 from napari_unet.gui.results.outcome import Outcome
-from napari_unet.segmentation.segment import Result
+from napari_unet.segmentation.result import Result
 
 
 def outcome_of(labels: Labels, image: Image, axes: str) -> Outcome | None:

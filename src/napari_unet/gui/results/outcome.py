@@ -16,7 +16,7 @@ from napari_unet.text import class_name, clock, counted, width
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_unet.segmentation.segment import Result
+    from napari_unet.segmentation.result import Result
 
 
 POWERS = {2: "²", 3: "³"}
