@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 
 from napari_unet.boxes import Box, around
 from napari_unet.data.images import frame_name
-from napari_unet.data.meaning import Meaning, clipped, understood
+from napari_unet.data.meaning import clipped, understood
 from napari_unet.events import Control
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.images import Pair, box_on_image, labels_reader
@@ -35,20 +35,18 @@ class LiveLabels(QObject):
         control: Control,
         items: Sequence[Annotated | Folder],
         targets: Sequence[Pair],
-        meaning: Meaning,
     ) -> None:
         """Follow the layers of a training.
 
         items : what it was started with; the layers come first
         targets : the layers
-        meaning : of the numbers in them
         """
         names: set[str] = set()
         for target, item in zip(targets, items, strict=False):
             name = unique(target.image.name, names)
             names.add(name)
             if isinstance(item, Annotated) and item.labels.size <= MOST_READ:
-                known = self._viewer, target, name, item.right, control, meaning
+                known = self._viewer, target, name, item, control
                 self._followed.append(_Followed(*known, self))
 
     def end(self) -> None:
@@ -62,7 +60,7 @@ class _Followed(QObject):
     """A labels layer, and what training knows of it.
 
     name : of the image, as training calls it
-    right : parts in which all objects are labelled
+    item : what it was started with
     """
 
     def __init__(
@@ -70,14 +68,14 @@ class _Followed(QObject):
         viewer: Viewer,
         target: Pair,
         name: str,
-        right: tuple[Box, ...],
+        item: Annotated,
         control: Control,
-        meaning: Meaning,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._target, self._name = viewer, target, name
-        self._right, self._control, self._meaning = right, control, meaning
+        self._control, self._meaning = control, item.meaning
+        self._right: tuple[Box, ...] = item.right
         edits = Edits(viewer, self)
         edits.read.connect(self._read)
         edits.follow(target.labels)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.meaning import Meaning
 from napari_unet.events import Control, Event
 from napari_unet.training.annotated import Annotated, Folder, train_on
 
@@ -26,7 +25,6 @@ class TrainSettings:
     init: str | None
     folder: Path
     device: str
-    meaning: Meaning
 
 
 def train(
