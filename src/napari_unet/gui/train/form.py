@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config.base import MORE
+from napari_unet.config.model import OF_NETWORKS
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
 from napari_unet.gui.pairs.folder_row import DataRow
 from napari_unet.gui.pairs.meaning_choice import MeaningChoice
@@ -34,6 +36,7 @@ from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
 from napari_unet.gui.train.work import TrainSettings
 from napari_unet.models.store import config_of
 
+MORE_OPTIONS = str(MORE["group"])
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
@@ -190,20 +193,22 @@ class TrainForm(QWidget):
         self.minutes_box.setSuffix(" minutes")
 
     def _make_options(self) -> None:
-        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
+        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS, apart=[MORE_OPTIONS])
         self.train_form.changed.connect(self.arrange)
         self.look_button = push_button("look")
         self.train_form.put_beside("augment", self.look_button)
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
-        self.model_fold = Fold("network", self.model_form, NETWORK_HELP)
+        self.model_fold = Fold("Network", self.model_form, NETWORK_HELP)
         self.device_box = device_menu(DEVICE_HELP)
         self.name = ModelName()
         rows = form_rows()
-        rows.addRow("Device", self.device_box)
         rows.addRow("Model name", self.name)
-        rows.addRow("Ignored label", self.labels_mean.ignored_box)
+        self.train_form.add_row("Device", self.device_box)
+        ignored = "Ignored label", self.labels_mean.ignored_box
+        self.train_form.add_row(*ignored, group=MORE_OPTIONS)
+        more = self.train_form.folds[MORE_OPTIONS]
         inside = QWidget()
-        lay_out(QVBoxLayout(inside), rows, self.train_form, self.model_fold)
+        lay_out(QVBoxLayout(inside), rows, self.train_form, self.model_fold, more)
         self.options = Fold("Options", inside, OPTIONS_HELP)
 
     def arrange(self) -> None:
@@ -221,6 +226,10 @@ class TrainForm(QWidget):
         rows.setRowVisible(self._learn, scratch or path == built_in())
         rows.setRowVisible(self.network_box, scratch)
         self.model_fold.setVisible(scratch and not self.classifier)
+        for name in TRAIN_FIELDS:
+            unused = self.classifier and name in OF_NETWORKS
+            unused |= scratch and name == "rehearsal"
+            self.train_form.apply(name, not unused)
         self._arrange_budget()
         self.changed.emit()
 
