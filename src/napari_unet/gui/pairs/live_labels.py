@@ -14,6 +14,7 @@ from napari_unet.data.meaning import clipped, understood
 from napari_unet.events import Control
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.images import Pair, box_on_image, labels_reader
+from napari_unet.gui.layers.meanings import said_of
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.training.annotated import Annotated, Folder, unique
 
@@ -105,7 +106,9 @@ class _Followed(QObject):
         except ValueError:
             return  # the layer holds something else now
         self._right = right
-        labels, mask = understood(drawn, self._meaning, clipped(right, box))
+        now = said_of(pair.labels).meaning  # background may have a label since
+        known = now if now.zero == self._meaning.zero else self._meaning
+        labels, mask = understood(drawn, known, clipped(right, box))
         if "T" not in pair.image.axes:
             self._control.update(self._name, box, labels, mask)
             return
