@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import napari_unet
 from napari_unet.config import Config
-from napari_unet.config.base import LIMITS, members, text_of
+from napari_unet.config.base import LIMITS, label_of, members, text_of
 from napari_unet.events import Event
 
 # The rooms in which public names live, and what the page calls them.
@@ -68,11 +68,12 @@ def group(info: Any) -> bool:
 def row(name: str, info: Any) -> tuple[str, str, str, str]:
     """Return one option's cells, as reStructuredText."""
     default = text_of(info.default, info)
+    label = label_of(name.rpartition(".")[2], info)
     return (
         f"``{name}``",
         f"``{default}``" if default else "",
         escaped(values(info)),
-        escaped(info.description or ""),
+        f"*{escaped(label)}*: {escaped(info.description or '')}",
     )
 
 

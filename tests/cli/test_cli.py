@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from napari_unet.cli.bars import Show
 from napari_unet.cli.demo import _clear
 from napari_unet.cli.training import _stop_on_interrupt, with_preset
 from napari_unet.config import AugmentConfig, ModelConfig, PredictConfig, TrainConfig
+from napari_unet.config.base import group_of
 from napari_unet.events import Control, EpochEnd, Note, Progress, StepDone, drain
 from napari_unet.files.readers import read_image, read_labels
 from napari_unet.models.model import Model
@@ -146,6 +148,24 @@ def test_every_field_is_an_option_with_its_help(capsys, command, kinds):
             assert f"--{prefix}{name.replace('_', '-')}" in flat
             assert field.description.split()[0] in flat
     assert "[from" in flat and "[default:" in flat
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"), [("train", TrainConfig), ("segment", PredictConfig)]
+)
+def test_options_have_the_groups_of_the_docks(capsys, command, kind):
+    run(command, "--help")
+    panel, found = "", {}
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith("╭"):
+            panel = line.strip("╭─╮ ")
+        for name in re.findall(r"^│ *--([a-z-]+)", line):
+            found[name.replace("-", "_")] = panel
+    groups = {name: group_of(info) for name, info in kind.model_fields.items()}
+    assert set(groups.values()) - {""} <= set(found.values())
+    for name, group in groups.items():
+        if group:
+            assert found[name] == group
 
 
 def given(line: str) -> dict:

@@ -15,6 +15,7 @@ from napari_unet.config import (
     TrainConfig,
     checked,
 )
+from napari_unet.config.base import group_of, label_of
 
 CONFIGS = [ModelConfig, AugmentConfig, TrainConfig, PredictConfig]
 
@@ -31,6 +32,27 @@ def test_every_field_is_described(kind):
     for name, field in kind.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_labels_are_written_alike_and_differ(kind):
+    labels = [label_of(name, field) for name, field in kind.model_fields.items()]
+    assert len(set(labels)) == len(labels)
+    for label in labels:
+        assert label[0].isupper() and "_" not in label and len(label) < 26, label
+
+
+def test_few_options_are_in_no_group():
+    def at_hand(kind):
+        return {n for n, info in kind.model_fields.items() if not group_of(info)}
+
+    assert at_hand(PredictConfig) == {
+        *("threshold", "score", "smallest", "object_size", "link", "intensity"),
+        "accurate",
+    }
+    assert at_hand(TrainConfig) == {
+        *("minutes", "patch", "batch", "rate", "validation", "augment")
+    }
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

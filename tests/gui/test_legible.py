@@ -34,6 +34,7 @@ def session(make_napari_viewer, qtbot, trained):
     settle(qtbot, segment)
     train = open_dock(viewer, "Train")
     train.form.labels_mean.unknown_button.click()
+    train.form.labels_mean.paint_button.click()
     for dock in (segment, train):
         for fold in dock.findChildren(Fold):
             fold.expand()

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from pydantic.fields import FieldInfo
 
 from napari_unet.config import Config, checked
-from napari_unet.config.base import help_of, members, parse, simple_type
+from napari_unet.config.base import group_of, help_of, members, parse, simple_type
 from napari_unet.data.meaning import Meaning
 
 Command = Callable[..., "int | None"]
@@ -87,9 +87,12 @@ def _mirror(kind: type[Config], leave_out: Collection[str]) -> type:
             simple = simple_type(info)
             # Numbers stay text until pydantic reads them: cyclopts makes 2.5 an int 2.
             shown = None if simple else _metavar(info)
-            hint = Annotated[
-                (simple or str) | None, Parameter(help=help_of(info), metavar=shown)
-            ]
+            # Not None: that would leave the group of the whole config, too.
+            group: dict[str, Any] = {}
+            if group_of(info):
+                group["group"] = Group(group_of(info), sort_key=1)
+            about = Parameter(help=help_of(info), metavar=shown, **group)
+            hint = Annotated[(simple or str) | None, about]
             entries.append((name, hint, None))
     # cyclopts takes no class apart that seems to be of the standard library.
     module = {"__module__": __name__}

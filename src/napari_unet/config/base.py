@@ -18,8 +18,14 @@ from typing import (
     get_origin,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
+
+JsonDict = dict[str, JsonValue]
+# Options that few change are in a group of their own, in forms and on the command line.
+# The label of an option, with its unit, is its title; by default its name.
+MORE: JsonDict = {"group": "More options"}
+SPEED: JsonDict = {"group": "Speed and memory"}
 
 Precision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
@@ -103,6 +109,17 @@ def simple_type(info: FieldInfo) -> Any:
     kinds = members(info.annotation)
     simple = kinds[0] is bool or get_origin(kinds[0]) is Literal
     return kinds[0] if len(kinds) == 1 and simple else None
+
+
+def label_of(name: str, info: FieldInfo) -> str:
+    """Return what an option is called in forms."""
+    return info.title or name.replace("_", " ").capitalize()
+
+
+def group_of(info: FieldInfo) -> str:
+    """Return the group that an option belongs to; "": it is one of those at hand."""
+    extra = info.json_schema_extra
+    return str(extra.get("group", "")) if isinstance(extra, dict) else ""
 
 
 def help_of(info: FieldInfo) -> str:

@@ -29,12 +29,19 @@ class ModelConfig(Config):
         "grey",
         description="Expected image: grey, rgb (grey is repeated), or channel names.",
     )
-    depth: int = Field(4, ge=1, le=7, description="Number of poolings.")
+    depth: int = Field(
+        4, title="Depth (poolings)", ge=1, le=7, description="Number of poolings."
+    )
     width: int = Field(
-        16, ge=2, le=256, description="Features of the first level; they double below."
+        16,
+        title="Width (features)",
+        ge=2,
+        le=256,
+        description="Features of the first level; they double below.",
     )
     norm: Literal["batch", "group", "none"] = Field(
         "batch",
+        title="Normalisation",
         description="Normalisation after each convolution; with group, tiles of a "
         "large image differ at their seams.",
     )
@@ -64,7 +71,11 @@ class ModelConfig(Config):
         "values.",
     )
     border_width: int = Field(
-        1, ge=1, le=3, description="Half the width of the touching border, in px."
+        1,
+        title="Border (px)",
+        ge=1,
+        le=3,
+        description="Half the width of the touching border, in px.",
     )
     percentiles: tuple[float, float] = Field(
         (1.0, 99.8), description="Percentiles of an image that become 0 and 1."
@@ -148,3 +159,9 @@ class ModelConfig(Config):
 
 
 CLASSIFIER_NAMES = ("forest", "tree", "svm")
+OF_NETWORKS = {
+    *("depth", "width", "norm", "dropout", "upsampling", "strides", "patch", "batch"),
+    *("rate", "warmup", "decay", "optimizer", "average", "patience", "class_weights"),
+    *("augment", "rehearsal", "keep_crops"),
+}
+"""Options, of a model and of its training, that no pixel classifier uses."""

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from napari_unet.config.base import Config, Precision
+from napari_unet.config.base import SPEED, Config, Precision
 
 
 class PredictConfig(Config):
@@ -28,11 +28,13 @@ class PredictConfig(Config):
     )
     smallest: int | None = Field(
         None,
+        title="Smallest (px)",
         ge=0,
         description="Objects of fewer px are left out; None: as training found.",
     )
     object_size: float | None = Field(
         None,
+        title="Objects about",
         gt=0,
         description="Diameter of the objects in px; the image is resampled to the size "
         "that the model knows. None: it has it, or is estimated by a model that knows "
@@ -40,6 +42,7 @@ class PredictConfig(Config):
     )
     link: float = Field(
         0.5,
+        title="Link planes",
         ge=0,
         le=1,
         description="A stack on a 2D model: objects of neighbouring planes are joined "
@@ -56,23 +59,36 @@ class PredictConfig(Config):
     )
     level: int | None = Field(
         None,
+        json_schema_extra=SPEED,
         ge=1,
         description="unet++: of which of its U-Nets the result is, from 1, the "
         "shallowest and fastest; None: the deepest.",
     )
     tile: int | None = Field(
-        None, ge=32, le=8192, description="Edge of the tiles in px; None: from memory."
+        None,
+        json_schema_extra=SPEED,
+        title="Tile (px)",
+        ge=32,
+        le=8192,
+        description="Edge of the tiles in px; None: from memory.",
     )
     memory: float | None = Field(
         None,
+        json_schema_extra=SPEED,
+        title="Memory (GB)",
         gt=0,
         description="Most memory for a tile, in GB; None: a quarter of what is free, "
         "2 at most.",
     )
     block: int = Field(
-        2048, ge=64, le=16384, description="Edge of the blocks that are decoded, in px."
+        2048,
+        json_schema_extra=SPEED,
+        title="Block (px)",
+        ge=64,
+        le=16384,
+        description="Edge of the blocks that are decoded, in px.",
     )
-    precision: Precision = "auto"
+    precision: Precision = Field("auto", json_schema_extra=SPEED)
 
     @model_validator(mode="after")
     def _rises(self) -> Self:

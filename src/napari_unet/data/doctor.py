@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -13,6 +13,7 @@ import numpy as np
 from napari_unet.data.disconnected import disconnected
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import diameter
+from napari_unet.labels import LabelledObjects
 
 # Median diameters of images may differ by this factor before a warning.
 SIZES = 4.0
@@ -26,7 +27,8 @@ class Finding:
     name : of the sample, or of all
     place : a pixel, ([Z,] Y, X) of the sample, where it can be seen
     fix : what would fix it without asking anybody; ``split``: an id of its own for each
-        separate part, :func:`napari_unet.data.disconnected.split_parts`
+        separate part, :func:`napari_unet.data.disconnected.split_parts`; ``object``: to
+        take the label of the background for an object
     """
 
     severity: Literal["error", "warning"]
@@ -34,7 +36,7 @@ class Finding:
     problem: str
     remedy: str
     place: tuple[int, ...] | None = None
-    fix: Literal["split"] | None = None
+    fix: Literal["split", "object"] | None = None
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -73,6 +75,52 @@ def check(
         name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
         findings.append(Finding("error", name, EMPTY, "annotate some objects"))
     return sorted(findings, key=lambda f: f.severity)
+
+
+def check_background_label(
+    frames: Mapping[str, np.ndarray], number: int, others: Collection[int] = ()
+) -> list[Finding]:
+    """Look whether a label that is taken as background looks like one of the objects.
+
+    frames : mapping of names to ([Z,] Y, X) integer arrays; the labels as they were
+        drawn
+    others : numbers that are no objects either
+
+    It does where it is one piece, as large and as long as they are.
+    """
+    from scipy import ndimage
+
+    areas: list[int] = []
+    edges: list[int] = []
+    pieces: dict[str, tuple[int, int, tuple[int, ...]]] = {}
+    for name, labels in frames.items():
+        found = LabelledObjects(labels)
+        for n, area, box in zip(found.ids, found.areas, found.boxes, strict=True):
+            edge = max(s.stop - s.start for s in box)
+            if n == number:
+                touching = np.ones((3,) * labels.ndim, int)
+                if ndimage.label(labels[box] == n, touching)[1] > 1:
+                    return []
+                pieces[name] = int(area), edge, _first(labels == n)
+            elif n not in others:
+                areas.append(int(area))
+                edges.append(edge)
+    alike = all(
+        min(areas, default=1) <= area <= max(areas, default=0) and edge <= max(edges)
+        for area, edge, _ in pieces.values()
+    )
+    return [
+        Finding(
+            "warning",
+            name,
+            f"label {number} is as large as the objects, and taken as background",
+            "press [fix] if it is an object",
+            place,
+            "object",
+        )
+        for name, (_, _, place) in list(pieces.items())[:1]
+        if alike
+    ]
 
 
 def raise_errors(findings: Sequence[Finding]) -> None:

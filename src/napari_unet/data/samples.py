@@ -241,9 +241,9 @@ def check_background(samples: Sequence[Sample]) -> None:
     if any(s.mask is not None for s in samples):
         raise ValueError(
             f"{samples[0].name}: 0 means not annotated yet, and no pixel is known to "
-            "be background; paint some with a label of its own and choose it as "
-            "background label (--background), or press [This view is right] where all "
-            "objects are labelled"
+            "be background; paint some with a label of its own ([Paint background], "
+            "--background), or press [This view is right] where all objects are "
+            "labelled"
         )
 
 

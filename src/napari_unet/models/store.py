@@ -201,26 +201,33 @@ def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
     return ""
 
 
-def classifier_of(path: str | Path) -> str | None:
-    """Return which pixel classifier a model is; None: a network, or not known."""
+def config_of(path: str | Path) -> ModelConfig | None:
+    """Return what a model is, as the text beside its weights says; None: not known."""
     where = Path(path)
     file = where / CONFIG if where.is_dir() else where
     try:
-        name = _network_of(file, file.stat().st_mtime_ns)
+        return _config_in(file, file.stat().st_mtime_ns)
     except OSError:
         return None
-    return name if name in CLASSIFIER_NAMES else None
+
+
+def classifier_of(path: str | Path) -> str | None:
+    """Return which pixel classifier a model is; None: a network, or not known."""
+    config = config_of(path)
+    if config is None or config.network not in CLASSIFIER_NAMES:
+        return None
+    return config.network
 
 
 @functools.lru_cache(maxsize=256)
-def _network_of(file: Path, changed: int) -> str:
-    """Return the network that a text, or one in an archive, names; "": none."""
+def _config_in(file: Path, changed: int) -> ModelConfig | None:
+    """Return the config in a text, or in one in an archive; None: there is none."""
     del changed  # the time: another model may lie there later
     try:
         if file.name == CONFIG:
             text: bytes | None = file.read_bytes()
         else:
             text = _unpacked(file, CONFIG, MOST_CONFIG)
-        return str(json.loads(text or "")["config"]["network"])
+        return checked(ModelConfig, migrate(json.loads(text or ""))["config"])
     except (OSError, TypeError, ValueError, *ARCHIVE_ERRORS):
-        return ""
+        return None

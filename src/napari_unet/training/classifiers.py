@@ -17,6 +17,7 @@ import torch
 
 from napari_unet.boxes import grow
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.config.model import OF_NETWORKS
 from napari_unet.data.images import Stats
 from napari_unet.data.samples import Sample, data_hash
 from napari_unet.events import Control, Event, Note, Progress
@@ -40,12 +41,6 @@ FIRST_PIXELS = 2**14
 MOST_PIXELS = 12_000
 # Share of a class among all pixels, to the power of this, is its share in the fit.
 PRIOR = 0.5
-# A network's; a budget is kept by any fit.
-UNUSED = {
-    *("depth", "width", "norm", "dropout", "upsampling", "strides", "patch", "batch"),
-    *("rate", "warmup", "decay", "optimizer", "average", "patience", "class_weights"),
-    *("augment", "rehearsal", "keep_crops"),
-}
 
 
 def train_classifier(
@@ -92,7 +87,7 @@ def _unused(config: TrainConfig, wanted: ModelConfig) -> Iterator[Note]:
     names = [
         name
         for given in (wanted, config)
-        for name in sorted(given.model_fields_set & UNUSED)
+        for name in sorted(given.model_fields_set & OF_NETWORKS)
         if getattr(given, name)
         != type(given).model_fields[name].get_default(call_default_factory=True)
     ]

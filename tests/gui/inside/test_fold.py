@@ -140,9 +140,7 @@ def test_an_image_of_another_size_is_zoomed_and_still_fits(dock):
     model = made(any_size=True, object_size=12.0)
     dock.choose(model)
     layer = dock.viewer.add_image(values(*SHAPE), name="cells", scale=(0.5, 0.5))
-    dock.form.options_form.set_value(
-        dock.form.config().replace(object_size=24.0, score=None)
-    )
+    dock.form.object_size.edit.setText("24")
     dock.open()
     dock.click(1, 0)
     (maps,) = dock.made()

@@ -108,7 +108,7 @@ def test_segment_look_train(make_napari_viewer, qtbot, trained, notices):
     seen = visible_box(dock.viewer, image, "YX")
     assert right_boxes(dock.viewer.layers, result) == (seen,)
     assert train.why_not() == ""
-    (item,) = train.table.items(train.form.labels_mean.value)
+    (item,) = train.table.items()
     assert item.right == (seen,) and item.zero == "unknown"
     (sample,), _ = drain(load([item]))
     assert sample.mask[seen].all()
@@ -116,7 +116,7 @@ def test_segment_look_train(make_napari_viewer, qtbot, trained, notices):
     dock.segment()
     assert len(dock.labels()) == 2, "what is right is kept, and another layer made"
     dock.viewer.layers.remove(dock.labels()[1])
-    (press,) = [row.press(train.form.labels_mean.value) for row in train.table.pairs]
+    (press,) = train.table.press()
     assert press.right == (seen,)
     (layer,) = marks(dock.viewer)
     dock.viewer.layers.remove(layer)

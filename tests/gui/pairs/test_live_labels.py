@@ -3,6 +3,7 @@
 import numpy as np
 
 from napari_unet.events import Control
+from napari_unet.gui.layers.right_views import add_right_box
 from support import strokes, train_dock
 from support.train_dock import LONG, Dock, add_pair
 
@@ -38,6 +39,25 @@ def test_strokes_reach_a_training_that_runs(make_napari_viewer, qtbot, taken):
     assert (labels[:5] == 77).all() and not labels[5:].any()
     assert mask[:6].all() and not mask[6].any()
     assert dock.text.startswith('"cells')
+
+
+def test_background_can_be_painted_once_it_learns(make_napari_viewer, qtbot, taken):
+    viewer = make_napari_viewer()
+    layer = add_pair(viewer)
+    layer.data[:20, :30] = 0
+    add_right_box(viewer, viewer.layers["cells"], "YX", layer, np.s_[30:90, 40:120])
+    dock = Dock(viewer, qtbot)
+    dock.set(LONG, zero="unknown")
+    dock.press()
+    dock.wait_for_steps()
+    dock.form.labels_mean.paint_button.click()
+    paint(layer, np.s_[4:9, 6:12], layer.selected_label)
+    qtbot.waitUntil(lambda: bool(taken), timeout=20_000)
+    dock.press("stop")
+    dock.wait()
+    ((_, box, labels, mask),) = taken
+    assert box == np.s_[4:9, 6:12]
+    assert not labels.any() and mask.all(), "it is no object"
 
 
 def test_frames_get_what_was_painted_on_them(make_napari_viewer, qtbot, taken):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_unet.data.meaning import Meaning
 from napari_unet.files.sample_data import folder
 from napari_unet.gui.layers import edits
 from napari_unet.gui.layers.axes import KEY
@@ -99,12 +98,9 @@ def test_what_zero_means_is_known_unless_somebody_painted(make_napari_viewer):
     sample = viewer.layers["nuclei labels"]
     file = folder("nuclei") / "labels" / "nuclei_01.tif"
     (opened,) = viewer.open(file, plugin="napari", layer_type="labels")
-    assert usual_zero([sample, opened]) == "background"
-    assert usual_zero([segmented]) == "unknown"
-    assert usual_zero([segmented, sample]) == "unknown"
-    assert usual_zero([painted]) is None
-    assert usual_zero([painted, sample]) is None
-    assert usual_zero([]) == "background"
+    assert usual_zero(sample) == usual_zero(opened) == "background"
+    assert usual_zero(segmented) == "unknown"
+    assert usual_zero(painted) is None
 
 
 # --------------------------------------------------------------------------- table
@@ -115,12 +111,12 @@ def test_the_image_and_its_labels_are_chosen(viewer, table):
     assert row.image == viewer.layers["a"]
     assert row.labels == viewer.layers["a labels"]
     assert table.why_not() == ""
-    (item,) = table.items(Meaning())
+    (item,) = table.items()
     assert (item.image.name, item.use, item.zero) == ("a", "automatic", "background")
 
 
 def test_labels_are_copied_when_training_starts(viewer, table):
-    (item,) = table.items(Meaning())
+    (item,) = table.items()
     viewer.layers["a labels"].data[:] = 5
     assert not item.labels.any()
 
@@ -205,9 +201,9 @@ def test_objects_are_counted_again_after_edits(viewer, table, qtbot):
     layer.selected_label = 77
     layer.paint((2, 2), 77)
     qtbot.waitUntil(lambda: row.count.text() == "6 objects")
-    table.set_meaning(Meaning(zero="unknown", background=77))
+    row.say(zero="unknown", background=77)
     assert row.count.text() == "5 objects"
-    table.set_meaning(Meaning(zero="unknown", background=77, ignore=1))
+    row.say(ignore=1)
     assert row.count.text() == "4 objects"
 
 
@@ -283,7 +279,7 @@ def test_a_folder_says_what_it_holds(table, qtbot):
     (row,) = table.folders
     qtbot.waitUntil(lambda: row.name.text() == "nuclei: 8 pairs")
     row.use_box.setCurrentText("training")
-    assert table.items(Meaning())[-1].use == "training"
+    assert table.items()[-1].use == "training"
     table.add_folder(folder("nuclei"))
     assert len(table.folders) == 1
 

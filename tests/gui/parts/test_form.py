@@ -232,6 +232,7 @@ def test_an_empty_field_means_the_default_and_shows_it(qtbot, form):
 )
 def test_bad_text_is_one_sentence_and_marks_its_row(qtbot, form, name, text, sentence):
     form.show()
+    form.folds["More options"].expand()
     write(qtbot, form, name, text)
     marked = [n for n, r in form._rows.items() if r._sign.isVisible()]
     assert marked == [name]
@@ -353,13 +354,47 @@ def test_tab_goes_through_the_rows_in_their_order(qtbot):
     form.show()
     form.activateWindow()
     qtbot.waitUntil(form.isActiveWindow)
+    fold = form.folds["Speed and memory"]
+    fold.expand()
     fields = [editor(form, name) for name in PredictConfig.model_fields]
+    at_hand = [field for field in fields if not fold.isAncestorOf(field)]
+    rest = [field for field in fields if fold.isAncestorOf(field)]
     fields[0].setFocus()
     seen = []
-    for _ in fields:
+    for _ in [*fields, fold]:
         seen.append(QApplication.focusWidget())
         form.focusNextChild()
-    assert seen == fields
+    assert seen == [*at_hand, fold.toggleButton(), *rest]
+
+
+def test_an_option_that_does_not_apply_is_hidden_and_not_set(qtbot):
+    form = ConfigForm(TrainConfig)
+    qtbot.addWidget(form)
+    form.set_value(TrainConfig(rate=0.1, seed=3, augment=AugmentConfig(flips=False)))
+    form.folds["More options"].expand()
+    for name in ("rate", "seed", "augment"):
+        form.apply(name, False)
+        form.apply(name, False)
+    assert form.value().model_fields_set == set()
+    assert not row(form, "rate").isVisibleTo(form)
+    assert not row(form, "seed").isVisibleTo(form)
+    write(qtbot, form, "batch", "8")
+    assert form.value() == TrainConfig(batch=8)
+    for name in ("rate", "seed", "augment"):
+        form.apply(name, True)
+    assert row(form, "seed").isVisibleTo(form)
+    assert form.value().model_fields_set == {"rate", "seed", "augment", "batch"}
+
+
+def test_the_fold_of_a_group_can_stand_elsewhere(qtbot):
+    form = ConfigForm(PredictConfig, apart=["Speed and memory"])
+    qtbot.addWidget(form)
+    fold = form.folds["Speed and memory"]
+    qtbot.addWidget(fold)
+    assert not form.isAncestorOf(fold)
+    with qtbot.waitSignal(form.changed):
+        write(qtbot, form, "tile", "64")
+    assert form.value() == PredictConfig(tile=64)
 
 
 def test_a_fold_is_closed_out_of_tabs_way_and_grows(qtbot):

@@ -52,7 +52,7 @@ def test_a_press_gives_the_labels_of_the_core_on_the_image(dock, trained):
     assert dock.form.summary.text().endswith(" s on the CPU")
     assert dock.form.table.view.rows.rowCount() == count
     assert dock.form.table.text.text() == layer.name
-    assert matching.usual_zero([layer]) == "unknown"
+    assert matching.usual_zero(layer) == "unknown"
 
 
 def test_the_layer_says_what_made_it(dock, trained):

@@ -230,3 +230,83 @@ def test_a_first_fit_that_is_stopped_leaves_nothing(dock, own_models, held):  # 
     dock.press("stop")
     dock.wait()
     assert "no model was kept" in dock.text and not list(own_models.glob("*"))
+
+
+# ---------------------------------------------------------------------- quick looks
+
+
+@pytest.fixture
+def quick(dock, trained):
+    """The dock where a network is to be trained from a model."""
+    dock.form.model_picker.set_path(trained)
+    dock.set(LONG, zero="unknown")
+    return dock
+
+
+def test_a_quick_look_shows_the_view_and_leaves_the_form(quick, own_models, trained):  # noqa: F811
+    dock = quick
+    assert "pixel classifier" in dock.buttons.quick.toolTip()
+    models().choose(trained)
+    dock.press("quick")
+    assert not dock.buttons.quick.isEnabled()
+    dock.wait()
+    assert folders(own_models) == ["cells quick look"]
+    assert Model.load(own_models / "cells quick look").config.network == "forest"
+    assert dock.viewer.layers["cells preview"].data.any()
+    assert dock.form.model_picker.path == str(trained)
+    assert models().chosen_path == str(trained), "it is only looked at"
+    assert str(own_models / "cells quick look") in models().entries()
+    assert "Start trains a network" in dock.text and dock.widget.again.isVisible()
+    dock.press("quick")
+    dock.wait()
+    assert folders(own_models) == ["cells quick look"], "the newest stays"
+
+
+def test_strokes_after_a_quick_look_fit_again_until_start(quick, own_models, trained):  # noqa: F811
+    dock = quick
+    dock.press("quick")
+    dock.wait()
+    before = arrays(own_models / "cells quick look")
+    stroke(dock)
+    fit_again(dock)
+    after = arrays(own_models / "cells quick look")
+    assert any(not np.array_equal(before[k], after[k]) for k in after)
+    dock.press()
+    dock.wait_for_steps()
+    assert not dock.widget.again.isVisible()
+    assert dock.widget.presses.last.init == str(trained)
+    stroke(dock, 70)
+    dock.press("stop")
+    dock.wait()
+    waits.settle(dock.qtbot, dock.widget)
+    assert dock.widget._job is None, "a network was trained since"
+
+
+def test_a_quick_look_that_is_stopped_leaves_the_one_before(quick, own_models, held):  # noqa: F811
+    dock = quick
+    held.clear()
+    dock.press("quick")
+    dock.press("stop")
+    dock.wait()
+    assert not list(own_models.glob("*"))
+    held.set()
+    dock.press("quick")
+    dock.wait()
+    before = arrays(own_models / "cells quick look")
+    held.clear()
+    dock.press("quick")
+    dock.press("stop")
+    dock.wait()
+    after = arrays(own_models / "cells quick look")
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def test_a_quick_look_learns_what_the_form_says(quick):
+    dock = quick
+    dock.form.model_picker.set_path(None)
+    dock.form.network_box.setCurrentText("unet")
+    dock.form.classes_button.click()
+    assert dock.form.quick_settings().model.formulation == "semantic"
+    assert dock.form.network_box.currentText() == "unet"
+    dock.form.instances_button.click()
+    assert dock.form.quick_settings().model.formulation == "instances"

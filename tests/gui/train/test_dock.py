@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 from napari_unet import Model
 from napari_unet.boxes import middle
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.meaning import Meaning
 from napari_unet.events import Preview, StepDone, View
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
@@ -89,12 +88,9 @@ def test_the_core_gets_what_the_form_says(dock):
     settings = dock.form.settings()
     assert settings.config == config
     assert settings.model == ModelConfig(depth=3, formulation="semantic")
-    assert settings.meaning == Meaning(zero="unknown", background=4)
     dock.form.labels_mean.ignored_box.setValue(9)
-    settings = dock.form.settings()
-    assert settings.meaning == Meaning(zero="unknown", background=4, ignore=9)
     assert settings.device == "cpu"  # as the preferences say
-    (item,) = dock.table.items(settings.meaning)
+    (item,) = dock.table.items()
     assert (item.zero, item.background, item.ignore) == ("unknown", 4, 9)
 
 
@@ -136,7 +132,8 @@ def test_painted_labels_have_no_default_of_what_zero_means(make_napari_viewer, q
     assert dock.buttons.start.isEnabled()
     add_pair(viewer, name="more")
     dock.table.layers_button.click()
-    assert dock.form.labels_mean.zero == "background"  # the user has said so
+    reason = dock.buttons.start.toolTip()
+    assert "what 0 means in more labels" in reason, "said of the first one alone"
 
 
 def test_samples_start_as_fully_annotated(make_napari_viewer, qtbot):
@@ -164,6 +161,7 @@ def test_uses_reach_the_training(dock, own_models):
         dock.viewer.layers["judge"], dock.viewer.layers["judge labels"]
     )
     dock.table.pairs[1].use_box.setCurrentText("validation")
+    dock.set()
     dock.train()
     (path,) = own_models.iterdir()
     card = Model.load(path).card

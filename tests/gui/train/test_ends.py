@@ -129,12 +129,12 @@ def test_a_name_that_is_none(dock, notices):
 def test_nothing_known_as_background(dock, notices):
     dock.form.labels_mean.unknown_button.click()
     start, reason = dock.buttons.start, dock.buttons.reason
-    assert not start.isEnabled() and "paint some background" in start.toolTip()
+    assert not start.isEnabled() and "[Paint background]" in start.toolTip()
     assert reason.isVisibleTo(dock.widget) and reason.text() == start.toolTip()
     dock.widget.start()
     dock.form.labels_mean.background_box.setValue(3)
     assert start.isEnabled()
-    assert_usable(dock, notices, "paint some background")
+    assert_usable(dock, notices, "Paint background")
 
 
 def test_no_pair(dock, notices):

@@ -13,6 +13,7 @@ from napari.viewer import Viewer
 from napari_unet.files.readers import read_image
 from napari_unet.gui.layers.axes import KEY, full
 from napari_unet.gui.layers.layer_data import image_layers
+from napari_unet.gui.layers.meanings import MEANING, said_of
 from napari_unet.gui.layers.pairing import ours
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
@@ -33,6 +34,9 @@ def described(layer: Image | Labels) -> dict[str, Any]:
         **{name: _plain(getattr(layer, name)) for name in LOOK[kind]},
         "metadata": {KEY: _jsonable(ours(layer))},
     }
+    if kind is Labels:  # also what its origin told, which is lost
+        said = {n: v for n, v in vars(said_of(layer)).items() if v is not None}
+        told["metadata"][KEY][MEANING] = said
     if kind is Image:
         told |= {"rgb": bool(layer.rgb), "colormap": layer.colormap.name}
     return told

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 
 from napari_unet.config import ModelConfig
+from napari_unet.gui.layers.meanings import said_of
 
 # As many values are classes at most, and as many pixels are looked through.
 MOST_CLASSES = 20
 MOST_PIXELS = 16 * 2**20
 
 
-def as_shown(
-    config: ModelConfig, layers: Sequence[Labels], others: Collection[int]
-) -> ModelConfig:
+def as_shown(config: ModelConfig, layers: Sequence[Labels]) -> ModelConfig:
     """Let a model of classes call and colour them as labels layers do.
 
     config : where it says names, colours or classes itself, it stays as it is
     layers : all that the model learns from; names are the column ``name`` of their
-        features
-    others : values that are no class: the label of the background, for example
+        features; a label of the background is no class
     """
     given = config.model_fields_set & {"classes", "class_names", "class_colours"}
     pixels = sum(int(np.prod(layer.data.shape)) for layer in layers)
@@ -31,10 +29,10 @@ def as_shown(
         return config
     shown: dict[int, Labels] = {}
     for layer in layers:
+        others = said_of(layer).meaning.others
         for value in _values(layer):
-            shown.setdefault(value, layer)
-    for value in others:
-        shown.pop(value, None)
+            if value not in others:
+                shown.setdefault(value, layer)
     if not 0 < len(shown) <= MOST_CLASSES:
         return config
     values = sorted(shown)

@@ -105,15 +105,8 @@ def named_after(labels: Labels, image: Image) -> bool:
     return re.search(pattern, labels.name) is not None
 
 
-def usual_zero(layers: Sequence[Labels]) -> Zero | None:
+def usual_zero(layer: Labels) -> Zero | None:
     """Return what 0 is likely to mean; None: only who painted the labels knows."""
-    zeros = {_zero(layer) for layer in layers}
-    if None in zeros:
-        return None
-    return "unknown" if "unknown" in zeros else "background"
-
-
-def _zero(layer: Labels) -> Zero | None:
     if "model" in ours(layer):
         return "unknown"  # what a model left out may still be an object
     source = layer.source

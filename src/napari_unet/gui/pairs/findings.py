@@ -25,6 +25,7 @@ FIX_HELP = (
     "Give each separate part its own id, in all of the layer. Objects that touch stay "
     "one, and small strays keep their id. Ctrl-Z takes it back."
 )
+OBJECT_HELP = "Count this label as an object: no label is background then."
 TRAINING = "A training is running; stop it, or wait for its end."
 FIXING = "The labels are being fixed."
 
@@ -117,7 +118,7 @@ class FindingRow(QWidget):
         self.label.setText(breakable(f"• {_told(what)}"))
         show, fix = findings.show_wanted, findings.fix_wanted
         self.show_button = push_button("show", SHOW_HELP, lambda: show.emit(what))
-        self.fix_button = push_button("fix", FIX_HELP, lambda: fix.emit(what))
+        self.fix_button = push_button("fix", "", lambda: fix.emit(what))
         buttons = self.show_button, self.fix_button, 1
         line = lay_out(QHBoxLayout(), *buttons, margins=(12, 0, 0, 0))
         lay_out(QVBoxLayout(self), self.label, line, spacing=2)
@@ -128,7 +129,8 @@ class FindingRow(QWidget):
     def grey(self, why_not: str) -> None:
         """Grey the button that fixes, and say why; "": it can be pressed."""
         self.fix_button.setEnabled(not why_not)
-        self.fix_button.setToolTip(why_not or FIX_HELP)
+        taken = isinstance(self.what, Finding) and self.what.fix == "object"
+        self.fix_button.setToolTip(why_not or (OBJECT_HELP if taken else FIX_HELP))
 
 
 def _told(what: Finding | str) -> str:

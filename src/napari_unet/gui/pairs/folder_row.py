@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel
@@ -12,6 +13,8 @@ from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel
 from napari_unet.events import Control, Event, Progress
 from napari_unet.files.datasets import Dataset, find_pairs
 from napari_unet.gui import worker
+from napari_unet.gui.copy_as.press import FolderPress
+from napari_unet.gui.layers.meanings import Said
 from napari_unet.gui.parts.dock_widgets import (
     cross_button,
     form_rows,
@@ -51,9 +54,18 @@ class DataRow(QFrame):
         """What the row is used for."""
         return cast(Use, self.use_box.currentText())
 
+    @property
+    def said(self) -> Said:
+        """What the numbers in the labels mean, as far as it was said."""
+        raise NotImplementedError
+
+    def say(self, **changes: Any) -> None:
+        """Say some of it: `zero`, `background` or `ignore`."""
+        raise NotImplementedError
+
     def _add_last_line(self) -> None:
         line = self.use_box, (self.count, 1), self.remove_button
-        self.rows.addRow("used for", lay_out(QHBoxLayout(), *line))
+        self.rows.addRow("Used for", lay_out(QHBoxLayout(), *line))
 
     def _remove(self) -> None:
         self.removed.emit(self)
@@ -65,6 +77,7 @@ class FolderRow(DataRow):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self._said = Said("background")
         self.name = sentences(str(path))
         self.name.setText(f"{path.name}: looking for pairs ...")
         self.rows.addRow(self.name)
@@ -75,9 +88,24 @@ class FolderRow(DataRow):
             on_errored=self._fail,
         )
 
-    def item(self, ignore: int | None) -> Folder:
-        """Return what training takes; labels of the number `ignore` teach nothing."""
-        return Folder(self.path, self.use, ignore=ignore)
+    @property
+    def said(self) -> Said:
+        """What the numbers mean: in folders 0 is background."""
+        return self._said
+
+    def say(self, **changes: Any) -> None:
+        """Say which number teaches nothing; no other is special in folders."""
+        if "ignore" in changes:
+            self._said = replace(self._said, ignore=changes["ignore"])
+            self.changed.emit()
+
+    def item(self) -> Folder:
+        """Return what training takes."""
+        return Folder(self.path, self.use, ignore=self.said.ignore)
+
+    def press(self) -> FolderPress:
+        """Return what was pressed, for its code."""
+        return FolderPress(self.path, self.use, self.said.meaning)
 
     def _found(self, dataset: Dataset) -> None:
         which = " for training" if dataset.has_split else ""

@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject
 
 from napari_unet.boxes import Box, around
 from napari_unet.data.images import frame_name
-from napari_unet.data.meaning import Meaning, clipped, understood
+from napari_unet.data.meaning import clipped, understood
 from napari_unet.events import Control
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.images import Pair, box_on_image, labels_reader
+from napari_unet.gui.layers.meanings import said_of
 from napari_unet.gui.layers.right_views import right_boxes, views
 from napari_unet.training.annotated import Annotated, Folder, unique
 
@@ -35,14 +36,12 @@ class LiveLabels(QObject):
         control: Control,
         items: Sequence[Annotated | Folder],
         targets: Sequence[Pair],
-        meaning: Meaning,
         resumed: bool = False,
     ) -> None:
         """Follow the layers of a training.
 
         items : what it was started with; the layers come first
         targets : the layers
-        meaning : of the numbers in them
         resumed : whether the layers may hold more than it was started with
         """
         names: set[str] = set()
@@ -50,7 +49,7 @@ class LiveLabels(QObject):
             name = unique(target.image.name, names)
             names.add(name)
             if isinstance(item, Annotated) and item.labels.size <= MOST_READ:
-                known = self._viewer, target, name, item.right, control, meaning
+                known = self._viewer, target, name, item, control
                 followed = _Followed(*known, self)
                 self._followed.append(followed)
                 if resumed:
@@ -67,7 +66,7 @@ class _Followed(QObject):
     """A labels layer, and what training knows of it.
 
     name : of the image, as training calls it
-    right : parts in which all objects are labelled
+    item : what it was started with
     """
 
     def __init__(
@@ -75,14 +74,14 @@ class _Followed(QObject):
         viewer: Viewer,
         target: Pair,
         name: str,
-        right: tuple[Box, ...],
+        item: Annotated,
         control: Control,
-        meaning: Meaning,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._target, self._name = viewer, target, name
-        self._right, self._control, self._meaning = right, control, meaning
+        self._control, self._meaning = control, item.meaning
+        self._right: tuple[Box, ...] = item.right
         edits = Edits(viewer, self)
         edits.read.connect(self._read)
         edits.follow(target.labels)
@@ -116,7 +115,9 @@ class _Followed(QObject):
         except ValueError:
             return  # the layer holds something else now
         self._right = right
-        labels, mask = understood(drawn, self._meaning, clipped(right, box))
+        now = said_of(pair.labels).meaning  # background may have a label since
+        known = now if now.zero == self._meaning.zero else self._meaning
+        labels, mask = understood(drawn, known, clipped(right, box))
         if "T" not in pair.image.axes:
             self._control.update(self._name, box, labels, mask)
             return

@@ -12,11 +12,11 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 
 from napari_unet.boxes import Box
-from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import ItemPress
 from napari_unet.gui.layers.axes import shape_of
 from napari_unet.gui.layers.edits import Edits, Reading
 from napari_unet.gui.layers.images import Pair, labels_reader
+from napari_unet.gui.layers.meanings import Said, said_of, say
 from napari_unet.gui.layers.pairing import (
     fits,
     image_under,
@@ -25,6 +25,7 @@ from napari_unet.gui.layers.pairing import (
     labels_on,
 )
 from napari_unet.gui.layers.right_views import right_boxes, views
+from napari_unet.gui.pairs.background_brush import BackgroundBrush, next_free
 from napari_unet.gui.pairs.folder_row import DataRow
 from napari_unet.gui.parts.dock_widgets import ignore_wheel
 from napari_unet.gui.pickers.image_picker import ImagePicker
@@ -36,12 +37,13 @@ class PairRow(DataRow):
     """An image layer and the labels layer that was drawn on it."""
 
     edited = Signal()  # something was painted
+    counted = Signal()  # the numbers in the labels were
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._reading: Reading | None = None
-        self._meaning = Meaning()
+        self._brush = BackgroundBrush(viewer, self)
         self._filling = False
         self._image: Image | None = None
         self._image_touched = self._labels_touched = False
@@ -149,10 +151,40 @@ class PairRow(DataRow):
         self._image = self.image
         self._filling = False
 
-    def set_meaning(self, meaning: Meaning) -> None:
-        """Say which numbers are no objects."""
-        self._meaning = meaning
-        self._show_count()
+    @property
+    def said(self) -> Said:
+        """What the numbers mean: the choices belong to the labels layer."""
+        return Said() if self.labels is None else said_of(self.labels)
+
+    def say(self, **changes: Any) -> None:
+        """Say some of it, which is remembered with the labels layer."""
+        if self.labels is None:
+            return
+        before = self.said
+        say(self.labels, **changes)
+        if self.said != before:
+            self._show_count()
+            self.changed.emit()
+
+    def holds(self, label: int) -> bool | None:
+        """Return whether a number is in the labels; None: it is not known."""
+        if self._reading is None or self._reading.values is None:
+            return None
+        return label in self._reading.values
+
+    def paint_background(self) -> None:
+        """Take up the brush for the background, with its label or a new one.
+
+        A ValueError where none is free, or the labels cannot be painted in.
+        """
+        labels, number = self.labels, self.said.background
+        if labels is None:
+            return
+        if number is None:
+            values = None if self._reading is None else self._reading.values
+            number = next_free(labels, values)
+            self.say(background=number)
+        self._brush.take_up(labels, number)
 
     def why_not(self) -> str:
         """Return why the pair cannot be trained on; "" if it can."""
@@ -169,14 +201,14 @@ class PairRow(DataRow):
             )
         return reason
 
-    def reader(self, meaning: Meaning) -> Callable[[], Annotated]:
+    def reader(self) -> Callable[[], Annotated]:
         """Return what makes the item for training: a copy of the labels, and the image.
 
         It is for a job: labels may be slow to read.
         """
         target, use, right = self.target(), self.use, self.right
         read = labels_reader(target.labels, target.axes, target.image)
-        numbers = meaning.model_dump()
+        numbers = self.said.meaning.model_dump()
         return lambda: Annotated(target.image, read(), use, **numbers, right=right)
 
     def target(self) -> Pair:
@@ -186,7 +218,7 @@ class PairRow(DataRow):
             raise ValueError(self.why_not())
         return Pair(image, labels, axes, self.picker.image())
 
-    def press(self, meaning: Meaning) -> ItemPress:
+    def press(self) -> ItemPress:
         """Return what was pressed, for its code; no file is looked at."""
         target = self.target()
         return ItemPress(
@@ -197,7 +229,7 @@ class PairRow(DataRow):
             channel=self.picker.channel,
             extra=tuple(layer.name for layer in self.picker.extra),
             use=self.use,
-            meaning=meaning,
+            meaning=self.said.meaning,
             right=self.right,
         )
 
@@ -249,6 +281,7 @@ class PairRow(DataRow):
     def _count(self, reading: Reading) -> None:
         self._reading = reading
         self._show_count()
+        self.counted.emit()
 
     def _show_count(self) -> None:
         if self._reading is None:
@@ -256,6 +289,6 @@ class PairRow(DataRow):
         elif self._reading.values is None:
             self.count.setText("not counted")
         else:
-            others = list(self._meaning.others)
+            others = list(self.said.meaning.others)
             objects = np.setdiff1d(self._reading.values, others)
             self.count.setText(counted(len(objects), "object"))

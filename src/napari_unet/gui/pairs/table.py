@@ -9,7 +9,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_unet.data.meaning import Meaning
 from napari_unet.gui.copy_as.press import FolderPress, ItemPress
 from napari_unet.gui.layers.images import Pair
 from napari_unet.gui.layers.right_views import mark_view
@@ -28,6 +27,7 @@ class PairsTable(QWidget):
 
     changed = Signal()
     edited = Signal()  # some labels were
+    counted = Signal()  # the numbers in some were
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -81,6 +81,11 @@ class PairsTable(QWidget):
         pairs: list[object] = [(row.image, row.labels) for row in self.pairs]
         return [*pairs, *(row.path for row in self.folders)]
 
+    @property
+    def rows(self) -> list[DataRow]:
+        """All rows: pairs, and then folders."""
+        return [*self.pairs, *self.folders]
+
     def labels_layers(self) -> list[Labels]:
         """Return the labels layers that are chosen."""
         return [row.labels for row in self.pairs if row.labels is not None]
@@ -96,6 +101,13 @@ class PairsTable(QWidget):
                 reason = str(error)
         raise ValueError(reason)
 
+    def paint_background(self) -> None:
+        """Take up the brush for background; a ValueError where it cannot be painted."""
+        rows = [row for row in self.pairs if row.said.zero == "unknown"]
+        active = self._viewer.layers.selection.active
+        for row in sorted(rows, key=lambda row: row.labels != active)[:1]:
+            row.paint_background()
+
     @property
     def right(self) -> bool:
         """Whether there are views in which all objects are labelled."""
@@ -106,37 +118,28 @@ class PairsTable(QWidget):
         """Whether all pairs are planes of one channel or RGB, as far as one can see."""
         return not self.folders and all(row.planar for row in self.pairs)
 
-    def set_meaning(self, meaning: Meaning) -> None:
-        """Say which numbers are no objects."""
-        for row in self.pairs:
-            row.set_meaning(meaning)
-
     def why_not(self) -> str:
         """Return why training cannot start; "" if it can."""
         if not self._rows:
             return "add an image with its labels, or a folder of them"
         return next((r for r in (row.why_not() for row in self.pairs) if r), "")
 
-    def items(self, meaning: Meaning) -> list[Annotated | Folder]:
+    def items(self) -> list[Annotated | Folder]:
         """Return what training takes; labels are copied.
-
-        meaning : of the numbers in the labels layers; folders ignore the same number
 
         A ValueError if a pair is not complete or does not fit.
         """
-        pairs = [row.reader(meaning)() for row in self.pairs]
-        return [*pairs, *(row.item(meaning.ignore) for row in self.folders)]
+        pairs = [row.reader()() for row in self.pairs]
+        return [*pairs, *(row.item() for row in self.folders)]
 
     def targets(self) -> list[Pair]:
         """Return the layers of the pairs."""
         return [row.target() for row in self.pairs]
 
-    def press(self, meaning: Meaning) -> tuple[ItemPress | FolderPress, ...]:
+    def press(self) -> tuple[ItemPress | FolderPress, ...]:
         """Return the same for the code that reproduces a press."""
-        pairs = [row.press(meaning) for row in self.pairs]
-        ignored = Meaning(ignore=meaning.ignore)
-        folders = [FolderPress(row.path, row.use, ignored) for row in self.folders]
-        return (*pairs, *folders)
+        pairs = [row.press() for row in self.pairs]
+        return (*pairs, *(row.press() for row in self.folders))
 
     def reset_choices(self, event: object = None) -> None:
         """List the layers that are there now; choices stay."""
@@ -153,6 +156,7 @@ class PairsTable(QWidget):
     def _add_pair(self) -> PairRow:
         row = PairRow(self._viewer)
         row.edited.connect(self.edited)
+        row.counted.connect(self.counted)
         self._add(row)
         return row
 

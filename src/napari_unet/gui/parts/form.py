@@ -12,9 +12,11 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 from superqt import QCollapsible
 
 from napari_unet.config import Config
-from napari_unet.config.base import explain, findings
+from napari_unet.config.base import explain, findings, group_of, label_of
 from napari_unet.gui.parts.dock_widgets import form_rows, lay_out
 from napari_unet.gui.parts.option_row import OptionRow
+
+GROUP_HELP = "Options that few people change; empty: the default."
 
 
 class ConfigForm(QWidget):
@@ -22,24 +24,36 @@ class ConfigForm(QWidget):
 
     kind : an option that is a config model itself becomes a fold of rows
     fields : the options to show, in this order. By default all.
+    apart : groups whose fold is not at the end of the form: :attr:`folds` has them, to
+        be placed elsewhere
 
-    Numbers stay as they were typed; an empty field means the default, which it shows in
-    grey. What is wrong is marked where it stands once the field is left.
+    An option that says its group is in the fold of that. Numbers stay as they were
+    typed; an empty field means the default, which it shows in grey. What is wrong is
+    marked where it stands once the field is left.
     """
 
     changed = Signal()
 
-    def __init__(self, kind: type[Config], fields: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        kind: type[Config],
+        fields: Sequence[str] | None = None,
+        apart: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.kind = kind
         self._rows: dict[str, OptionRow] = {}
         self._groups: dict[str, ConfigForm] = {}
-        self._folds: dict[str, Fold] = {}
-        self._layout = form_rows(QFormLayout.RowWrapPolicy.DontWrapRows)
-        self._layout.setVerticalSpacing(2)
-        self.setLayout(self._layout)
+        self._folds: dict[str, Fold] = {}  # by option
+        self.folds: dict[str, Fold] = {}  # by group
+        self._absent: set[str] = set()  # options that do not apply
+        self._layouts = {"": _rows()}
+        self.setLayout(self._layouts[""])
         for name in kind.model_fields if fields is None else fields:
             self._add(name, kind.model_fields[name])
+        for group, fold in self.folds.items():
+            if group not in apart:
+                self._layouts[""].addRow(fold)
 
     def value(self) -> Config:
         """Return the options; those that are at their default count as not set.
@@ -64,26 +78,43 @@ class ConfigForm(QWidget):
         """Put a widget beside the title of the fold that an option is."""
         self._folds[name].put_beside(widget)
 
-    def add_row(self, title: str, widget: QWidget) -> None:
+    def add_row(self, title: str, widget: QWidget, group: str = "") -> None:
         """Add a row whose title has the tooltip of what stands in it."""
         label = QLabel(title)
         label.setToolTip(widget.toolTip())
         label.setBuddy(widget)
-        self._layout.addRow(label, widget)
+        self._layout_of(group).addRow(label, widget)
+
+    def apply(self, name: str, applies: bool) -> None:
+        """Show an option, or hide one that does not apply: it counts as not set."""
+        row = self._rows.get(name) or self._folds[name]
+        layout = self._layout_of(group_of(self.kind.model_fields[name]))
+        if applies == (name in self._absent):
+            layout.setRowVisible(row, applies)
+            self._absent ^= {name}
+
+    def _layout_of(self, group: str) -> QFormLayout:
+        """Return the rows of a group, whose fold is made where it is missing."""
+        if group not in self._layouts:
+            inside = QWidget()
+            self._layouts[group] = layout = _rows()
+            inside.setLayout(layout)
+            self.folds[group] = Fold(group, inside, GROUP_HELP)
+        return self._layouts[group]
 
     def _add(self, name: str, info: FieldInfo) -> None:
-        title = name.replace("_", " ")
+        title = label_of(name, info)
         if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
             group = ConfigForm(info.annotation)
             group.changed.connect(self._check)
             self._groups[name] = group
             self._folds[name] = Fold(title, group, info.description or "")
-            self._layout.addRow(self._folds[name])
+            self._layout_of(group_of(info)).addRow(self._folds[name])
             return
         row = OptionRow(name, info)
         row.changed.connect(self._check)
         self._rows[name] = row
-        self.add_row(title, row)
+        self.add_row(title, row, group_of(info))
 
     def _show(self, config: Config) -> None:
         for name, row in self._rows.items():
@@ -93,7 +124,8 @@ class ConfigForm(QWidget):
 
     def _given(self) -> dict[str, Any]:
         given = {name: row.value() for name, row in self._rows.items()}
-        return given | {name: group._given() for name, group in self._groups.items()}
+        given |= {name: group._given() for name, group in self._groups.items()}
+        return {n: value for n, value in given.items() if n not in self._absent}
 
     def _check(self) -> None:
         self._read()
@@ -172,6 +204,12 @@ class Fold(QCollapsible):
         self.content().setVisible(opened)
         # superqt fixes the height that the content has now: it could not grow.
         self.content().setMaximumHeight(16777215 if opened else 0)
+
+
+def _rows() -> QFormLayout:
+    layout = form_rows(QFormLayout.RowWrapPolicy.DontWrapRows)
+    layout.setVerticalSpacing(2)
+    return layout
 
 
 def _differing(config: Config) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class ImagePicker(QWidget):
         self.axes_row = AxesRow(viewer)
         image_box = ignore_wheel(self.image_box.native)
         top = lay_out(QHBoxLayout(), (image_box, 1), self.add_button)
-        self.channel_label = QLabel("channel")
+        self.channel_label = QLabel("Channel")
         channels = lay_out(QHBoxLayout(), self.channel_label, (self.channel_box, 1))
         self._column = QVBoxLayout(self)
         lay_out(self._column, top, channels, self.axes_row, spacing=2)

@@ -22,6 +22,7 @@ class ModelName(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._suggested = ""
+        self._about = "model"
         self.edit = QLineEdit()
         self.edit.setToolTip(
             "The name of the model, which is also that of its folder. The folder of "
@@ -34,9 +35,9 @@ class ModelName(QWidget):
 
     def suggest(self, name: str) -> None:
         """Name the model after an image and the day, unless the user named it."""
+        self._about = name = FORBIDDEN.sub("_", name).strip(" .") or "model"
         if self.edit.text() not in ("", self._suggested):
             return
-        name = FORBIDDEN.sub("_", name).strip(" .") or "model"
         there = preferences().model_folder
         taken = {path.name for path in there.iterdir()} if there.is_dir() else set()
         self._suggested = unique(f"{name} {date.today():%Y-%m-%d}", taken)
@@ -57,6 +58,10 @@ class ModelName(QWidget):
                 "options"
             )
         return folder
+
+    def quick_folder(self) -> Path:
+        """Return the folder of quick looks, of which the newest stays."""
+        return preferences().model_folder / f"{self._about} quick look"
 
     def _show_folder(self) -> None:
         path = str(preferences().model_folder / self.edit.text().strip())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.gui.results.images_table import ImageRow
-from napari_unet.text import class_name, clock, counted, width
+from napari_unet.text import class_name, clock, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +56,15 @@ class Outcome:
     instances: bool
     ndim: int
     spacing: tuple[float, ...] | None
+
+    @property
+    def estimated(self) -> float | None:
+        """How wide the objects are in px, where that was estimated."""
+        about = self.about
+        if not about.get("objects") or about["options"]["object_size"]:
+            return None
+        size = about.get("object_size")
+        return None if size is None else float(size)
 
     @property
     def unit(self) -> str:
@@ -202,7 +211,6 @@ class Outcome:
             return [what]
         return [
             what,
-            *filter(None, [width(self.about)]),
             f"median {_figure(float(np.median(area)))} {self.unit}",
         ]
 

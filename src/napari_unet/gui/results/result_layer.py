@@ -20,6 +20,8 @@ from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.layers.axes import KEY, full
 from napari_unet.gui.layers.edits import MOST_READ, Edits, Reading
 from napari_unet.gui.layers.hiding import Hidden, results_on
+from napari_unet.gui.layers.meanings import MEANING
+from napari_unet.gui.layers.pairing import ours
 from napari_unet.gui.layers.placement import (
     go_to,
     placement,
@@ -175,9 +177,11 @@ class ResultLayer(QObject):
             self.layer.colormap = DirectLabelColormap(color_dict=colours)
         # An axes string of the labels: what placement() leaves in.
         axes = self._axes.removeprefix("C")
+        said = {n: v for n, v in ours(self.layer).items() if n == MEANING}
         self.layer.metadata = {
             **self.layer.metadata,
             KEY: {
+                **said,
                 **copy.deepcopy(outcome.about),
                 "axes": axes,
                 "image": str(self.image.unique_id),

@@ -23,7 +23,7 @@ from napari_unet.gui.layers.axes import axes_of, shape_of
 from napari_unet.gui.layers.hiding import results_on
 from napari_unet.gui.layers.images import image_of
 from napari_unet.gui.layers.pairing import images_in
-from napari_unet.gui.layers.placement import visible_box
+from napari_unet.gui.layers.placement import spacing_of, visible_box
 from napari_unet.gui.layers.right_views import mark_view
 from napari_unet.gui.open.open import open_path
 from napari_unet.gui.parts.connections import Connections, debouncer
@@ -208,8 +208,9 @@ class SegmentWidget(DockContent):
 
     def _press(self, layer: Any, axes: str, channel: int | None) -> SegmentPress:
         model, device = str(self.form.model.path), self.form.device.currentText()
+        config = self.form.config(spacing_of(layer, axes))
         # Its file is found out when it is copied.
-        at = layer.name, None, axes, model, self.form.config()
+        at = layer.name, None, axes, model, config
         return SegmentPress(*at, channel=channel, device=device)
 
     def _settings(self, config: PredictConfig) -> SegmentSettings:
@@ -290,6 +291,10 @@ class SegmentWidget(DockContent):
             self.runs.adopt(picker.layer, picker.axes)
         form, result = self.form, self._result()
         outcome = None if result is None else result.outcome
+        layer, axes = form.picker.layer, form.picker.axes
+        spacing = None if layer is None or axes is None else spacing_of(layer, axes)
+        estimated = None if outcome is None else outcome.estimated
+        form.object_size.follow(spacing, estimated)
         if result is None or outcome is None:
             form.show_outcome("", "")
             form.table.show_features(None, "")

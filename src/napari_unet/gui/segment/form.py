@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_unet.config import PredictConfig
+from napari_unet.config.base import SPEED
 from napari_unet.gui.copy_as.kinds import SEGMENT_WRITERS, with_file
 from napari_unet.gui.correct.help import CorrectHelp
 from napari_unet.gui.inside.fold import InsideForm
@@ -44,11 +45,14 @@ from napari_unet.gui.results.compare import NO_RESULT, CompareForm
 from napari_unet.gui.results.images_table import ImagesTable
 from napari_unet.gui.results.objects_table import ObjectsTable
 from napari_unet.gui.results.result_layer import ResultLayer
+from napari_unet.gui.segment.object_size import ObjectSize
 from napari_unet.gui.segment.outlines import OutlinesBox
+from napari_unet.models.store import config_of
 from napari_unet.text import sentence
 
-# The slider is the field for the score.
-FIELDS = [name for name in PredictConfig.model_fields if name != "score"]
+# The slider is the field for the score, and the object size is in sight.
+FIELDS = [n for n in PredictConfig.model_fields if n not in ("score", "object_size")]
+SPEED_AND_MEMORY = str(SPEED["group"])
 RUNNING = "a segmentation is running; wait, or cancel it"
 NO_MODEL = "train a model first, or choose one with folder..."
 FIXED = (
@@ -111,13 +115,17 @@ class SegmentForm(Column):
         self.setWidget(self._content())
         self.show_outcome("", "")
 
-    def config(self) -> PredictConfig:
+    def config(self, spacing: Sequence[float] | None = None) -> PredictConfig:
         """Return the options, the score of the slider with them if it was moved.
+
+        spacing : µm per pixel, ``[Z]YX``, of an image whose objects are as wide in µm
+            as those of the chosen one; by default they are as wide in px
 
         A ValueError where an option is out of range.
         """
         config = cast("PredictConfig", self.options_form.value())
-        return config.replace(score=self.least)
+        size = self.object_size.value(spacing)
+        return config.replace(score=self.least, object_size=size)
 
     @property
     def least(self) -> float | None:
@@ -146,6 +154,7 @@ class SegmentForm(Column):
         head.addRow("Model", self.model)
         buttons = (self.view_button, 1), (self.image_button, 1), self.menu_button
         last = (self.right_button, 1), (self.train_button, 1), (self.copy_button, 1)
+        speed = self.options_form.folds[SPEED_AND_MEMORY]
         compare = Fold("Compare with", self.compare, TRUTH_HELP)
         compare.toggled.connect(self.compare.set_open)
         self.images_fold = Fold("Images", self.images, IMAGES_HELP)
@@ -155,7 +164,8 @@ class SegmentForm(Column):
         content = QWidget()
         lay_out(
             QVBoxLayout(content),
-            *(head, Fold("Options", self.options_form, OPTIONS_HELP), _line(*buttons)),
+            *(head, self.object_size, _line(*buttons)),
+            *(Fold("Options", self.options_form, OPTIONS_HELP), speed),
             *(_line((self.reason, 1), self.first_button), self.progress),
             *(_line((self.summary, 1), self.outlines), self.notes),
             _line(QLabel("Score   at least"), (self.score, 1)),
@@ -170,12 +180,14 @@ class SegmentForm(Column):
         return content
 
     def _make_options(self) -> None:
-        self.options_form = ConfigForm(PredictConfig, FIELDS)
+        self.object_size = ObjectSize()
+        apart = [SPEED_AND_MEMORY]
+        self.options_form = ConfigForm(PredictConfig, FIELDS, apart=apart)
         memory = preferences().memory
         if memory is not None:
             self.options_form.set_value(PredictConfig(memory=memory))
         self.device = device_menu(DEVICE_HELP)
-        self.options_form.add_row("device", self.device)
+        self.options_form.add_row("Device", self.device, group=SPEED_AND_MEMORY)
 
     def _make_buttons(self) -> None:
         self.view_button = push_button("Segment view")
@@ -237,10 +249,25 @@ def show_states(
     for part in form.score.children():
         if isinstance(part, QWidget) and not isinstance(part, QAbstractSlider):
             part.setVisible(known)
+    apply_options(form)
     form.compare.follow(result)
     why_not = form.picker.why_not() if form.model.path else NO_MODEL
     device = form.device.currentText()
     form.inside.follow(form.picker.layer, form.model.path, device, why_not)
+
+
+def apply_options(form: SegmentForm) -> None:
+    """Hide the options that mean nothing to the model or the image chosen."""
+    path, picker, options = form.model.path, form.picker, form.options_form
+    config = None if path is None else config_of(path)
+    axes = picker.axes if picker.layer is not None else None
+    plane = axes is not None and "Z" not in axes
+    objects = config is None or config.formulation == "instances"
+    planar = config is None or config.ndim == 2
+    options.apply("link", objects and planar and not plane)
+    options.apply("smallest", objects)
+    options.apply("level", config is None or config.network == "unet++")
+    form.object_size.setVisible(config is None or config.object_size is not None)
 
 
 def _no_scores(result: ResultLayer | None) -> str:

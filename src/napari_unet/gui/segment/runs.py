@@ -152,7 +152,7 @@ class SegmentJobs(QObject):
 
     def segment(self, targets: list[SegmentTarget], settings: SegmentSettings) -> None:
         """Segment layers; objects of all scores are kept, so that none runs again."""
-        self._settings = replace(settings, config=settings.config.replace(score=0.0))
+        self._settings = settings
         self._press(list(targets))
         self._next()
 
@@ -187,7 +187,9 @@ class SegmentJobs(QObject):
                 self.progressed.emit(Progress(WHAT, done, self._count))
             self._target = target
             press, cache, focus = target.press, self._cache, self._in_sight(target)
-            wanted = self._settings, press.box, press.channel
+            config = press.config.replace(score=0.0)
+            settings = replace(self._settings, config=config)
+            wanted = settings, press.box, press.channel
             self._start(segment_layer, target.image, *wanted, cache, focus)
             return
         self._held.release()

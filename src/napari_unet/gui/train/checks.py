@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject
@@ -19,6 +20,7 @@ from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import Pair, labels_reader
+from napari_unet.gui.layers.meanings import said_of
 from napari_unet.gui.pairs.findings import FIXING, TRAINING, Findings
 from napari_unet.gui.pairs.fixes import Origin, Split, show, split, write
 from napari_unet.gui.pairs.table import PairsTable
@@ -79,12 +81,27 @@ def check_pairs(
     except ValueError:  # Start tells it
         return Seen(turn)
     told = [f for f in findings if alone or f.problem != doctor.EMPTY]
+    for item, each in zip(items, found, strict=True):
+        told += _check_background(item, {i: s.name for i, s in each.items()})
     origins = [
         (sample.name, pair, frame)
         for pair, each in enumerate(found)
         for frame, sample in each.items()
     ]
     return Seen(turn, tuple(told), tuple(origins))
+
+
+def _check_background(item: Annotated, names: dict[int, str]) -> list[Finding]:
+    """Find a label of the background that looks like one of the objects.
+
+    names : of the samples, by their time point
+    """
+    if item.background is None or item.zero != "unknown":
+        return []
+    planes = item.labels if "T" in item.image.axes else item.labels[np.newaxis]
+    frames = {name: planes[i] for i, name in names.items()}
+    others = item.meaning.others - {item.background}
+    return doctor.check_background_label(frames, item.background, others)
 
 
 def _settled(learnt: ModelConfig | str, samples: Sequence[Sample]) -> ModelConfig:
@@ -151,7 +168,7 @@ class Checks(QObject):
         form = self._form
         network = form.network_box.currentText()
         learnt = (form.model_picker.path, network, form.classes_button.isChecked())
-        return (form.labels_mean.zero, form.labels_mean.value, *learnt)
+        return learnt
 
     def _form_changed(self) -> None:
         before, self._question = self._question, self._asked_form()
@@ -180,7 +197,7 @@ class Checks(QObject):
             return
         # Others may hold the objects that are missing here.
         alone = not self._table.folders and rows == self._table.pairs
-        readers = [row.reader(self._form.labels_mean.value) for row in rows]
+        readers = [row.reader() for row in rows]
         self._looking = worker.start(
             *(self, "checking", check_pairs, self._turn, readers, learnt, alone),
             on_returned=self._take,
@@ -190,7 +207,8 @@ class Checks(QObject):
 
     def _learnt(self) -> ModelConfig | str | None:
         """Return what is to be learnt, or the model that says it; None: not known."""
-        if self._form.labels_mean.zero is None:
+        rows = [row for row in self._table.pairs if row.labels is not None]
+        if any(row.said.zero is None for row in rows):
             return None
         try:
             return self._form.model_picker.path or self._form.model()
@@ -214,16 +232,21 @@ class Checks(QObject):
     def _show(self, finding: Finding) -> None:
         origin = self._origins.get(finding.name)
         if origin is not None and finding.place is not None:
-            show(self._viewer, origin, finding.place, finding.fix == "split")
+            show(self._viewer, origin, finding.place, finding.fix is not None)
 
     def _fix(self, finding: Finding) -> None:
         origin = self._origins.get(finding.name)
         if origin is None or self._fixed or worker.running(worker.TRAINING):
             return
+        if finding.fix == "object":
+            for row in self._table.pairs:
+                if row.labels == origin.target.labels:
+                    row.say(background=None)
+            return
         self._fixed = target = origin.target
         self._findings.grey(FIXING)
         read = labels_reader(target.labels, target.axes, target.image)
-        meaning = self._form.labels_mean.value
+        meaning = said_of(target.labels).meaning
         worker.start(
             *(self, "fixing", split, read, origin.film, meaning),
             on_returned=self._write,

@@ -74,6 +74,7 @@ class TrainWidget(DockContent):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, open_path)
         self._job: worker.Job | None = None
+        self._quick = False  # whether the last start was a quick look
         self._fits = False  # whether it is a pixel classifier, not a network
         self._text = ""
         self._untrained: Path | None = None
@@ -100,9 +101,11 @@ class TrainWidget(DockContent):
         self._lay_out()
         self.table.changed.connect(self._data_changed)
         self.table.edited.connect(self.again.painted)
+        self.table.counted.connect(self.form.arrange)
         self.again.due.connect(self._fit_again)
         self.form.changed.connect(self._update)
         self.form.right_button.clicked.connect(self._mark_view)
+        self.form.labels_mean.paint_button.clicked.connect(self._paint_background)
         self.monitor.progress.cancelled.connect(self.stop)
         worker.jobs().changed.connect(self._update)
         self._data_changed()
@@ -112,6 +115,10 @@ class TrainWidget(DockContent):
     def _mark_view(self) -> None:
         with worker.reporting():
             self.table.mark_view()
+
+    def _paint_background(self) -> None:
+        with worker.reporting():
+            self.table.paint_background()
 
     def start_from(self, model: str) -> None:
         """Choose the model that training starts from; a classifier is fitted anew."""
@@ -139,14 +146,19 @@ class TrainWidget(DockContent):
         known = bool(self.table.folders) or self.table.right
         return self.table.why_not() or self.form.labels_mean.why_not(known)
 
-    def start(self, replaced: Path | None = None) -> None:
-        """Start to train a new model, or one that takes the place of another."""
+    def start(self, replaced: Path | None = None, quick: bool = False) -> None:
+        """Start to train a new model, or one that takes the place of another.
+
+        quick : whether it is a quick look: a pixel classifier, whatever the form says
+        """
         with worker.reporting():
             if self.why_not():
                 raise ValueError(self.why_not())
-            settings = self.presses.settings(replaced)
-            items = self.table.items(settings.meaning)
-            work = train if replaced is None else train_again
+            presses = self.presses
+            settings = presses.quick_settings() if quick else presses.settings(replaced)
+            items = self.table.items()
+            self._quick = quick
+            work = train_again if quick or replaced is not None else train
             self._launch(settings, items, self.table.targets(), work, replaced)
             if not self._fits:
                 told = settings_told(settings)
@@ -157,6 +169,7 @@ class TrainWidget(DockContent):
         with worker.reporting():
             if worker.running(worker.TRAINING):
                 raise ValueError(ELSEWHERE)
+            self._quick = False
             targets = self.table.targets()
             self._launch(*self.kept.training(targets), targets, go_on)
 
@@ -169,7 +182,7 @@ class TrainWidget(DockContent):
         replaced: Path | None = None,
     ) -> None:
         self.presses.begin(settings, targets)
-        self._fits = self.form.classifier
+        self._fits = self._quick or (work is not go_on and self.form.classifier)
         self.again.begin(replaced)
         self._text = ""
         self.checks.begin()
@@ -187,8 +200,7 @@ class TrainWidget(DockContent):
         self.preview.begin(self._job.control, targets, replaced is not None)
         if not self._fits:
             control = self._job.control
-            resumed = work is go_on
-            self.live.begin(control, items, targets, settings.meaning, resumed)
+            self.live.begin(control, items, targets, work is go_on)
         self._update()
 
     def pause(self) -> None:
@@ -222,6 +234,7 @@ class TrainWidget(DockContent):
         self.buttons = RunButtons()
         self.buttons.start.clicked.connect(lambda: self.start())
         self.buttons.go_on.clicked.connect(self.go_on)
+        self.buttons.quick.clicked.connect(lambda: self.start(quick=True))
         self.buttons.pause.clicked.connect(self.pause)
         self.buttons.stop.clicked.connect(self.stop)
         self.unkept = sentences("What of the work is not kept on the disk, and why.")
@@ -256,7 +269,7 @@ class TrainWidget(DockContent):
         pairs, folders = self.table.pairs, self.table.folders
         names = [row.image.name for row in pairs if row.image is not None]
         names += [row.path.name for row in folders]
-        self.form.set_data(self.table.labels_layers(), (names or ["model"])[0])
+        self.form.set_data(self.table.rows, (names or ["model"])[0])
         self.form.propose_built_in(self.table.planar)
         if self._job is None and self.table.data != self._told_of:
             self._told_of = self.table.data
@@ -266,14 +279,13 @@ class TrainWidget(DockContent):
 
     def _update(self) -> None:
         """Grey what cannot be done now, and say why."""
-        self.table.set_meaning(self.form.labels_mean.value)
-        self.again.setVisible(self.form.classifier)
+        self.again.setVisible(self._refits)
         control = None if self._job is None else self._job.control
         self.buttons.arrange(self.why_not(), control, self._fits)
         self.buttons.offer(None if control else self.kept.keeper.unfinished)
         self.look.arrange(UNVARIED if self.form.classifier else self._not_ready())
         self.monitor.plot.expect("dice" if self.form.learns_classes else "ap50")
-        self.next_button.arrange(self.form.labels_mean.zero == "unknown")
+        self.next_button.arrange(self.form.labels_mean.partly)
 
     def _tell_unkept(self, text: str) -> None:
         say(self.unkept, sentence(text))
@@ -306,6 +318,11 @@ class TrainWidget(DockContent):
         """Choose a new model for the Segment dock, unless the old one may be better."""
         assert self.presses.last is not None
         start = Path(self.presses.last.init or "").name
+        if self._quick:  # to look at; the model in the Segment dock stays
+            models().add(folder)
+            models().changed.emit()
+            self._text = f'"{folder.name}" shows in the view; Start trains a network'
+            return
         good, why = judgement(model.card, folder.name, start)
         self._text = f'"{folder.name}" is ready'
         if good:
@@ -329,7 +346,7 @@ class TrainWidget(DockContent):
     def _fresh(self) -> Path | None:
         """The folder of the last press, unless a model was there before."""
         press = self.presses.last
-        if press is None or press.folder == self.again.folder:
+        if press is None or self._quick or press.folder == self.again.folder:
             return None
         return press.folder
 
@@ -353,10 +370,15 @@ class TrainWidget(DockContent):
         folder = self.again.folder
         if self._job is not None:
             self.again.painted()
-        elif folder is not None and self.form.classifier and not self.why_not():
+        elif folder is not None and self._refits and not self.why_not():
             pairs = [(t.layer, t.labels) for t in self.table.targets()]
             if pairs == [(t.layer, t.labels) for t in self.presses.targets]:
-                self.start(folder)
+                self.start(folder, self._quick)
+
+    @property
+    def _refits(self) -> bool:
+        """Whether a stroke fits a classifier again."""
+        return self._quick or self.form.classifier
 
 
 class RefitBox(QCheckBox):

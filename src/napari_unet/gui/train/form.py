@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_unet.config import ModelConfig, TrainConfig
+from napari_unet.config.base import MORE
+from napari_unet.config.model import OF_NETWORKS
 from napari_unet.gui.layers.right_views import RIGHT, RIGHT_HELP
-from napari_unet.gui.pairs.meaning_choice import NO_ZERO, MeaningChoice
+from napari_unet.gui.pairs.folder_row import DataRow
+from napari_unet.gui.pairs.meaning_choice import MeaningChoice
 from napari_unet.gui.parts.dock_widgets import (
     device_menu,
     form_rows,
@@ -33,12 +34,15 @@ from napari_unet.gui.parts.form import ConfigForm, Fold
 from napari_unet.gui.pickers.model_name import ModelName
 from napari_unet.gui.pickers.model_picker import ModelPicker, built_in
 from napari_unet.gui.train.work import TrainSettings
+from napari_unet.models.store import config_of
 
+MORE_OPTIONS = str(MORE["group"])
 TRAIN_FIELDS = [n for n in TrainConfig.model_fields if n != "minutes"]
 MODEL_FIELDS = [
     *("depth", "width", "norm", "dropout", "upsampling", "border_width", "percentiles")
 ]
 
+QUICK = "forest"  # the pixel classifier of quick looks
 DEVICE_HELP = "Where to compute; auto: a GPU where there is one."
 OPTIONS_HELP = "Options that most trainings leave as they are."
 NETWORK_HELP = "Options of the network, for a start from scratch."
@@ -52,25 +56,27 @@ class TrainForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._classifiers: frozenset[str] = frozenset()
+        self._data: Sequence[DataRow] = ()
         self.labels_mean = mean = MeaningChoice(self)
-        mean.changed.connect(self._arrange)
+        mean.changed.connect(self.arrange)
         self.right_button = push_button(RIGHT, RIGHT_HELP)
-        background = QLabel("background label"), mean.background_box
-        line = *background, self.right_button, 1
+        line = (mean.paint_button, 1), mean.background_box, (self.right_button, 1)
         self._background_line = lay_out(QHBoxLayout(), *line, spacing=6)
         self._make_learn()
         self._make_start()
         self._make_options()
         rows = form_rows()
-        rows.addRow("0 means", _line(mean.background_button, mean.unknown_button))
+        self._zero_line = _line(mean.background_button, mean.unknown_button)
+        rows.addRow("0 means", self._zero_line)
         rows.addRow(self._background_line)
+        rows.addRow(mean.told)
         rows.addRow("Learn", self._learn)
         rows.addRow("Start from", self.model_picker)
         rows.addRow("Network", self.network_box)
         rows.addRow("Budget", self.minutes_box)
         self._rows = rows
         lay_out(QVBoxLayout(self), rows, self.options)
-        self._arrange()
+        self.arrange()
 
     @property
     def classifier(self) -> bool:
@@ -83,14 +89,14 @@ class TrainForm(QWidget):
         """Whether classes are learnt from scratch, not objects."""
         return self.classes_button.isChecked() and self.model_picker.path is None
 
-    def set_data(self, layers: Sequence[Labels], name: str) -> None:
-        """Choose for the user what the labels suggest, where the user did not.
+    def set_data(self, rows: Sequence[DataRow], name: str) -> None:
+        """Show what is said of the labels in rows.
 
         `name` is that of the image or folder that the model is named after.
         """
         self.name.suggest(name)
-        self.labels_mean.propose(layers)
-        self._arrange()
+        self._data = rows
+        self.arrange()
 
     def propose_built_in(self, fits: bool) -> None:
         """Start from the built-in model where it fits, unless the user chose."""
@@ -119,8 +125,8 @@ class TrainForm(QWidget):
         A ValueError if an option is out of range or a model of the name is there
         already.
         """
-        if self.labels_mean.zero is None:
-            raise ValueError(NO_ZERO)
+        if why_not := self.labels_mean.why_not(known=True):
+            raise ValueError(why_not)
         config = cast(TrainConfig, self.train_form.value())
         if config.steps is None and config.epochs is None:
             config = config.replace(minutes=self.minutes_box.value())
@@ -131,7 +137,24 @@ class TrainForm(QWidget):
             init,
             folder or self.name.folder(),
             self.device_box.currentText(),
-            self.labels_mean.value,
+        )
+
+    def quick_settings(self) -> TrainSettings:
+        """Return what fits a pixel classifier in a second, whatever else is chosen."""
+        if why_not := self.labels_mean.why_not(known=True):
+            raise ValueError(why_not)
+        path = self.model_picker.path
+        classes = self.learns_classes
+        if path is not None:
+            start = config_of(path)
+            classes = start is not None and start.formulation == "semantic"
+        formulation = "semantic" if classes else "instances"
+        return TrainSettings(
+            TrainConfig(minutes=1, thresholds=False),
+            ModelConfig(network=QUICK, formulation=formulation),
+            None,
+            self.name.quick_folder(),
+            self.device_box.currentText(),
         )
 
     def show_settings(self, settings: TrainSettings) -> None:
@@ -144,13 +167,6 @@ class TrainForm(QWidget):
             self.choose_network(settings.model.network)
             self.classes_button.setChecked(settings.model.formulation == "semantic")
         self.device_box.setCurrentText(settings.device)
-        mean = self.labels_mean
-        if settings.meaning.zero == "unknown":
-            mean.unknown_button.click()
-        else:
-            mean.background_button.click()
-        mean.background_box.setValue(settings.meaning.background or 0)
-        mean.ignored_box.setValue(settings.meaning.ignore or 0)
         if settings.init is not None:
             self.model_picker.set_path(settings.init)
 
@@ -179,7 +195,7 @@ class TrainForm(QWidget):
         self.model_picker.changed.connect(self._model_chosen)
         self.network_box = ignore_wheel(QComboBox())
         self.network_box.addItem("unet")
-        self.network_box.currentTextChanged.connect(self._arrange)
+        self.network_box.currentTextChanged.connect(self.arrange)
         self.network_box.setToolTip(
             str(ModelConfig.model_fields["network"].description)
         )
@@ -190,32 +206,43 @@ class TrainForm(QWidget):
         self.minutes_box.setSuffix(" minutes")
 
     def _make_options(self) -> None:
-        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS)
-        self.train_form.changed.connect(self._arrange)
+        self.train_form = ConfigForm(TrainConfig, TRAIN_FIELDS, apart=[MORE_OPTIONS])
+        self.train_form.changed.connect(self.arrange)
         self.look_button = push_button("look")
         self.train_form.put_beside("augment", self.look_button)
         self.model_form = ConfigForm(ModelConfig, MODEL_FIELDS)
-        self.model_fold = Fold("network", self.model_form, NETWORK_HELP)
+        self.model_fold = Fold("Network", self.model_form, NETWORK_HELP)
         self.device_box = device_menu(DEVICE_HELP)
         self.name = ModelName()
         rows = form_rows()
-        rows.addRow("Device", self.device_box)
         rows.addRow("Model name", self.name)
-        rows.addRow("Ignored label", self.labels_mean.ignored_box)
+        self.train_form.add_row("Device", self.device_box)
+        ignored = "Ignored label", self.labels_mean.ignored_box
+        self.train_form.add_row(*ignored, group=MORE_OPTIONS)
+        more = self.train_form.folds[MORE_OPTIONS]
         inside = QWidget()
-        lay_out(QVBoxLayout(inside), rows, self.train_form, self.model_fold)
+        lay_out(QVBoxLayout(inside), rows, self.train_form, self.model_fold, more)
         self.options = Fold("Options", inside, OPTIONS_HELP)
 
-    def _arrange(self) -> None:
+    def arrange(self) -> None:
         """Grey and hide what does not apply now."""
-        unknown = self.labels_mean.zero == "unknown"
-        self._rows.setRowVisible(self._background_line, unknown)
+        mean = self.labels_mean
+        mean.follow(self._data, "classes" if self.learns_classes else "objects")
+        rows = self._rows
+        rows.setRowVisible(self._zero_line, bool(mean.pairs))
+        rows.setRowVisible(self._background_line, mean.partly)
+        mean.background_box.setVisible(mean.special)
+        rows.setRowVisible(mean.told, bool(mean.told.text()))
         path = self.model_picker.path
         scratch = path is None
         # A model has decided them; but the built-in one was nobody's decision.
-        self._rows.setRowVisible(self._learn, scratch or path == built_in())
-        self._rows.setRowVisible(self.network_box, scratch)
+        rows.setRowVisible(self._learn, scratch or path == built_in())
+        rows.setRowVisible(self.network_box, scratch)
         self.model_fold.setVisible(scratch and not self.classifier)
+        for name in TRAIN_FIELDS:
+            unused = self.classifier and name in OF_NETWORKS
+            unused |= scratch and name == "rehearsal"
+            self.train_form.apply(name, not unused)
         self._arrange_budget()
         self.changed.emit()
 
@@ -244,7 +271,7 @@ class TrainForm(QWidget):
         path = self.model_picker.path
         if path is not None and path == built_in():
             self.instances_button.setChecked(True)
-        self._arrange()
+        self.arrange()
 
 
 def _line(*widgets: QWidget) -> QHBoxLayout:

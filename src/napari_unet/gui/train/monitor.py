@@ -41,6 +41,11 @@ GO_ON_HELP = (
     "Go on with the training that was kept, from its last validation; what was painted "
     "since is learnt, too."
 )
+QUICK_HELP = (
+    "Fit a pixel classifier, a random forest, to the same labels, and show what it "
+    "makes of the view: a second or two. It shows roughly what can be learnt, and "
+    "where labels are missing. The next Start trains as if there had been none."
+)
 NOT_RUNNING = "nothing is being trained here"
 STOPPING = "the training is stopping"
 BEST_HELP = (
@@ -161,17 +166,18 @@ class TrainMonitor(QWidget):
 
 
 class RunButtons(QWidget):
-    """Start, Pause and Stop, and below them why training cannot start."""
+    """Start, Quick look, Pause and Stop, and below them why training cannot start."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.start, self.pause, self.stop = map(QPushButton, ("Start", "Pause", "Stop"))
+        names = "Start", "Quick look", "Pause", "Stop"
+        self.start, self.quick, self.pause, self.stop = map(QPushButton, names)
         self.reason = sentences("Why training cannot start now.")
         self.go_on = QPushButton("Go on")
         self.go_on.setToolTip(GO_ON_HELP)
         self.go_on.hide()
-        buttons = self.go_on, self.start, self.pause, self.stop
-        line = lay_out(QHBoxLayout(), *buttons)
+        parts = self.go_on, self.start, self.quick, self.pause, self.stop
+        line = lay_out(QHBoxLayout(), *((part, 1) for part in parts))
         lay_out(QVBoxLayout(self), line, self.reason)
 
     def arrange(self, reason: str, control: Control | None, fits: bool = False) -> None:
@@ -181,6 +187,7 @@ class RunButtons(QWidget):
         here; it `fits` a pixel classifier, which cannot wait.
         """
         enable(self.start, reason, START_HELP)
+        enable(self.quick, reason, QUICK_HELP)
         say(self.reason, "" if control else sentence(reason))
         paused = control is not None and control.paused
         self.pause.setText("Resume" if paused else "Pause")

@@ -38,17 +38,22 @@ class LastPress:
 
     def settings(self, folder: Path | None = None) -> TrainSettings:
         """Return what the form says, with classes as the layers show them."""
-        settings = self._form.settings(folder)
+        return self._with_classes(self._form.settings(folder))
+
+    def quick_settings(self) -> TrainSettings:
+        """Return what a quick look is fitted with."""
+        return self._with_classes(self._form.quick_settings())
+
+    def _with_classes(self, settings: TrainSettings) -> TrainSettings:
         if settings.model is None or self._table.folders:
             return settings
         layers = self._table.labels_layers()
-        model = as_shown(settings.model, layers, settings.meaning.others)
-        return replace(settings, model=model)
+        return replace(settings, model=as_shown(settings.model, layers))
 
     def crops(self) -> tuple[TrainSettings, list[Annotated | Folder]]:
         """Return what a press would train with and on, for its crops."""
         settings = self.settings(Path())  # crops need no folder for a model
-        return settings, self._table.items(settings.meaning)
+        return settings, self._table.items()
 
     def best_model(self) -> tuple[str, str]:
         """Return the model that knows the layers best, "" if there is none; device."""
@@ -73,7 +78,7 @@ class LastPress:
 
     def _pressed(self, settings: TrainSettings) -> TrainPress:
         return TrainPress(
-            self._table.press(settings.meaning),
+            self._table.press(),
             settings.folder,
             settings.config,
             settings.model,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.config import ModelConfig, TrainConfig
-from napari_unet.data.meaning import Meaning
 from napari_unet.events import Control, Event
 from napari_unet.models.store import WEIGHTS
 from napari_unet.training.annotated import Annotated, Folder, train_on
@@ -27,7 +26,6 @@ class TrainSettings:
     init: str | None
     folder: Path
     device: str
-    meaning: Meaning
 
 
 def settings_told(settings: TrainSettings) -> dict[str, Any]:
@@ -39,7 +37,6 @@ def settings_told(settings: TrainSettings) -> dict[str, Any]:
         "init": settings.init,
         "folder": str(settings.folder),
         "device": settings.device,
-        "meaning": settings.meaning.model_dump(),
     }
 
 
@@ -52,7 +49,6 @@ def settings_of(told: dict[str, Any]) -> TrainSettings:
         told["init"],
         Path(told["folder"]),
         told["device"],
-        Meaning(**told["meaning"]),
     )
 
 
