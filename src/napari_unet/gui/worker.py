@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import logging
 import os
 import sys
@@ -12,7 +13,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
+from napari.layers import Labels
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
@@ -25,12 +29,15 @@ Work = Callable[..., Generator[Event, None, R]]
 
 # Kinds of jobs that others ask for by :func:`running`.
 TRAINING, SEGMENTING = "training", "segmenting"
+IMPORTING = "importing"
 # Counts that the next one of their kind makes stale; a few a second are enough.
 PASSING = (Progress, StepDone, TileDone)
 SECONDS = 0.15
 QUIT_SECONDS = 2.0
 AFTER_MS = 200
 NICENESS = 15
+
+CLEAR = {None: "transparent", 0: "transparent"}
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +127,9 @@ class Job(WorkerBase[Any]):
         """
         self.signals.started.emit()
         _step_back()
+        if self.kind != IMPORTING:
+            with _importing:
+                pass
         try:
             result = self.work()
         except Exception as error:  # noqa: BLE001 - the end of a thread
@@ -259,7 +269,7 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
     `ready` gets what only torch knows: a dict of the names to choose from for
     ``network`` with ``classifier`` among them, ``loss``, ``device``.
     """
-    job = Job("importing", _import_torch)
+    job = Job(IMPORTING, _import_torch)
     job.returned.connect(ready)
     job.errored.connect(report)
     # The import takes the interpreter from a dock that is still being drawn.
@@ -267,18 +277,48 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
     return job
 
 
+# Held while torch is imported: scipy, which asks torch what an array is, fails in any
+# thread that uses it meanwhile.
+_importing = threading.Lock()
+
+
+def _import_all() -> None:
+    """Import what the first presses of a session would wait for.
+
+    A collection of garbage stops all threads for .3 s; here, where nobody has pressed
+    yet, there is one, and so much counts as old thereafter that the next is far.
+    """
+    gc.disable()
+    try:
+        import torch
+        from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: F401
+
+        # isort: split
+        import sklearn.ensemble  # noqa: F401
+
+        import napari_unet.segmentation.segment
+        import napari_unet.training.loop  # noqa: F401
+
+        # The first optimiser of a process imports the other half of torch.
+        torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+        # numba compiles how napari draws labels such as ours.
+        for colours in (label_colormap(), DirectLabelColormap(color_dict=CLEAR)):
+            Labels(np.zeros((2, 2), np.int32), colormap=colours)
+    finally:
+        gc.enable()
+    gc.collect()
+
+
 def _import_torch(control: Control) -> Generator[Event, None, dict[str, list[str]]]:
     yield Progress("starting torch", 0)
-    import sklearn.ensemble  # noqa: F401 - so that the first press is quick
+    with _importing:
+        _import_all()
     import torch
 
     from napari_unet.formulations.losses import LOSSES
     from napari_unet.networks import NETWORKS
     from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 
-    # The first optimiser of a process imports the other half of torch: seconds that
-    # the first press of Start would wait for.
-    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     devices = ["auto", "cpu"]
     devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
