@@ -87,7 +87,7 @@ def _jobs_are_not_nice():
 @pytest.fixture(autouse=True)
 def _work_is_kept_elsewhere(monkeypatch, tmp_path):
     """Keep what tests paint away from what the user of this machine painted."""
-    place = Preferences("cpu", tmp_path / "models")
+    place = Preferences("cpu", tmp_path / "kept")
     monkeypatch.setattr("napari_unet.gui.keep.kept.preferences", lambda: place)
 
 

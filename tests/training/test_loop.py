@@ -533,7 +533,7 @@ def test_the_rate_falls_too_where_the_budget_is_a_time(
 
 def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, rates):
     control = Control()
-    control.update(data[0].name, (slice(0, 9), slice(0, 9)), np.zeros((9, 9)), None)
+    control.update(data[0].name, (slice(0, 9), slice(0, 9)), np.full((9, 9), 99), None)
     config = options(warmup=0, decay=0.5, rate=0.01)
     drain(train(data, [], tmp_path / "m", config, model=SMALL, control=control))
     assert rates == [0.01] * 25

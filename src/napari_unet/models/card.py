@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unet.models.store import contents
-from napari_unet.text import all_figures, class_name, clock, counted
+from napari_unet.text import all_figures, class_name, clock, counted, headline
 
 UNKNOWN = 0.15
 """Quality on what was annotated below which a model does not know the kind."""
@@ -57,6 +57,45 @@ def describe(name: str, header: Mapping[str, Any]) -> list[str]:
     for part in ("options", "versions"):
         if part in card:
             lines.append(f"{part}: {json.dumps(card[part])}")
+    return lines
+
+
+def in_short(name: str, header: Mapping[str, Any]) -> list[str]:
+    """Return what somebody asks first: what it finds, learnt from what, how well.
+
+    Examples
+    --------
+    >>> header = {"config": {"ndim": 3}, "thresholds": {}, "card": {"steps": 20}}
+    >>> in_short("nuclei", header)[0]
+    'nuclei finds objects in stacks, in one grey channel.'
+    """
+    config, _, card = contents(header)
+    what = "objects"
+    if config.formulation == "semantic":
+        names = {str(value): name for value, name in config.names.items()}
+        what = ", ".join(class_name(c, names) for c in sorted(config.classes))
+    elif config.any_size:
+        what = "objects of any size"
+    elif config.object_size:
+        what = f"objects of about {config.object_size:g} px"
+    where = "2D images" if config.ndim == 2 else "stacks"
+    inputs = {"grey": "one grey channel", "rgb": "colour or grey"}
+    seen = inputs.get(str(config.input), f"the channels {', '.join(config.input)}")
+    data = card.get("data", [])
+    objects = sum(entry.get("objects", 0) for entry in data)
+    lines = [
+        f"{name} finds {what} in {where}, in {seen}.",
+        f"It learnt from {counted(len(data), 'image')} with "
+        f"{counted(objects, 'object')}; licence: {card.get('licence', 'not stated')}.",
+    ]
+    found = card.get("validation", {})
+    if "figures" in found:
+        judged = f"{counted(found['images'], 'image')} that it did not learn from"
+        lines.append(f"{headline(found['figures'], found['objects'])} in {judged}.")
+    else:
+        lines.append("How good it is nobody has measured: too few annotated objects.")
+    if "verdict" in card.get("start", {}):
+        lines.append(f"Against the model that it started from: {gain(card['start'])}.")
     return lines
 
 

@@ -40,6 +40,7 @@ LEAST_SEARCHED = 50
 # The last validation tries more thresholds, and takes so many times as long.
 FINAL_SEARCH = 2.0
 EVENT_SECONDS = 0.2
+WARMUP = 0.1  # of a budget in minutes, at most
 
 
 def train(
@@ -206,6 +207,8 @@ def _rate(run: Run) -> float:
     config, step = run.config, run.counters.step
     part = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     total = run.total_steps
+    if total is None:  # a short budget has no time for many steps of warm-up
+        part = max(part, min(1.0, run.done / WARMUP))
     # What is painted late is to be learnt too.
     if config.decay and total and not run.counters.painted:
         part = min(part, (total - step) / (config.decay * total))

@@ -27,6 +27,7 @@ own_models = train_dock.own_models
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
     monkeypatch.setattr(keeper, "WAIT", 0.01)
+    monkeypatch.setattr(keeper, "LONGEST", 0.05)
 
 
 def kept_of(dock):
@@ -67,7 +68,7 @@ def cut_off(dock, monkeypatch, after):
         patch.setattr("napari_unet.training.loop._wait", wait)
         dock.press()
         kept_of(dock)
-        dock.wait_for_steps(1)
+        dock.qtbot.waitUntil(lambda: dock.widget.presses.steps >= 1)
         dock.widget._job.abandon()
         dock.wait()
 
@@ -223,6 +224,7 @@ def test_the_question_before_closing_says_what_is_lost(make_napari_viewer, qtbot
     viewer = make_napari_viewer()
     train_dock.add_pair(viewer)
     Dock(viewer, qtbot)
+    qtbot.wait(1)  # the dock has a window
     paint(viewer.layers["cells labels"])
     dialog = ConfirmCloseDialog(viewer.window._qt_window)
     try:

@@ -175,8 +175,11 @@ def test_the_card_shows_text_and_picture(trained, folder, picker, qtbot):
     made = picker()
     assert made.path == path and not made.card.isVisible()
     made.card_button.click()
-    qtbot.waitUntil(lambda: made.card.text.text().startswith("mine: unet"))
-    assert "validation: AP50" in made.card.text.text()
+    qtbot.waitUntil(lambda: made.card.text.text().startswith("mine finds objects"))
+    assert "AP50" in made.card.text.text()
+    assert "threshold" not in made.card.text.text(), "that is folded away"
+    assert made.card.technical.text().startswith("mine: unet")
+    assert "validation: AP50" in made.card.technical.text()
     assert made.card.picture.isVisible()
     assert made.card.picture.pixmap().width() == 320
     made.card_button.click()

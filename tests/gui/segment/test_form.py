@@ -69,7 +69,7 @@ def test_it_is_narrow_and_every_field_has_a_tooltip(dock, qtbot):
     for opened in content.findChildren(Fold):
         opened.expand()
     dock.form.model.card_button.click()
-    qtbot.waitUntil(lambda: "unet" in dock.form.model.card.text.text())
+    qtbot.waitUntil(lambda: "finds objects" in dock.form.model.card.text.text())
     dock.viewer.add_image(picture(), name="a rather long name of an image" * 3)
     dock.segment()
     assert content.minimumSizeHint().width() <= 380
@@ -101,7 +101,7 @@ def test_tab_goes_in_reading_order(dock):
         form.train_button,
         form.copy_button,
     ]
-    for _ in range(200):
+    for _ in range(400):
         order += [w for w in wanted if w is widget]
         if len(order) == len(wanted):
             break  # what PySide6 meets of napari's own widgets, it keeps alive

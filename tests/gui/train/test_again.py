@@ -256,7 +256,9 @@ def test_a_quick_look_shows_the_view_and_leaves_the_form(quick, own_models, trai
     assert dock.form.model_picker.path == str(trained)
     assert models().chosen_path == str(trained), "it is only looked at"
     assert str(own_models / "cells quick look") in models().entries()
-    assert "Start trains a network" in dock.text and dock.widget.again.isVisible()
+    assert "Start trains a network" in dock.text and dock.widget.again.isVisibleTo(
+        dock.widget
+    )
     dock.press("quick")
     dock.wait()
     assert folders(own_models) == ["cells quick look"], "the newest stays"
@@ -273,7 +275,7 @@ def test_strokes_after_a_quick_look_fit_again_until_start(quick, own_models, tra
     assert any(not np.array_equal(before[k], after[k]) for k in after)
     dock.press()
     dock.wait_for_steps()
-    assert not dock.widget.again.isVisible()
+    assert not dock.widget.again.isVisibleTo(dock.widget)
     assert dock.widget.presses.last.init == str(trained)
     stroke(dock, 70)
     dock.press("stop")

@@ -139,7 +139,7 @@ def write(
             if image["file"] not in known:
                 known[image["file"]] = sha256(image["file"])
             image["sha256"] = known[image["file"]]
-    saved = datetime.now().astimezone().isoformat(timespec="seconds")
+    saved = datetime.now().astimezone().isoformat(timespec="milliseconds")
     text = json.dumps({"format": FORMAT, "saved": saved, **told}, indent=1)
     with atomic(folder / FILE) as temporary:
         temporary.write_text(text, "utf-8")

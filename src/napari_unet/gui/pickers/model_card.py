@@ -14,7 +14,8 @@ from napari_unet.events import Control, Event, Progress
 from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_new_file
 from napari_unet.gui.parts.dock_widgets import lay_out, push_button, sentences
-from napari_unet.models.card import describe
+from napari_unet.gui.parts.form import Fold
+from napari_unet.models.card import describe, in_short
 from napari_unet.models.store import (
     SUFFIX,
     THUMBNAIL,
@@ -24,6 +25,7 @@ from napari_unet.models.store import (
 )
 
 CARD_HELP = "The card of the model; the text can be copied."
+TECHNICAL_HELP = "Thresholds, options of the training, versions."
 SHARE_HELP = "Write the model as one file, for somebody else."
 
 
@@ -36,14 +38,17 @@ class Card(QWidget):
         self.picture = QLabel()
         self.picture.setContentsMargins(4, 0, 0, 0)  # where the text begins
         self.text = sentences(CARD_HELP, keyboard=True)
+        self.technical = sentences(CARD_HELP, keyboard=True)
+        self.fold = Fold("Technical", self.technical, TECHNICAL_HELP)
         self.share_button = push_button("Share...", SHARE_HELP, self._share)
-        column = lay_out(QVBoxLayout(self), self.picture, self.text)
+        column = lay_out(QVBoxLayout(self), self.picture, self.text, self.fold)
         column.addWidget(self.share_button, alignment=Qt.AlignmentFlag.AlignLeft)
 
     def show_model(self, name: str, path: str) -> None:
         """Read the card of a model in a thread, and show it."""
         self._path = path
         self.picture.hide()
+        self.fold.hide()
         self.text.setText("reading ...")
         worker.start(
             *(self, "reading", read_card, name, path),
@@ -51,11 +56,13 @@ class Card(QWidget):
             on_errored=self._fail,
         )
 
-    def _fill(self, found: tuple[str, str, bytes]) -> None:
-        path, text, picture = found
+    def _fill(self, found: tuple[str, str, str, bytes]) -> None:
+        path, text, technical, picture = found
         if path != self._path:  # another model was chosen meanwhile
             return
         self.text.setText(text)
+        self.technical.setText(technical)
+        self.fold.show()
         pixels = QPixmap()
         if pixels.loadFromData(picture):
             wide = min(pixels.width(), 320)
@@ -86,12 +93,14 @@ class Card(QWidget):
 
 def read_card(
     name: str, path: str, control: Control
-) -> Generator[Event, None, tuple[str, str, bytes]]:
-    """Return the path of a model, its card, and its picture as PNG; long work."""
+) -> Generator[Event, None, tuple[str, str, str, bytes]]:
+    """Return a model's path, its card in short and in full, its picture; long work."""
     yield Progress("reading the card", 0)
     where = Path(path)
-    text = describe(name, read_header(read_weights(where), path))
-    return path, "\n".join(text), read_extra(where, THUMBNAIL) or b""
+    header = read_header(read_weights(where), path)
+    short, full = in_short(name, header), describe(name, header)
+    picture = read_extra(where, THUMBNAIL) or b""
+    return path, "\n".join(short), "\n".join(full), picture
 
 
 def share(path: str, file: Path, control: Control) -> Generator[Event, None, Path]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from qtpy.compat import isalive
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.events import EpochEnd, Event, Note, Preview, StepDone
@@ -23,7 +22,6 @@ from napari_unet.gui.pairs.findings import Findings
 from napari_unet.gui.pairs.live_labels import LiveLabels
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.clipboard import CopyButton
-from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.parts.dock_widgets import Column, lay_out, say, sentences
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.train.checks import Checks
@@ -34,6 +32,7 @@ from napari_unet.gui.train.monitor import RunButtons, TrainMonitor
 from napari_unet.gui.train.next_place import NextButton
 from napari_unet.gui.train.press import LastPress
 from napari_unet.gui.train.preview import LivePreview
+from napari_unet.gui.train.refit import RefitBox
 from napari_unet.gui.train.verdict import Verdict, judgement
 from napari_unet.gui.train.work import (
     TrainSettings,
@@ -50,12 +49,6 @@ if TYPE_CHECKING:
     from napari_unet.models.model import Model
 
 UNVARIED = "a pixel classifier learns from pixels as they are, without augmentation"
-# After the last stroke; a fit at each would lag behind the brush.
-AGAIN_MS = 100
-AGAIN_HELP = (
-    "Fit the pixel classifier again whenever something was painted; its model is "
-    "replaced. It takes a second or so."
-)
 VIEW_HELP = (
     "Every few seconds, show what the model makes of what is in sight, as a layer of "
     "its own."
@@ -312,7 +305,8 @@ class TrainWidget(DockContent):
         else:
             self._judge(model, folder)
         self.again.end(folder if self._fits else None)
-        self.kept.keeper.end_training()
+        if not self._fits:
+            self.kept.keeper.end_training()
 
     def _judge(self, model: Model, folder: Path) -> None:
         """Choose a new model for the Segment dock, unless the old one may be better."""
@@ -379,40 +373,3 @@ class TrainWidget(DockContent):
     def _refits(self) -> bool:
         """Whether a stroke fits a classifier again."""
         return self._quick or self.form.classifier
-
-
-class RefitBox(QCheckBox):
-    """Whether to fit again after each stroke; it says when.
-
-    `due` is sent some time after :meth:`painted`, where there is a model to replace.
-    """
-
-    due = Signal()
-
-    def __init__(self) -> None:
-        super().__init__("fit again after each stroke")
-        self.setToolTip(AGAIN_HELP)
-        self.setChecked(True)
-        self.folder: Path | None = None  # of the model that is replaced
-        self._behind = False  # whether something was painted since the last fit
-        self._timer = debouncer(self, AGAIN_MS, self._tell)
-
-    def begin(self, folder: Path | None) -> None:
-        """Take note that a fit begins, which replaces this model; None: none."""
-        self.folder, self._behind = folder, False
-
-    def end(self, folder: Path | None) -> None:
-        """Replace this model from now on; None: none."""
-        self.folder = folder
-        if self._behind:
-            self.painted()
-
-    def painted(self) -> None:
-        """Take note that labels have changed."""
-        self._behind = True
-        if self.folder is not None and self.isChecked():
-            self._timer.start()
-
-    def _tell(self) -> None:
-        if self.folder is not None and self.isChecked():
-            self.due.emit()

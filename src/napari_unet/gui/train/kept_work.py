@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.gui import worker
 from napari_unet.gui.keep import kept
@@ -20,9 +21,6 @@ from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.train.form import TrainForm
 from napari_unet.gui.train.work import TrainSettings, settings_of, settings_told
 from napari_unet.training.annotated import Annotated, Folder
-
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QWidget
 
 OTHER_PAIRS = (
     "the training that was kept began with {began} pairs, and {now} are here; open "
@@ -44,8 +42,12 @@ class KeptWork(QObject):
         form.model_picker.offers = self._offers
         form.model_picker.offered.connect(self.bring_back)
         form.model_picker.refresh()
-        window = viewer.window._qt_window
-        Closing(window, self._closing, self.keeper.flush, dock)
+        QTimer.singleShot(0, self._watch_window)  # once the dock is in it
+
+    def _watch_window(self) -> None:
+        dock = self.parent()
+        assert isinstance(dock, QWidget)
+        Closing(dock.window(), self._closing, self.keeper.flush, dock)
 
     def bring_back(self, folder: str | Path) -> None:
         """Bring work that was kept into the viewer."""
