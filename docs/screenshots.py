@@ -15,9 +15,10 @@ IMAGES = Path(__file__).parent / "images"
 SIZE = (1280, 800)
 COLOURS = 256
 EPOCHS = 4  # of training, about two minutes where nothing else runs
-# The moving picture of README.
-LOOP_SIZE = (720, 450)
-LOOP_MS = {"1_sample": 1500, "2_before_training": 1500, "5_segmented": 3000}
+# The moving picture of README: open, segment, correct, train, watch, segment again.
+LOOP_SIZE = (800, 500)
+LOOP_MS = {"open": 1200, "segmented": 2000, "corrected": 1600, "ended": 2500}
+LOOP_MINUTES = 0.8
 
 
 def main():
@@ -33,24 +34,24 @@ def main():
         preferences = get_plugin_settings()["napari-unet-live"].unet
         preferences.model_folder = str(Path(folder) / "models")
         viewer.window.resize(*SIZE)
-        loop = train(viewer)
-        loop += segment(viewer)
-        save_loop(loop)
+        train(viewer)
+        segment(viewer)
+        save_loop(whole_loop(viewer))
         ask_for_an_axis(viewer)
         viewer.close()
 
 
 def train(viewer):
-    """Open a sample, train on it, and stop; returns the pictures of the loop."""
+    """Open a sample, train on it, and stop."""
     from napari_unet.events import EpochEnd
     from napari_unet.gui import worker
     from napari_unet.gui.docks import open_dock
 
     viewer.open_sample("napari-unet-live", "nuclei_2d")
-    loop = [take(viewer, "1_sample")]
+    take(viewer, "1_sample")
     dock = open_dock(viewer, "Train")
     until(lambda: not worker.running())
-    loop.append(take(viewer, "2_before_training"))
+    take(viewer, "2_before_training")
     dock.form.look_button.click()
     until(lambda: dock.look.seen is not None)
     pause(1)
@@ -64,16 +65,15 @@ def train(viewer):
     job.told.connect(lambda e: epochs.append(e) if isinstance(e, EpochEnd) else None)
     for count in range(1, EPOCHS + 1):
         until(lambda n=count: len(epochs) >= n, 600)
-        loop.append(take(viewer, "3_training"))
+        take(viewer, "3_training")
     dock.buttons.stop.click()
     until(lambda: not worker.running())
     take(viewer, "4_trained")
     viewer.window.remove_dock_widget(dock)
-    return loop
 
 
 def segment(viewer):
-    """Segment an image that the model has not seen; returns the picture of that."""
+    """Segment an image that the model has not seen."""
     from napari_unet.files.readers import read_image
     from napari_unet.files.sample_data import folder
     from napari_unet.gui.docks import open_dock
@@ -87,13 +87,51 @@ def segment(viewer):
     pause(1)
     dock.form.image_button.click()
     until(lambda: not dock.runs.running)
-    segmented = take(viewer, "5_segmented")
+    take(viewer, "5_segmented")
     viewer.theme = "light"
     take(viewer, "6_light")
     viewer.theme = "dark"
     compare(viewer, dock, folder("nuclei/test") / "labels" / file.name, place)
     look_inside(viewer, dock)
-    return [segmented]
+    viewer.window.remove_dock_widget(dock)
+
+
+def whole_loop(viewer):
+    """Go through the loop with tissue; returns the pictures, and what they show."""
+    from napari_unet.gui import worker
+    from napari_unet.gui.docks import find_dock, open_dock
+    from napari_unet.gui.pickers.model_picker import built_in, models
+
+    models().choose(built_in())
+    viewer.layers.clear()
+    viewer.open_sample("napari-unet-live", "tissue")
+    for layer in viewer.layers[1:]:
+        viewer.layers.remove(layer)
+    dock = open_dock(viewer, "Segment")
+    pictures = [("open", grab(viewer))]
+    dock.form.image_button.click()
+    until(lambda: not dock.runs.running)
+    pictures.append(("segmented", grab(viewer)))
+    result = dock.runs.result_of(viewer.layers[0])
+    viewer.layers.selection.active = result.layer
+    objects = result.layer.features["index"]
+    for number in objects[:: max(1, len(objects) // 5)][:5]:
+        dock.corrections.delete(tuple(np.argwhere(result.layer.data == number)[0]))
+        pause(0.3)
+        pictures.append(("corrected", grab(viewer)))
+    dock.form.right_button.click()
+    dock.form.train_button.click()
+    train_dock = find_dock(viewer, "Train")
+    train_dock.form.minutes_box.setValue(LOOP_MINUTES)
+    until(lambda: not worker.running())
+    pictures.append(("train", grab(viewer)))
+    train_dock.buttons.start.click()
+    while worker.running(worker.TRAINING):
+        pause(2)
+        pictures.append(("learning", grab(viewer)))
+    until(lambda: not worker.running())
+    pictures.append(("ended", grab(viewer)))
+    return pictures
 
 
 def compare(viewer, dock, truth, place):
@@ -144,14 +182,18 @@ def ask_for_an_axis(viewer):
 
 
 def take(viewer, name):
-    """Save a picture of the window with few colours; returns its name and itself."""
+    """Save a picture of the window with few colours."""
     viewer.reset_view()
+    file = IMAGES / f"{name}.png"
+    grab(viewer).save(file)
+    few_colours(file)
+
+
+def grab(viewer):
+    """Return a picture of the window."""
     pause(1)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
-    file = IMAGES / f"{name}.png"
-    picture.save(file)
-    few_colours(file)
-    return name, picture.convert("RGB")
+    return picture.convert("RGB")
 
 
 def save_loop(pictures):
