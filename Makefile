@@ -12,6 +12,8 @@ PACKAGES := xvfb libgl1 libglx-mesa0 libgl1-mesa-dri libegl1 libopengl0 libdbus-
 SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
 XVFB := $(if $(SCREEN),,xvfb-run -a -s "-screen 0 1400x900x24")
 
+# Tests start many processes, which would each compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two processes, each with its own files and its own viewer.
 PYTEST := $(XVFB) $(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -224,7 +224,6 @@ def test_an_object_that_is_taken_as_background_is_found(
     assert dock.table.pairs[0].said.background is None and not box.value()
     qtbot.waitUntil(lambda: not any("label 11" in t for t in findings.texts))
     box.setValue(99)
-    turn = dock.widget.checks._turn
-    qtbot.waitUntil(lambda: dock.widget.checks._asked == turn)
-    qtbot.waitUntil(lambda: dock.widget.checks._looking is None)
+    looks = dock.widget.checks
+    qtbot.waitUntil(lambda: looks._asked == looks._turn and looks._looking is None)
     assert not any("label 99" in text for text in findings.texts)
