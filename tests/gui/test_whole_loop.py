@@ -40,7 +40,7 @@ def correct(viewer, segment, layer):
     mouse.click(layer, place, "Control")
     assert first not in layer.data
     mouse.double_click(layer, place)
-    segment.qtbot.waitUntil(lambda: layer.data[place])
+    segment.qtbot.waitUntil(lambda: bool(layer.data[place]))
     start = middle(layer.data, second)
     rows = np.nonzero(layer.data == second)[0]
     mouse.drag(layer, (rows.min() - 2, start[1]), (rows.max() + 2, start[1]), "Shift")
