@@ -282,6 +282,7 @@ def warm_up(ready: Callable[[Any], None]) -> Job:
 _importing = threading.Lock()
 
 
+@functools.cache  # each dock that opens asks for it
 def _import_all() -> None:
     """Import what the first presses of a session would wait for.
 
