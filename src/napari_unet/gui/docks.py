@@ -15,8 +15,6 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_unet.gui import worker
 from napari_unet.gui.preferences import PLUGIN
 
-SUFFIXES = (".zip", ".unetmodel")
-
 Name = Literal["Train", "Segment"]
 
 
@@ -24,8 +22,8 @@ class DockContent(QWidget):
     """The content of a dock, which goes when the dock is closed.
 
     napari then deletes the dock alone: jobs would run on, and slots would stay on the
-    events of layers. Folders, ``.zip`` and ``.unetmodel`` files that are dropped on it
-    are opened; everything else goes where it went before. A dock that is shown, or that
+    events of layers. Folders and files that are dropped on it are opened; everything
+    else goes where it went before. A dock that is shown, or that
     napari's menu hides where it lies behind a tab, comes to the front.
 
     viewer : napari.viewer.Viewer
@@ -41,7 +39,7 @@ class DockContent(QWidget):
         QTimer.singleShot(0, self._lie_on_the_other)
 
     def dragEnterEvent(self, event: QDropEvent) -> None:
-        """Take what is for us."""
+        """Take files and folders."""
         if _dropped(event):
             event.acceptProposedAction()
         else:
@@ -50,7 +48,7 @@ class DockContent(QWidget):
     dragMoveEvent = dragEnterEvent
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open what is for us."""
+        """Open them."""
         self.dragEnterEvent(event)
         for path in _dropped(event):
             with worker.reporting():
@@ -113,11 +111,11 @@ class DockContent(QWidget):
 
 
 def _dropped(event: QDropEvent) -> list[Path]:
-    """Return what is dropped if all of it is for us, else nothing."""
+    """Return the files and folders that are dropped, if that is all; else nothing."""
     urls = event.mimeData().urls()
     paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
-    ours = [p for p in paths if p.is_dir() or p.suffix.lower() in SUFFIXES]
-    return ours if len(ours) == len(urls) else []
+    there = [path for path in paths if path.exists()]
+    return there if len(there) == len(urls) else []
 
 
 def find_dock(viewer: Viewer, name: Name) -> QWidget | None:

@@ -80,8 +80,9 @@ def paint(layer, number=77):
     layer.paint(at, number)
 
 
-@pytest.mark.parametrize("axes", ["YX", "ZYX", "CYX"])
-@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize(
+    ("axes", "from_file"), [("YX", False), ("ZYX", True), ("CYX", False)]
+)
 def test_painting_comes_back(make_napari_viewer, qtbot, tmp_path, axes, from_file):
     viewer = make_napari_viewer()
     shape = (40, 50) if axes == "YX" else (3, 40, 50)

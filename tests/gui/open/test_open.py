@@ -299,3 +299,21 @@ def test_a_dropped_model_folder_is_a_model(viewer, trained, monkeypatch):
     opening.open_path(viewer, trained)
     opening.models().chosen.disconnect(chosen.append)
     assert chosen == [str(trained.resolve())] and docks == ["Segment"]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.ome.tif", "text.txt"])
+def test_a_dropped_image_is_opened_as_napari_does(viewer, tmp_path, name):
+    path = tmp_path / name
+    image = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    if name == "a.png":
+        path.write_bytes(imagecodecs.png_encode(image))
+    elif name == "text.txt":
+        path.write_text("no image")
+        with pytest.raises(ValueError, match=r"text\.txt: cannot be opened"):
+            opening.open_path(viewer, path)
+        return
+    else:
+        tifffile.imwrite(path, image, ome="ome" in name)
+    opening.open_path(viewer, path)
+    (layer,) = viewer.layers
+    np.testing.assert_array_equal(np.asarray(layer.data), image)

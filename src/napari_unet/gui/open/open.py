@@ -12,10 +12,12 @@ from napari.viewer import Viewer  # napari looks at the annotations of commands
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_unet.atomic import reason
 from napari_unet.events import Event, Note, Progress
 from napari_unet.files.downloads import unpack
 from napari_unet.gui import worker
 from napari_unet.gui.docks import open_dock
+from napari_unet.gui.open.reader import get_reader
 from napari_unet.gui.open.reading import (
     OpenedDataset,
     PairRead,
@@ -26,6 +28,7 @@ from napari_unet.gui.open.reading import (
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
 from napari_unet.gui.parts.progress import Cancelable
 from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.preferences import PLUGIN
 from napari_unet.models.store import WEIGHTS
 
 MODELS = f"Models (*.unetmodel {WEIGHTS})"
@@ -55,11 +58,26 @@ def open_model(viewer: Viewer) -> None:
 
 
 def open_path(viewer: Viewer, path: Path) -> None:
-    """Open what was dropped on a dock: a data set's folder or zip, or a model."""
-    if path.suffix.lower() == ".unetmodel" or (path / WEIGHTS).is_file():
+    """Open what was dropped on a dock: a data set, a model, or an image."""
+    kind = path.suffix.lower()
+    if kind == ".unetmodel" or (path / WEIGHTS).is_file():
         choose_model(viewer, path)
-    else:
+    elif path.is_dir() or kind == ".zip":
         open_pairs(viewer, path)
+    else:
+        open_file(viewer, path)
+
+
+def open_file(viewer: Viewer, path: Path) -> None:
+    """Open an image as napari does; a ValueError if nothing reads it."""
+    plugin = PLUGIN if get_reader(str(path)) else "napari"
+    try:
+        viewer.open(path, plugin=plugin)
+    except Exception as error:
+        raise ValueError(
+            f"{path}: cannot be opened ({reason(error)}); drop it on the canvas to "
+            "choose another reader"
+        ) from error
 
 
 def choose_model(viewer: Viewer, path: Path) -> None:
