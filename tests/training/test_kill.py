@@ -17,7 +17,7 @@ from napari_unet.models.store import WEIGHTS
 pytestmark = pytest.mark.slow
 
 TESTS = str(Path(__file__).parents[1])
-KILLS = 6
+KILLS = 4
 STEPS = 100
 SCRIPT = f"""
 import os, sys, torch

@@ -77,11 +77,10 @@ def kept_by_autograd(config, batch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are those of glibc")
-@pytest.mark.parametrize(("name", "ndim"), [("unet", "2"), ("unet++", "3")])
-def test_the_estimate_is_near_the_peak(name, ndim):
-    """Of two: peaks differ between machines, and benchmarks/memory.py has them all."""
+def test_the_estimate_is_near_the_peak():
+    """Of one network: peaks differ between machines, and benchmarks/memory.py has them all."""
     script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
-    case = ["--quick", "--case", name, ndim, "16", "float32"]
+    case = ["--quick", "--case", "unet++", "3", "16", "float32"]
     done = subprocess.run(
         [sys.executable, script, *case],
         capture_output=True,
