@@ -78,7 +78,7 @@ def kept_by_autograd(config, batch):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are those of glibc")
 def test_the_estimate_is_near_the_peak():
-    """Of one network: peaks differ between machines, and benchmarks/memory.py has them all."""
+    """Of one network: benchmarks/memory.py has them all."""
     script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
     case = ["--quick", "--case", "unet++", "3", "16", "float32"]
     done = subprocess.run(
