@@ -51,7 +51,7 @@ def appearance():
     settings.font_size, settings.theme = size, theme
 
 
-@pytest.mark.parametrize(("theme", "sizes"), [("dark", (9, 12, 14)), ("light", (16,))])
+@pytest.mark.parametrize(("theme", "sizes"), [("dark", (9, 14)), ("light", (16,))])
 def test_nothing_is_cut_off(session, appearance, qtbot, theme, sizes):
     session.theme = theme
     docks = {name: open_dock(session, name) for name in ("Segment", "Train")}
