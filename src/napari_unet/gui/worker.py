@@ -284,7 +284,7 @@ _importing = threading.Lock()
 
 @functools.cache  # each dock that opens asks for it
 def _import_all() -> None:
-    """Import what the first presses of a session would wait for.
+    """Import what the first presses would wait for.
 
     A collection of garbage stops all threads for .3 s; here, where nobody has pressed
     yet, there is one, and so much counts as old thereafter that the next is far.

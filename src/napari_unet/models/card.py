@@ -90,7 +90,7 @@ def in_short(name: str, header: Mapping[str, Any]) -> list[str]:
     ]
     found = card.get("validation", {})
     if "figures" in found:
-        judged = f"{counted(found['images'], 'image')} that it did not learn from"
+        judged = f"{counted(found['images'], 'image')} held back from training"
         lines.append(f"{headline(found['figures'], found['objects'])} in {judged}.")
     else:
         lines.append("How good it is nobody has measured: too few annotated objects.")

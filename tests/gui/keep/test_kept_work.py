@@ -246,3 +246,28 @@ def test_what_another_process_keeps_is_not_offered(own_models):
         assert [k.folder for k in kept.entries()] == [folder] * offered
     (folder / kept.FILE).write_text(json.dumps({"format": 99}))
     assert kept.entries() == []
+
+
+def test_what_could_not_be_written_is_written_later(
+    make_napari_viewer, qtbot, monkeypatch
+):
+    viewer = make_napari_viewer()
+    train_dock.add_pair(viewer)
+    dock = Dock(viewer, qtbot)
+    dock.set(SHORT.replace(steps=30), SMALL)
+
+    def full(path, array):
+        raise ValueError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "_write_array", full)
+        dock.train()
+        qtbot.waitUntil(lambda: "disk is full" in dock.widget.unkept.text())
+        qtbot.waitUntil(lambda: not dock.widget.kept.keeper.behind)
+    paint(viewer.layers["cells labels"])
+    work = kept_of(dock)
+    (item,) = work.told["training"]["items"]
+    (pair,) = work.told["pairs"]
+    for name in (item["array"], pair["labels"]["array"], pair["images"][0]["array"]):
+        assert work.array(name).shape == (96, 128)
+    assert not dock.widget.unkept.isVisibleTo(dock.widget)

@@ -25,8 +25,8 @@ from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.connections import debouncer
 from napari_unet.training.annotated import Annotated, Folder
 
-WAIT = 2.0  # seconds after a change; at most
-LONGEST = 20.0  # where writing takes long
+WAIT = 2.0  # seconds after a change
+LONGEST = 20.0  # where writing takes long, and for what a training tells
 SHARE = 10  # of the time goes into writing, at most one part of so many
 
 
@@ -127,6 +127,7 @@ class Keeper(QObject):
         self._began = time.monotonic()
         self._job = worker.start(
             *(self, "keeping", kept.write, self.folder, *work, self._known),
+            on_returned=self._forget_given,
             on_errored=self._failed,
             on_finished=self._written,
         )
@@ -134,7 +135,9 @@ class Keeper(QObject):
     def flush(self) -> None:
         """Write what has changed, now: the window closes."""
         if self.folder is not None and (self._timer.isActive() or self._job):
-            drain(kept.write(self.folder, *self._gather(), self._known, Control()))
+            with worker.reporting():
+                work = self._gather()
+                drain(kept.write(self.folder, *work, self._known, Control()))
 
     @property
     def behind(self) -> bool:
@@ -175,7 +178,6 @@ class Keeper(QObject):
     def _gather(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what ``work.json`` says, and the arrays to write."""
         arrays: dict[str, Any] = dict(self._given)
-        self._given = {}
         left: list[str] = []
         pairs = [self._pair(row, arrays, left) for row in self._table.pairs]
         told: dict[str, Any] = {
@@ -233,9 +235,8 @@ class Keeper(QObject):
             )
             return {**told, **(where or {})}
         name = self._file(layer, ".npy")
-        if layer.unique_id not in self._files:
-            arrays[name] = data
-            self._files[layer.unique_id] = name
+        arrays[name] = data
+        self._files[layer.unique_id] = name
         return {**told, "array": name}
 
     def _item(self, item: Annotated | Folder) -> dict[str, Any]:
@@ -255,6 +256,10 @@ class Keeper(QObject):
     def _next(self) -> int:
         self._numbers += 1
         return self._numbers
+
+    def _forget_given(self, _: None) -> None:
+        """Hold no labels of the start of a training that are on the disk."""
+        self._given = {n: a for n, a in self._given.items() if n not in self._known}
 
     def _failed(self, error: Exception) -> None:
         self.told.emit(f"nothing is kept: {worker.told(error)}")

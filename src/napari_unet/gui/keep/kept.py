@@ -70,8 +70,7 @@ class Kept:
         path = self.folder / name
         try:
             if path.suffix == ".npy":
-                found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-                return found
+                return np.asarray(np.load(path, allow_pickle=False))
             with np.load(path, allow_pickle=False) as stored:
                 return np.asarray(stored["array"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

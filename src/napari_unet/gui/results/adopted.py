@@ -18,7 +18,7 @@ def outcome_of(labels: Labels, image: Image, axes: str) -> Outcome | None:
     """Return labels on an image as an outcome; None: they do not lie on it.
 
     Its objects are known once the labels are read. Scores are those of the layer's
-    features, if it has any, as one that was segmented in another session.
+    features, if it has any, as one has that a dock segmented which is closed.
 
     axes : of the image's layer
     """
