@@ -145,3 +145,19 @@ def around(boxes: Sequence[Box]) -> Box:
         slice(min(s.start for s in spans), max(s.stop for s in spans))
         for spans in zip(*boxes, strict=True)
     )
+
+
+def as_lists(box: Box) -> list[list[int]]:
+    """Return a box as JSON has it.
+
+    Examples
+    --------
+    >>> as_lists((slice(0, 4), slice(2, 6)))
+    [[0, 4], [2, 6]]
+    """
+    return [[int(s.start), int(s.stop)] for s in box]
+
+
+def from_lists(lists: Sequence[Sequence[int]]) -> Box:
+    """Return the box that :func:`as_lists` wrote."""
+    return tuple(slice(start, stop) for start, stop in lists)

@@ -87,3 +87,13 @@ def add_pair(viewer, image=None, labels=None, name="cells", seed=0, count=30):
     labels = sample.labels if labels is None else labels
     viewer.add_image(image, name=name, rgb=False)
     return viewer.add_labels(np.array(labels), name=f"{name} labels")
+
+
+@pytest.fixture
+def dock(make_napari_viewer, qtbot):
+    """The dock beside an image and what was painted on it."""
+    viewer = make_napari_viewer()
+    add_pair(viewer)
+    dock = Dock(viewer, qtbot)
+    dock.set()
+    return dock

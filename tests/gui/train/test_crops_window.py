@@ -12,18 +12,18 @@ from napari_unet.gui import worker
 from napari_unet.gui.train.crops_window import TITLE
 from napari_unet.reports.crops_figure import tiles
 from support import train_dock
-from support.train_dock import SHORT, Dock, add_pair
+from support.train_dock import SHORT
 
 own_models = train_dock.own_models
 
 
+plain_dock = train_dock.dock
+
+
 @pytest.fixture
-def dock(make_napari_viewer, qtbot):
-    """The dock beside an image and what was painted on it."""
-    viewer = make_napari_viewer()
-    add_pair(viewer)
-    dock = Dock(viewer, qtbot)
-    dock.set()
+def dock(plain_dock, qtbot):
+    """The dock once torch has named the networks."""
+    dock = plain_dock
     networks = dock.form.network_box
     qtbot.waitUntil(lambda: networks.findText("forest") >= 0, timeout=60_000)
     return dock

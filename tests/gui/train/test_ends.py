@@ -17,17 +17,7 @@ from support import train_dock
 from support.made import blobs
 from support.train_dock import LONG, SHORT, Dock, add_pair
 
-own_models = train_dock.own_models
-
-
-@pytest.fixture
-def dock(make_napari_viewer, qtbot):
-    """The dock beside an image and what was painted on it."""
-    viewer = make_napari_viewer()
-    add_pair(viewer)
-    dock = Dock(viewer, qtbot)
-    dock.set()
-    return dock
+dock, own_models = train_dock.dock, train_dock.own_models
 
 
 def assert_usable(dock, notices, *texts):

@@ -10,18 +10,9 @@ from napari_unet.gui import worker
 from napari_unet.gui.parts import dock_widgets
 from napari_unet.gui.preferences import Preferences
 from support import train_dock
-from support.train_dock import LONG, Dock, add_pair
+from support.train_dock import LONG, Dock
 
-own_models = train_dock.own_models
-
-
-@pytest.fixture
-def dock(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    add_pair(viewer)
-    dock = Dock(viewer, qtbot)
-    dock.set()
-    return dock
+dock, own_models = train_dock.dock, train_dock.own_models
 
 
 def test_a_device_that_is_missing_stays_chosen(

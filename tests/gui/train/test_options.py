@@ -7,16 +7,17 @@ import pytest
 from napari_unet.config import ModelConfig, TrainConfig
 from napari_unet.gui.parts.form import Fold
 from support import train_dock
-from support.train_dock import Dock, add_pair
 
 own_models = train_dock.own_models
 
 
+plain_dock = train_dock.dock
+
+
 @pytest.fixture
-def dock(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    add_pair(viewer)
-    dock = Dock(viewer, qtbot)
+def dock(plain_dock):
+    """The dock with the options as they are at first, all of them in sight."""
+    dock = plain_dock
     dock.set(TrainConfig(), ModelConfig())
     for fold in dock.form.findChildren(Fold):
         fold.expand()

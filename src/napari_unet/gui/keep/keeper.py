@@ -12,7 +12,7 @@ from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.boxes import Box
+from napari_unet.boxes import as_lists, from_lists
 from napari_unet.events import Control, StepDone, drain
 from napari_unet.gui import worker
 from napari_unet.gui.keep import kept
@@ -214,7 +214,7 @@ class Keeper(QObject):
             "axes": row.picker.axes,
             "channel": row.picker.channel,
             "use": row.use,
-            "right": [box_told(box) for box in row.right],
+            "right": [as_lists(box) for box in row.right],
         }
 
     def _image(
@@ -245,7 +245,7 @@ class Keeper(QObject):
             return {**told, "folder": str(item.path)}
         name = f"given-{self._next()}.npz"
         self._given[name] = item.labels
-        right = [box_told(box) for box in item.right]
+        right = [as_lists(box) for box in item.right]
         return {**told, "array": name, "right": right}
 
     def _file(self, layer: Any, suffix: str) -> str:
@@ -272,16 +272,6 @@ class Keeper(QObject):
             self._start_timer()
 
 
-def box_told(box: Box) -> list[list[int]]:
-    """Return a box as JSON has it."""
-    return [[int(s.start), int(s.stop)] for s in box]
-
-
-def box_of(told: Sequence[Sequence[int]]) -> Box:
-    """Return the box that was told."""
-    return tuple(slice(a, b) for a, b in told)
-
-
 def view_told(viewer: Viewer) -> dict[str, Any]:
     """Return what of the image is in sight."""
     dims, camera = viewer.dims, viewer.scene.camera
@@ -302,6 +292,6 @@ def items_of(work: kept.Kept, images: Sequence[Any]) -> Iterator[Annotated | Fol
         if "folder" in told:
             yield Folder(Path(told["folder"]), told["use"], **told["meaning"])
             continue
-        right = tuple(box_of(box) for box in told["right"])
+        right = tuple(from_lists(box) for box in told["right"])
         labels = work.array(told["array"])
         yield Annotated(next(left), labels, told["use"], **told["meaning"], right=right)

@@ -11,9 +11,10 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
+from napari_unet.boxes import from_lists
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.keep import kept
-from napari_unet.gui.keep.keeper import Keeper, box_of
+from napari_unet.gui.keep.keeper import Keeper
 from napari_unet.gui.keep.layers import add, open_image
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.pairing import ours
@@ -96,7 +97,7 @@ class Reopened:
         row.picker.choose_channels(pair["channel"], further)
         row.use_box.setCurrentText(pair["use"])
         for box in pair["right"]:
-            add_right_box(self._viewer, image, pair["axes"], labels, box_of(box))
+            add_right_box(self._viewer, image, pair["axes"], labels, from_lists(box))
 
     def _image(self, told: dict[str, Any]) -> Image | None:
         """Return the layer of an image, which several pairs may have."""

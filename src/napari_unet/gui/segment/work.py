@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median as median_of
 
-from napari_unet.boxes import Box
+from napari_unet.boxes import Box, as_lists
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
@@ -57,7 +57,7 @@ def segment_layer(
     about |= outputs.result_metadata(model, result)
     about["complete"] = result.complete
     about["axes"] = image.axes.replace("C", "")
-    about["box"] = box and [[s.start, s.stop] for s in box]
+    about["box"] = box and as_lists(box)
     instances = model.formulation.instances
     ndim = outputs.object_ndim(model, image, settings.config, box)
     return Outcome(result, about, instances, ndim, image.spacing)
