@@ -531,6 +531,15 @@ def test_the_rate_falls_too_where_the_budget_is_a_time(
     assert_equal_weights(Model.load(tmp_path / "m"), Model.load(tmp_path / "n"))
 
 
+def test_a_short_budget_warms_up_for_a_tenth_of_it(tmp_path, data, rates, monkeypatch):
+    done = property(lambda run: run.counters.step / 40)
+    monkeypatch.setattr("napari_unet.training.run.Run.done", done)
+    config = options(steps=None, minutes=1, warmup=100, decay=0, rate=0.01)
+    drain(train(data, [], tmp_path / "m", config, model=SMALL))
+    assert rates[:6] == pytest.approx([0.0001, 0.0025, 0.005, 0.0075, 0.01, 0.01])
+    assert len(rates) == 40
+
+
 def test_the_rate_stays_where_labels_come_meanwhile(tmp_path, data, rates):
     control = Control()
     control.update(data[0].name, (slice(0, 9), slice(0, 9)), np.full((9, 9), 99), None)
