@@ -11,7 +11,7 @@ import pytest
 
 from napari_unet.files.bioformats import frame_seconds
 from napari_unet.files.datasets import find_pairs
-from napari_unet.files.readers import read_image, read_labels
+from napari_unet.files.readers import read_image, read_images, read_labels
 
 RNG = np.random.default_rng(0)
 STACK = RNG.integers(0, 60_000, (2, 3, 4, 20, 30), dtype=np.uint16)
@@ -93,11 +93,14 @@ def test_a_missing_calibration_is_no_spacing(bioio, unknown):
     assert any("along Z is not in the file" in note for note in image.notes)
 
 
-def test_only_the_first_scene_is_read_and_the_others_are_told(bioio):
-    scenes = tuple(f"A{i}" for i in range(1, 10))
-    (note,) = read_image(bioio(scenes=scenes)).notes
-    assert "first of 9 scenes, A1," in note
-    assert note.endswith("A2, A3, A4, A5, A6, ...")
+def test_scenes_are_images_each_and_an_overview_is_left_out(bioio):
+    scenes = ("A1", "A2", "Overview")
+    path = bioio(scenes=scenes, set_scene=lambda scene: None, dtype=STACK.dtype)
+    assert [i.name for i in read_images(path)] == ["cells_s0", "cells_s1"]
+    first, *others = read_image(path).notes
+    assert "were read, not 2 (Overview)" in first
+    assert others == ["only the first of 2 image series was read; --series chooses"]
+    assert read_image(path, series="A2").name == "cells_s1"
 
 
 @pytest.mark.parametrize("samples", [3, 4])

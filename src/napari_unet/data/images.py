@@ -117,6 +117,9 @@ class ImageSeries:
         Of a file its name without ``.tif``, ``.ome.tif``, ``.png`` ...
     notes : tuple of str
         What was assumed or left out, a sentence each.
+    positions : int
+        Where T counts places that were imaged apart, one after the other: the number
+        of time points of each, 1 without time. 0: T is time alone.
     """
 
     array: Any
@@ -126,6 +129,7 @@ class ImageSeries:
     channels: tuple[str, ...] = ()
     name: str = ""
     notes: tuple[str, ...] = ()
+    positions: int = 0
 
     def select(self, channel: str | int) -> ImageSeries:
         """Return the image with one channel only, chosen by name or number from 0.
@@ -172,8 +176,32 @@ class ImageSeries:
         known = (self.rgb, self.spacing, self.channels)
         if "T" not in self.axes:
             return Image(self.array, *known, self.name)
-        name = frame_name(self.name, index, len(self))
-        return Image(self.array[index], *known, name, self.name)
+        name, series = self.frame_names(index)
+        return Image(self.array[index], *known, name, series)
+
+    def frame_names(self, index: int) -> tuple[str, str]:
+        """Return the name of a time point, and that of the time series it is of."""
+        if not self.positions:
+            return frame_name(self.name, index, len(self)), self.name
+        place, time = divmod(index, self.positions)
+        series = frame_name(self.name, place, len(self) // self.positions, "p")
+        if self.positions == 1:
+            return series, ""
+        return frame_name(series, time, self.positions), series
+
+    @property
+    def label_axes(self) -> str:
+        """Axes of its labels as a file has them, ``[P][T][Z]YX``."""
+        axes = self.axes.replace("C", "")
+        if not self.positions:
+            return axes
+        return axes.replace("T", "P" if self.positions == 1 else "PT")
+
+    def on_label_axes(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels ([T,] [Z,] Y, X) with the axes `label_axes`."""
+        if self.positions < 2:
+            return labels
+        return labels.reshape(-1, self.positions, *labels.shape[1:])
 
     def frames(self) -> Iterator[Image]:
         """Yield the time points; several have the name of all as `series`."""
@@ -216,9 +244,9 @@ def as_series(image: Image | ImageSeries | Any) -> ImageSeries:
     return ImageSeries(image.array, axes, *known)
 
 
-def frame_name(name: str, index: int, count: int) -> str:
-    """Return what one of `count` time points of an image is called."""
-    return f"{name}_t{index:0{len(str(count - 1))}}"
+def frame_name(name: str, index: int, count: int, what: str = "t") -> str:
+    """Return what one of `count` time points, or positions (p), is called."""
+    return f"{name}_{what}{index:0{len(str(count - 1))}}"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_unet.files.axes import Raw
+from napari_unet.files.series import Entry, choose
 
 # bioio logs a broken file besides the error that we raise.
 logging.getLogger("bioio").addHandler(logging.NullHandler())
@@ -35,12 +38,38 @@ def check_installed(path: Path) -> None:
         ) from None
 
 
-def read_bioio(path: Path) -> Raw:
-    """Read the first scene of a file at full resolution.
+def read_bioio(path: Path, series: str | None = None) -> Iterator[Raw]:
+    """Read scenes of a file at full resolution, one after the other.
+
+    series : which, as for :func:`napari_unet.files.series.choose`
 
     A ValueError if bioio cannot read it; errors of the decoders below pass through.
     """
     image = _open(path)
+    scenes = [str(scene) for scene in image.scenes]
+    several = len(scenes) > 1
+    entries = [_entry(image, s) if several else Entry(s, ()) for s in scenes]
+    chosen, note = choose(entries, series)
+    apart = several and (len(chosen) > 1 or series is not None)
+    for number in chosen:
+        if several:
+            image.set_scene(scenes[number])
+        yield replace(
+            _scene(image),
+            notes=(note,) if note else (),
+            number=number if apart else None,
+            several=len(chosen),
+        )
+
+
+def _entry(image: Any, scene: str) -> Entry:
+    image.set_scene(scene)
+    sizes = {a: int(getattr(image.dims, a, 1)) for a in str(image.dims.order)}
+    samples = sizes.pop("S", 0)
+    return Entry(scene, tuple(sizes.values()), (str(image.dtype), samples))
+
+
+def _scene(image: Any) -> Raw:
     array, axes = np.asarray(image.data), str(image.dims.order)
     sizes = dict(zip(axes, array.shape, strict=True))
     if sizes.get("M", 1) > 1:
@@ -59,7 +88,6 @@ def read_bioio(path: Path) -> Raw:
         {axis: um for axis, um in spacing.items() if 0 < um < np.inf},
         rgb,
         () if made_up else names,
-        _notes([str(scene) for scene in image.scenes]),
     )
 
 
@@ -82,12 +110,3 @@ def _open(path: Path) -> Any:
 
 def _modules(suffix: str) -> tuple[Any, Any]:
     return importlib.import_module("bioio"), importlib.import_module(PLUGINS[suffix])
-
-
-def _notes(scenes: list[str]) -> tuple[str, ...]:
-    if len(scenes) < 2:
-        return ()
-    return (
-        f"only the first of {len(scenes)} scenes, {scenes[0]}, was read, not "
-        f"{', '.join(scenes[1:6])}{', ...' if len(scenes) > 6 else ''}",
-    )

@@ -12,7 +12,8 @@ from napari_unet.data.images import ImageSeries, LabelImage
 from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.files.layouts import Pair, image_files
-from napari_unet.files.readers import read_image, read_labels
+from napari_unet.files.readers import read_images, read_labels, stem
+from napari_unet.files.series import WrongSeries
 
 
 @dataclass
@@ -33,35 +34,54 @@ def load_pair(
     pair: Pair,
     channel: str | int | None = None,
     meaning: Meaning = PLAIN,
+    axes: str | None = None,
+    series: str | None = None,
 ) -> Loaded:
     """Read an image and its labels and bring them together.
 
     Only `channel` is taken, by name or number from 0; `meaning` is that of the numbers
-    in the labels. All problems of the pair are in the result; none is raised.
+    in the labels; `axes` and `series` of the image are as for
+    :func:`~napari_unet.files.readers.read_images`. All problems of the pair are in the
+    result; none is raised.
     """
     loaded = Loaded()
-    image = labels = None
+    images: list[ImageSeries | None] = []
     try:
-        image = replace(read_image(pair.image), name=pair.name)
-        if channel is not None:
-            image = image.select(channel)
+        for image in read_images(pair.image, axes, series):
+            name = pair.name + image.name.removeprefix(stem(pair.image))
+            image = replace(image, name=name)
+            images.append(image if channel is None else image.select(channel))
     except ValueError as error:
         loaded.problems.append(str(error))
+    for one in images or [None]:
+        _bring_together(one, pair, len(images) > 1, meaning, loaded)
+    return loaded
+
+
+def _bring_together(
+    image: ImageSeries | None,
+    pair: Pair,
+    several: bool,
+    meaning: Meaning,
+    loaded: Loaded,
+) -> None:
+    """Add the samples of one image of a file; `several`: it is one of them."""
+    labels = None
     if pair.labels.is_dir():
         labels = _merge_masks(pair.labels, image, loaded)
     else:
         try:
-            labels = read_labels(pair.labels)
+            labels = _labels_of(image, pair, several)
         except ValueError as error:
             loaded.problems.append(str(error))
     if image is None or labels is None or loaded.problems:
-        return loaded
+        return
     loaded.notes.update({*image.notes, *labels.notes})
     try:
         samples = [s.understood(meaning) for s in _samples(image, labels)]
     except ValueError as error:
         loaded.problems.append(str(error))
-        return loaded
+        return
     # A frame that nobody annotated teaches nothing.
     empty = {
         i for i, s in enumerate(samples) if s.mask is not None and not s.mask.any()
@@ -71,7 +91,23 @@ def load_pair(
         loaded.notes[text] += len(empty)
         samples = [s for i, s in enumerate(samples) if i not in empty]
     loaded.samples += samples
-    return loaded
+
+
+def _labels_of(image: ImageSeries | None, pair: Pair, several: bool) -> LabelImage:
+    """Read the labels of an image, or of one of several images in a file."""
+    if image is None:
+        return read_labels(pair.labels)
+    number = image.name.removeprefix(f"{pair.name}_s")
+    try:
+        series = number if number.isdecimal() else None
+        return read_labels(pair.labels, image.label_axes, series)
+    except WrongSeries:
+        if several:
+            raise ValueError(
+                f"{pair.labels}: holds the labels of one image but {pair.image} holds "
+                "several images; say which one with --series"
+            ) from None
+    return read_labels(pair.labels, image.label_axes)
 
 
 def _samples(image: ImageSeries, labels: LabelImage) -> list[Sample]:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import re
 import struct
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_unet.atomic import reason
 from napari_unet.data.images import ImageSeries, LabelImage
-from napari_unet.files.axes import Raw, ordered
+from napari_unet.files import pictures, tiff
+from napari_unet.files.axes import NAMED, Raw, ordered
 from napari_unet.files.bioformats import PLUGINS, check_installed, read_bioio
-from napari_unet.files.png_jpeg import read_picture
-from napari_unet.files.tiff import header_spacing, read_tiff
+from napari_unet.files.pictures import read_picture
+from napari_unet.files.series import Entry, WrongSeries, choose
+from napari_unet.files.tiff import header_axes, header_spacing, read_tiff
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *PLUGINS)
+SUFFIXES = (*pictures.SUFFIXES, *tiff.SUFFIXES, *PLUGINS)
+KINDS = "PNG, JPEG, BMP, WebP, JPEG 2000, TIFF (slides too), ND2, LIF and CZI"
+"""What the suffixes stand for."""
+
+LOSSY = (".jpg", ".jpeg", ".webp", *pictures.JPEG_2000)
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # What Pillow, tifffile and imagecodecs raise on truncated and damaged files (found by
 # cutting and overwriting files of every kind); imagecodecs' errors are RuntimeErrors.
@@ -47,37 +56,80 @@ def stem(path: str | os.PathLike[str]) -> str:
     return re.sub(r"\.ome$", "", Path(path).stem, flags=re.IGNORECASE)
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageSeries:
-    """Read a PNG, JPEG, BMP or TIFF image; with the extra ``bioio`` ND2, LIF and CZI.
+def read_image(
+    path: str | os.PathLike[str],
+    axes: str | None = None,
+    series: str | None = None,
+) -> ImageSeries:
+    """Read an image: TIFF, PNG, JPEG, ...; with the extra ``bioio`` ND2, LIF and CZI.
 
-    RGBA becomes RGB; colour tables of PNG and BMP become RGB (grey where they are
-    grey), those of TIFF are display settings and are left out. A page axis without a
-    name is taken as Z, and a note says so.
+    Pixels are taken as they are meant: RGBA and CMYK become RGB; colour tables become
+    RGB (grey where they are grey), but for smooth ramps of colours in TIFF, which are
+    display settings; 0 is black; the picture is turned as its orientation tag says. A
+    page axis without a name is taken as Z, and a note says so.
 
     Parameters
     ----------
     path : path-like
+    axes : str, optional
+        What the axes of the file are, where it does not say: a letter of ``TPCZYXS``
+        for each, in their order. P are positions, S colours.
+    series : str, optional
+        Which of several images in the file: its number from 0, or its name. None: the
+        largest, never a thumbnail, label or overview of a slide.
 
     Returns
     -------
     ImageSeries
+        Of several images in the file the first; :func:`read_images` reads all.
 
     Raises
     ------
     ValueError
-        If the file is missing, of unknown kind, truncated or damaged.
+        If the file is missing, of unknown kind, truncated or damaged, or `axes` or
+        `series` do not fit it.
+    """
+    raw = next(_read(Path(path), series))
+    image = _image(raw, Path(path), axes)
+    if raw.several < 2:
+        return image
+    note = f"only the first of {raw.several} image series was read; --series chooses"
+    return replace(image, notes=(*image.notes, note))
+
+
+def read_images(
+    path: str | os.PathLike[str],
+    axes: str | None = None,
+    series: str | None = None,
+) -> Iterator[ImageSeries]:
+    """Read the images of one file, one after the other.
+
+    There are several in an OME-TIFF with several Image elements, or in a LIF; those of
+    one kind and about one size are read. Their names end in ``_s0``, ``_s1`` ...
+
+    path, axes, series : as for :func:`read_image`; `series` may be "all"
     """
     path = Path(path)
-    raw = ordered(_read(path), path)
+    for raw in _read(path, series):
+        yield _image(raw, path, axes)
+
+
+def _image(raw: Raw, path: Path, axes: str | None) -> ImageSeries:
+    raw = ordered(raw, path, axes)
     axis = raw.axes.index("C")
     names = raw.channels if len(raw.channels) == raw.array.shape[axis] else ()
     spacing, notes = _spacing(raw)
+    name = stem(path) if raw.number is None else f"{stem(path)}_s{raw.number}"
     return ImageSeries(
-        raw.array, raw.axes, spacing, raw.rgb, names, stem(path), raw.notes + notes
+        *(raw.array, raw.axes, spacing, raw.rgb, names, name),
+        raw.notes + notes,
+        raw.positions,
     )
 
 
-def read_labels(path: str | os.PathLike[str]) -> LabelImage:
+def read_labels(
+    path: str | os.PathLike[str], like: str = "", series: str | None = None
+) -> LabelImage:
     """Read a label image: a one-channel PNG, BMP or TIFF.
 
     The numbers of an image with a colour table are its labels. A colour image is taken
@@ -86,6 +138,10 @@ def read_labels(path: str | os.PathLike[str]) -> LabelImage:
     Parameters
     ----------
     path : path-like
+    like : str, optional
+        The axes of the image, out of ``PTZYX``: what unnamed axes of the labels are.
+    series : str, optional
+        As for :func:`read_image`.
 
     Returns
     -------
@@ -94,14 +150,16 @@ def read_labels(path: str | os.PathLike[str]) -> LabelImage:
     Raises
     ------
     ValueError
-        If the file cannot be read, has several channels, or is a JPEG.
+        If the file cannot be read, has several channels, or is of a kind that changes
+        numbers, as JPEG.
     """
     path = Path(path)
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if path.suffix.lower() in LOSSY:
+        kind = "WebP" if path.suffix.lower() == ".webp" else "JPEG"
         raise ValueError(
-            f"{path}: JPEG changes the numbers of labels; save them as PNG or TIFF"
+            f"{path}: {kind} changes the numbers of labels; save them as PNG or TIFF"
         )
-    raw = ordered(_read(path, indices=True), path)
+    raw = ordered(next(_read(path, series, indices=True)), path, like=like)
     axis = raw.axes.index("C")
     array = raw.array.take(0, axis=axis)
     for channel in range(1, raw.array.shape[axis]):
@@ -115,6 +173,19 @@ def read_labels(path: str | os.PathLike[str]) -> LabelImage:
     return LabelImage(array, axes, spacing, stem(path), raw.notes + notes)
 
 
+def read_axes(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
+    """Read shape, axes and channels of a TIFF from its header alone.
+
+    A letter of ``TPCZYXS`` for each axis, a space where it has no name. Of several
+    images in the file the first that is read; nothing if it cannot be read.
+    """
+    try:
+        shape, axes, channels = header_axes(Path(path))[0]
+    except DAMAGED:  # for an offer, as above
+        return (), "", ()
+    return shape, "".join(NAMED.get(a, " ") for a in axes), channels
+
+
 def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:
     """Read µm per pixel of a TIFF, by axis letter, from its header alone.
 
@@ -126,8 +197,8 @@ def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:
         return {}
 
 
-def _read(path: Path, indices: bool = False) -> Raw:
-    """Decode a file; whatever is wrong with it becomes one sentence."""
+def _read(path: Path, series: str | None, indices: bool = False) -> Iterator[Raw]:
+    """Decode the images of a file; whatever is wrong becomes one sentence."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(
@@ -142,14 +213,28 @@ def _read(path: Path, indices: bool = False) -> Raw:
     try:
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
-        if suffix in PLUGINS:
-            return read_bioio(path)
-        return read_tiff(path) if "tif" in suffix else read_picture(path, indices)
+        yield from _decoded(path, series, indices)
+    except WrongSeries as error:
+        raise WrongSeries(f"{path}: {error}") from None
     except DAMAGED as error:
         raise ValueError(
             f"{path}: cannot be read ({reason(error)}); check that it is complete and "
             f"really a {suffix[1:].upper()} file, or export it again"
         ) from error
+
+
+def _decoded(path: Path, series: str | None, indices: bool) -> Iterator[Raw]:
+    """Decode by content: a JPEG that is called PNG is read all the same."""
+    if path.suffix.lower() in PLUGINS:
+        yield from read_bioio(path, series)
+        return
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic in TIFF_MAGIC or path.suffix.lower() in tiff.SUFFIXES:
+        yield from read_tiff(path, series, indices)
+        return
+    choose([Entry(stem(path), ())], series)
+    yield read_picture(path, indices)
 
 
 def _spacing(raw: Raw) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:

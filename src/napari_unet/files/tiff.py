@@ -1,18 +1,20 @@
-"""TIFF of all kinds: plain, ImageJ, OME; their axes, spacing and completeness."""
+"""TIFF of all kinds: which series and axes are read, in full and as meant."""
 
 from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-import numpy as np
-
-from napari_unet.files.axes import Raw
+from napari_unet.files.axes import Raw, turned
+from napari_unet.files.page_names import meaning_of, named_pages
+from napari_unet.files.pixels import meant
+from napari_unet.files.series import Entry, choose
+from napari_unet.files.tiff_text import imagej, ome, plain, resolution, shaped
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -22,36 +24,53 @@ if TYPE_CHECKING:
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 DESCRIPTION = 270  # code of the tag that holds OME and ImageJ metadata
+ORIENTATION = 274
 
-# Pixels of more µm than this come from a screen's or printer's default (72 dpi is
-# 353 µm, 600 dpi 42 µm), not from a microscope.
-LARGEST_PIXEL = 20.0
-
-MICROMETRES = {
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    **dict.fromkeys(("µm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("Å", "angstrom"), 1e-4),
-    **dict.fromkeys(("in", "inch", "inches"), 25400.0),
-}
+# All that tifffile reads and people have; the first two come first where it is said.
+SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ptif", ".ptiff", ".lsm", ".stk"),
+    *(".svs", ".qptiff", ".qpi", ".ndpi", ".scn", ".bif", ".zif", ".gel"),
+)
 
 
-def read_tiff(path: Path) -> Raw:
-    """Read the first series of a TIFF at full resolution.
+def read_tiff(path: Path, series: str | None, indices: bool = False) -> Iterator[Raw]:
+    """Read series of a TIFF at full resolution, one after the other.
+
+    series : which, as for :func:`napari_unet.files.series.choose`
+    indices : keep the numbers of a label image: no colour table, nothing inverted
 
     A ValueError if pages or pixels are missing; other errors of the decoder pass
     through.
     """
     with _opened(path) as tif:
-        return _decode(tif)
+        there = _of_this_file(tif)
+        chosen, note = choose([_entry(s) for s in there], series)
+        for number in chosen:
+            raw = _decode(tif, there, number, indices)
+            yield _told(raw, number, note, len(chosen), series, len(there))
 
 
 def header_spacing(path: Path) -> dict[str, float]:
     """Return µm per pixel by axis letter, as far as a TIFF's header says them."""
     with _opened(path) as tif:
-        return _described(tif, tif.pages.first)[0]
+        return _described(tif, tif.pages.first, 0)[0]
+
+
+def header_axes(
+    path: Path, series: str | None = None
+) -> list[tuple[tuple[int, ...], str, tuple[str, ...]]]:
+    """Return shape, axes and names of channels of each series that would be read."""
+    with _opened(path) as tif:
+        there = _of_this_file(tif)
+        chosen, _ = choose([_entry(s) for s in there], series)
+        found = []
+        for number in chosen:
+            one = there[number]
+            axes, names = _axes(tif, one)
+            position = tif.series.index(one)
+            names = names or _described(tif, one.keyframe, position)[1]
+            found.append((tuple(one.shape), axes, names))
+        return found
 
 
 @contextmanager
@@ -65,39 +84,92 @@ def _opened(path: Path) -> Iterator[TiffFile]:
         raise ValueError(str(error)) from error
 
 
-def _decode(tif: TiffFile) -> Raw:
-    from tifffile import PHOTOMETRIC
+def _of_this_file(tif: TiffFile) -> list[TiffPageSeries]:
+    """Return the series; of an OME set of several files, those that lie in this one."""
+    here = [s for s in tif.series if s.keyframe.parent is tif]
+    return here or list(tif.series)
 
-    series = tif.series[0]
+
+def _entry(series: TiffPageSeries) -> Entry:
+    sizes = zip(series.shape, series.axes, strict=True)
+    samples = [n for n, a in zip(series.shape, series.axes, strict=True) if a == "S"]
+    page = series.keyframe
+    kind = (series.dtype, samples, page.photometric)
+    shape = tuple(n for n, a in sizes if a != "S")
+    return Entry(series.name, shape, kind, bool(page.is_reduced))
+
+
+def _told(
+    raw: Raw, number: int, note: str, chosen: int, series: str | None, count: int
+) -> Raw:
+    """Add what was left out, and the number where it tells one image from others."""
+    apart = count > 1 and (chosen > 1 or series is not None)
+    notes = (*raw.notes, *([note] if note else ()))
+    number_told = number if apart else None
+    return replace(raw, notes=notes, number=number_told, several=chosen)
+
+
+def _decode(
+    tif: TiffFile, there: list[TiffPageSeries], number: int, indices: bool
+) -> Raw:
+    series = there[number]
     _check_complete(tif, series)
-    array, axes, page = series.asarray(), series.axes, series.keyframe
-    colour = page.photometric in (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR)
-    samples = array.shape[axes.index("S")] if "S" in axes else 0
-    # Grey or RGB with alpha. An unnamed fourth channel of RGB is alpha, too.
-    if samples in (2, 4) and page.extrasamples and (colour or page.extrasamples[-1]):
-        samples -= 1
-        array = array.take(range(samples), axis=axes.index("S"))
-    spacing, channels = _described(tif, page)
-    count = len(tif.series)
-    return Raw(
-        array,
-        axes,
-        spacing,
-        colour and samples == 3,
-        channels,
-        (f"only the first of {count} image series was read",) if count > 1 else (),
-    )
+    page, position = series.keyframe, tif.series.index(series)
+    axes, names = _axes(tif, series)
+    array, rgb = series.asarray(), False
+    if not (indices and "S" not in axes):
+        array, axes, rgb = meant(array, axes, page)
+    spacing, channels = _described(tif, page, position)
+    raw = Raw(array, axes, spacing, rgb, names or channels)
+    tag = page.tags.get(ORIENTATION)
+    return raw if tag is None else turned(raw, int(tag.value))
 
 
-def _described(tif: TiffFile, page: Any) -> tuple[dict[str, float], tuple[str, ...]]:
+def _axes(tif: TiffFile, series: TiffPageSeries) -> tuple[str, tuple[str, ...]]:
+    """Return the axes of a series, with what its pages say of themselves."""
+    axes, names = series.axes, ()
+    count = len(series.pages)
+    unnamed = [i for i, a in enumerate(axes) if a in "IQ"]
+    if series.kind == "imagej":
+        return axes, _imagej_channels(tif, axes, series.shape)
+    if len(unnamed) == 1 and series.shape[unnamed[0]] == count:
+        letter, names = named_pages(series.pages)
+        if letter and letter not in axes:
+            return axes[: unnamed[0]] + letter + axes[unnamed[0] + 1 :], names
+        return axes, ()
+    if series.kind == "qpi" and "C" in axes and series.shape[axes.index("C")] == count:
+        letter, names = named_pages(series.pages)
+        return axes, names if letter == "C" else ()
+    return axes, ()
+
+
+def _imagej_channels(
+    tif: TiffFile, axes: str, shape: tuple[int, ...]
+) -> tuple[str, ...]:
+    """Return the names of slices where each is a channel."""
+    labels = (tif.imagej_metadata or {}).get("Labels")
+    if not isinstance(labels, list) or "C" not in axes or set(axes) & set("TZ"):
+        return ()
+    names = [str(label).partition("\n")[0].strip() for label in labels]
+    if len(names) != shape[axes.index("C")] or len(set(names)) < len(names):
+        return ()
+    letter, found = meaning_of(names) if all(names) else ("", ())
+    return found if letter == "C" else ()
+
+
+def _described(
+    tif: TiffFile, page: Any, position: int
+) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return spacing and channel names, of OME, of ImageJ, or of the page's tags."""
     spacing: dict[str, float] = {}
     channels: tuple[str, ...] = ()
     if tif.is_ome and tif.ome_metadata:
-        spacing, channels = _ome(tif.ome_metadata)
+        spacing, channels = ome(tif.ome_metadata, position)
     elif tif.is_imagej and tif.imagej_metadata:
-        spacing = _imagej(tif.imagej_metadata, _resolution(page))
-    return spacing or _plain(page), channels
+        spacing = imagej(tif.imagej_metadata, resolution(page))
+    elif tif.is_shaped and tif.shaped_metadata:
+        spacing = shaped(tif.shaped_metadata[0], plain(page))
+    return spacing or plain(page), channels
 
 
 def _check_complete(tif: TiffFile, series: TiffPageSeries) -> None:
@@ -137,72 +209,3 @@ def _check_chain(tif: TiffFile) -> None:
     ]
     if DESCRIPTION in codes and DESCRIPTION not in tif.pages.first.tags:
         raise ValueError("its description lies past its end")
-
-
-def _ome(xml: str) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return spacing and channel names of the first image of OME metadata."""
-    spacing: dict[str, float] = {}
-    names: list[str] = []
-    pixels = next(
-        (e for e in ElementTree.fromstring(xml).iter() if _tag(e) == "Pixels"), None
-    )
-    if pixels is None:
-        return spacing, ()
-    for axis in "ZYX":
-        value = pixels.get(f"PhysicalSize{axis}")
-        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm")
-        if value is not None:
-            spacing |= _sensible({axis: float(value)}, unit)
-    for element in pixels:
-        if _tag(element) == "Channel":
-            names.append(element.get("Name", ""))
-    return spacing, tuple(names) if all(names) else ()
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _imagej(
-    metadata: Mapping[str, Any], resolution: Mapping[str, float]
-) -> dict[str, float]:
-    """Return the spacing of ImageJ metadata; `resolution` in units per pixel."""
-    unit = str(metadata.get("unit", ""))
-    spacing = _sensible(resolution, unit)
-    if spacing:
-        # ImageJ leaves out the distance of slices where it is 1 unit.
-        depth = abs(float(metadata.get("spacing", 1.0)))
-        spacing |= _sensible({"Z": depth}, str(metadata.get("zunit", unit)))
-    return spacing
-
-
-def _plain(page: Any) -> dict[str, float]:
-    """Return the spacing of the resolution tags, unless it is a screen's default."""
-    tag = page.tags.get("ResolutionUnit")
-    unit = {2: "inch", 3: "cm"}.get(0 if tag is None else int(tag.value), "")
-    spacing = _sensible(_resolution(page), unit)
-    return {} if any(v > LARGEST_PIXEL for v in spacing.values()) else spacing
-
-
-def _resolution(page: Any) -> dict[str, float]:
-    """Return units per pixel of the resolution tags, where both are there."""
-    found = {}
-    for axis in "YX":
-        tag = page.tags.get(f"{axis}Resolution")
-        if tag is None or not all(tag.value):
-            return {}
-        pixels, units = tag.value
-        found[axis] = units / pixels
-    return found
-
-
-def _sensible(lengths: Mapping[str, float], unit: str) -> dict[str, float]:
-    """Convert lengths to µm; nothing for an unknown unit or an impossible length."""
-    # The micro sign comes as Greek mu, or escaped by Java; words in any case.
-    unit = unit.strip().replace("\\u00B5", "µ").replace("μ", "µ")
-    factor = MICROMETRES.get(unit, MICROMETRES.get(unit.lower(), 0.0))
-    return {
-        axis: value * factor
-        for axis, value in lengths.items()
-        if 0 < value * factor < np.inf
-    }

@@ -30,11 +30,12 @@ def write_labels(
     ----------
     path : path-like
         The file, in a folder that exists; an older one is replaced.
-    labels : ([T,] [Z,] Y, X) integer or bool array
+    labels : ([P,] [T,] [Z,] Y, X) integer or bool array
     spacing : tuple of float, optional
         µm per pixel, one number a spatial axis.
     axes : str, optional
-        One letter of ``TZYX`` an axis; None: ``YX``, ``ZYX`` or ``TZYX``.
+        One letter of ``PTZYX`` an axis; None: ``YX``, ``ZYX`` or ``TZYX``. Positions
+        (P) are written as R, the letter that tifffile has for them.
 
     Raises
     ------
@@ -46,11 +47,12 @@ def write_labels(
     axes = axes or "TZYX"[4 - labels.ndim :]
     labels = _stored(labels, axes, Path(path).name)
     ome = Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
-    imagej = labels.dtype == np.uint16 and not ome
-    metadata: dict[str, Any] = {"axes": axes}
+    places = "P" in axes  # neither ImageJ nor OME knows them as an axis
+    imagej = labels.dtype == np.uint16 and not ome and not places
+    metadata: dict[str, Any] = {"axes": axes.replace("P", "R")}
     resolution = None
     if spacing is not None:
-        size = dict(zip(axes.replace("T", ""), spacing, strict=True))
+        size = dict(zip(axes.replace("P", "").replace("T", ""), spacing, strict=True))
         resolution = (1 / size["X"], 1 / size["Y"])
         if imagej:
             metadata |= {"unit": "um"} | ({"spacing": size["Z"]} if "Z" in size else {})
@@ -64,7 +66,7 @@ def write_labels(
             temporary,
             labels,
             imagej=imagej,
-            ome=not imagej,
+            ome=not imagej and not places,
             photometric="minisblack",
             compression="zlib",
             resolution=resolution,
@@ -97,10 +99,10 @@ def write_table(
 
 def _stored(labels: np.ndarray, axes: str, name: str) -> np.ndarray:
     """Check labels and return them as uint16 or uint32."""
-    if labels.ndim not in (2, 3, 4) or len(axes) != labels.ndim or labels.size == 0:
+    if labels.ndim not in (2, 3, 4, 5) or len(axes) != labels.ndim or labels.size == 0:
         raise ValueError(
             f"{name}: labels of shape {labels.shape} do not fit the axes {axes!r}; "
-            "give ([T,] [Z,] Y, X)"
+            "give ([P,] [T,] [Z,] Y, X)"
         )
     if labels.dtype.kind not in "uib":
         raise ValueError(
