@@ -13,6 +13,8 @@ from napari_unet.boxes import Box
 # Percentiles of more values than this are taken from an even subsample: they move
 # by less than noise, and sorting a gigapixel would cost minutes.
 MOST_VALUES = 4_000_000
+# Normalised intensities end here.
+CLIPPED = (-1.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
@@ -34,6 +36,9 @@ class Image:
         What messages call it.
     series : str
         Frames of one time series share this name and keep their order.
+    inside : (1, [Z,] Y, X) bool, optional
+        Where the image shows something, as
+        :func:`~napari_unet.data.outside.inside` finds it; None: everywhere.
 
     Raises
     ------
@@ -48,6 +53,7 @@ class Image:
     channels: tuple[str, ...] = ()
     name: str = "image"
     series: str = ""
+    inside: Any = None
 
     def __post_init__(self) -> None:
         """Check that what is known fits the array."""
@@ -89,12 +95,16 @@ class Image:
 
     def part(self, box: Box) -> Image:
         """Return a box of the spatial axes."""
-        return replace(self, array=self.array[(slice(None), *box)])
+        box = (slice(None), *box)
+        inside = None if self.inside is None else self.inside[box]
+        return replace(self, array=self.array[box], inside=inside)
 
     def plane(self, z: int) -> Image:
         """Return one plane of a stack, read into memory."""
         spacing = self.spacing and self.spacing[1:]
-        return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
+        inside = None if self.inside is None else np.asarray(self.inside[:, z])
+        array = np.asarray(self.array[:, z])
+        return replace(self, array=array, spacing=spacing, inside=inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,35 +252,48 @@ def intensity_stats(
 ) -> Stats:
     """Return percentiles of an image: what its normalisation needs, once per image.
 
-    The colours of RGB are taken jointly, other channels one by one.
+    The colours of RGB are taken jointly, other channels one by one; what lies outside
+    is left out.
     """
-    count = image.array.shape[0]
-    groups = [slice(None)] if image.rgb else [slice(c, c + 1) for c in range(count)]
     low, high = [], []
-    for group in groups:
-        values = _subsample(image.array, group)
-        a, b = np.percentile(values, percentiles)
-        if a >= b:  # few bright pixels on a background of one value
+    sample = subsample(image.array)
+    counts = None if image.inside is None else subsample(image.inside)[0] > 0
+    for group in groups(image.array.shape[0], image.rgb):
+        values = finite(sample[group] if counts is None else sample[group][:, counts])
+        a, b = np.percentile(values, percentiles) if values.size else (0.0, 0.0)
+        if a >= b and values.size:  # few bright pixels on a background of one value
             a, b = values.min(), values.max()
         low.append(float(a))
         high.append(float(b))
     return Stats(tuple(low), tuple(high))
 
 
-def _subsample(image: Any, channels: slice) -> np.ndarray:
-    spatial = image.shape[1:]
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return the values, flat and without NaN and infinite ones."""
+    values = values.ravel()
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
+
+
+def groups(channels: int, rgb: bool) -> list[slice]:
+    """Return the channels whose intensities are taken jointly: colours, or each."""
+    return [slice(None)] if rgb else [slice(c, c + 1) for c in range(channels)]
+
+
+def subsample(array: Any) -> np.ndarray:
+    """Return an even subsample of (C, [Z,] Y, X), of MOST_VALUES a channel at most."""
+    spatial = array.shape[1:]
     step = 1
     while np.prod([-(-s // step) for s in spatial], dtype=float) > MOST_VALUES:
         step += 1
-    index = (channels, *(slice(None, None, step) for _ in spatial))
-    values = np.asarray(image[index]).ravel()
-    return values.view(np.uint8) if values.dtype == bool else values
+    index = (slice(None), *(slice(None, None, step) for _ in spatial))
+    sample = np.asarray(array[index])
+    return sample.view(np.uint8) if sample.dtype == bool else sample
 
 
 def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
-    """Map `stats.low` to 0 and `stats.high` to 1, unclipped; returns float32.
+    """Map `stats.low` to 0 and `stats.high` to 1; returns float32.
 
-    `stats` are those of the whole image of which (C, [Z,] Y, X) is a part.
+    Clipped far beyond, where networks have seen nothing. `stats` are those of the whole image of which (C, [Z,] Y, X) is a part.
     """
     shape = (-1,) + (1,) * (image.ndim - 1)
     low = np.asarray(stats.low).reshape(shape)
@@ -283,4 +306,4 @@ def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
         image.astype(np.float32) - low.astype(np.float32) if exact else image - low
     )
     normalised: np.ndarray = shifted.astype(np.float32, copy=False) / span
-    return normalised
+    return np.clip(normalised, *CLIPPED, out=normalised)

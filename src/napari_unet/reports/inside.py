@@ -18,7 +18,7 @@ from napari_unet.events import Event
 from napari_unet.models.model import Model
 from napari_unet.networks.attention import AttentionGate
 from napari_unet.networks.base import Key
-from napari_unet.segmentation.checks import check_finite, check_stats, stats_of
+from napari_unet.segmentation.checks import check_stats, stats_of, what_counts
 from napari_unet.segmentation.object_size import with_size
 
 # Features of a larger part would take gigabytes.
@@ -79,18 +79,17 @@ def map_names(model: Model) -> list[str]:
 
 def settled(
     model: Model, picture: Image, config: PredictConfig
-) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
-    """Return the options, the size of the objects with them, and the intensities.
+) -> Generator[Event, None, tuple[PredictConfig, Stats, Image]]:
+    """Return the options with the size of the objects, the intensities, what counts.
 
-    A ValueError where the image does not fit the model, or has none since it holds NaN.
+    A ValueError where the image does not fit the model.
     """
     model.check(picture)
+    picture = yield from what_counts(picture, model, config, whole=False)
     stats = stats_of(picture, model, config)
-    if not np.isfinite([stats.low, stats.high]).all():
-        yield from check_finite(picture)
     check_stats(stats, picture)
     config = yield from with_size(model, picture, stats, config)
-    return config, stats
+    return config, stats, picture
 
 
 def as_seen(
@@ -101,7 +100,7 @@ def as_seen(
     Resampled to the size of objects that a model of any size knows; see
     :func:`settled`.
     """
-    config, stats = yield from settled(model, picture, config)
+    config, stats, picture = yield from settled(model, picture, config)
     return resampled(picture, model.config, config.object_size), stats
 
 

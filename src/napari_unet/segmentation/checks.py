@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import Image, Stats, intensity_stats
-from napari_unet.events import Note, Progress
+from napari_unet.data.outside import find_outside, inside
+from napari_unet.events import Event, Note, Progress
 from napari_unet.models.model import Model
 
 CHECKED_EDGE = 2048
@@ -77,21 +78,34 @@ def other_spacing(model: Model, image: Image, config: PredictConfig) -> Iterator
     )
 
 
-def check_finite(image: Image) -> Iterator[Progress]:
-    """Raise a ValueError if a float image holds NaN or infinite values."""
+def what_counts(
+    image: Image, model: Model, config: PredictConfig, whole: bool = True
+) -> Generator[Event, None, Image]:
+    """Return an image with what of it counts; see :mod:`napari_unet.data.outside`.
+
+    Told as notes. Not `whole`: NaN are looked for in a subsample only. Where the config
+    gives the intensities, only NaN and infinite values are outside.
+    """
+    undefined = (yield from _undefined(image)) if whole else None
+    outside = find_outside(image, model.config.percentiles, undefined)
+    if config.intensity is not None:
+        outside = outside.without_ends()
+    for note in outside.notes():
+        yield Note(f"{image.name}: {note}; they are taken as outside of the image")
+    return inside(image, outside)
+
+
+def _undefined(image: Image) -> Generator[Event, None, float]:
+    """Return the share of values that are NaN or infinite, 0 to 1."""
     if np.dtype(image.array.dtype).kind != "f":
-        return
+        return 0.0
     wrong = 0
     boxes = blocks(image.shape, CHECKED_EDGE)
     for done, box in enumerate(boxes, start=1):
         part = np.asarray(image.array[(slice(None), *box)])
         wrong += part.size - int(np.isfinite(part).sum())
         yield Progress("checking", done, len(boxes))
-    if wrong:
-        raise ValueError(
-            f"{image.name}: {wrong:,} values are NaN or infinite; replace them, for "
-            "example with numpy.nan_to_num"
-        )
+    return wrong / np.prod(image.array.shape, dtype=float)
 
 
 def stats_of(image: Image, model: Model, config: PredictConfig) -> Stats:

@@ -18,12 +18,12 @@ from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
 from napari_unet.segmentation.cache import MapCache, MapsOf
 from napari_unet.segmentation.checks import (
-    check_finite,
     check_level,
     check_out,
     check_stats,
     other_spacing,
     stats_of,
+    what_counts,
     without_effect,
 )
 from napari_unet.segmentation.job import SegmentationJob
@@ -145,14 +145,15 @@ class _Run:
             for event in self._frame(index):
                 yield from self._placed(event, index, done)
 
-    def _frame(self, index: int) -> Iterator[Event]:
+    def _frame(self, index: int) -> Generator[Event, None, None]:
         """Segment one frame, or its part of the box."""
         image = self.image.frame(index)
         self.model.check(image)
         if not self.done and (self.timed or self.box is not None):
             yield from self._find_size()
-        if self.box is None:
-            yield from check_finite(image)
+        image = yield from what_counts(
+            image, self.model, self.config, self.box is None
+        )
         stats = self.stats or stats_of(image, self.model, self.config)
         check_stats(stats, image)
         out = self.labels[index] if self.timed else self.labels
@@ -186,11 +187,12 @@ class _Run:
         self.last = int(part.ids.max(initial=self.last))
         return part
 
-    def _find_size(self) -> Iterator[Event]:
+    def _find_size(self) -> Generator[Event, None, None]:
         """Estimate the objects' size once, so that a view looks as in the whole."""
         if not self.model.config.any_size or self.config.object_size is not None:
             return
         image = self.image.frame(len(self.image) // 2)
+        image = yield from what_counts(image, self.model, self.config, whole=False)
         stats = self.stats or stats_of(image, self.model, self.config)
         self.config = yield from with_size(
             self.model, image, stats, self.config, self.cache
@@ -202,8 +204,6 @@ class _Run:
         """Segment one image into `out`."""
         model, config = self.model, self.config
         yield from without_effect(model, image, config)
-        if self.box is not None:
-            yield from check_finite(image)
         config = yield from with_size(model, image, stats, config, self.cache)
         self.config = config
         yield from other_spacing(model, image, config)
