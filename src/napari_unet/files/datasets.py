@@ -14,9 +14,10 @@ from napari_unet.atomic import reason
 from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event, Note, Progress
+from napari_unet.files.foreign import how_to_convert, image_of
 from napari_unet.files.layouts import INDEX, Finder, Pair, listing
 from napari_unet.files.pairs import load_pair
-from napari_unet.files.readers import SUFFIXES
+from napari_unet.files.readers import SUFFIXES, stem
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,11 @@ def find_pairs(
 
     The folder is laid out in one of these ways, or holds folders that are:
     ``ID/images/*`` with ``ID/masks/*``, one mask per object (Data Science Bowl 2018);
-    ``images/`` with ``labels/``, ``masks/``, ``annotations/``, ``gt/`` or
-    ``ground_truth/``, paired by file name; or images and labels side by side, where
-    the labels' name ends in ``_labels _label _masks _mask _cp_masks _seg``.
+    a folder of images and one of labels, of any usual names (``images/`` and
+    ``labels/``, ``imagesTr/`` and ``labelsTr/``, ``x/`` and ``y/``, ``01/`` and
+    ``01_GT/SEG/`` ...); or images and labels side by side, where a word such as labels,
+    masks or seg tells which is which (``a.tif`` and ``a_labels.tif``, ``img_1.tif`` and
+    ``mask_1.tif`` ...). Files are paired by the other words of their names.
     An ``index.csv`` with the column `id` tells more about each image.
 
     Parameters
@@ -144,12 +147,20 @@ def find_pairs(
             f"{path}: cannot be read ({reason(error)}); check its permissions"
         ) from error
     if not pairs:
-        raise ValueError(_joined(path, finder.problems) or _nothing(path))
+        unread = [f"{f}: is {how_to_convert(f)}" for f in finder.foreign[:1]]
+        raise ValueError(_joined(path, finder.problems or unread) or _nothing(path))
     root = path.parent if path.is_file() else path
     columns, rows = _index(root / INDEX)
     notes = list(finder.notes)
-    if finder.strays:
-        notes.append(listing("files that are no images were skipped", finder.strays))
+    if strays := [f.name for f in finder.strays]:
+        notes.append(listing("files that are no images were skipped", strays))
+    known = {p.name for p in pairs} | {stem(p.labels) for p in pairs}
+    skipped = [f for f in finder.foreign if image_of(f) not in known]
+    if skipped:
+        notes.append(
+            f"{listing('labels were skipped', [f.name for f in skipped])}; "
+            f"{skipped[0].name} is {how_to_convert(skipped[0])}"
+        )
     if columns:
         names = {p.name for p in pairs}
         for what, missing in (
@@ -174,8 +185,9 @@ def _nothing(path: Path) -> str:
     if not any(file.suffix.lower() in SUFFIXES for file in inside):
         return f"{path}: holds no images; give a folder with {' '.join(SUFFIXES)} files"
     return (
-        f"{path}: holds no image with labels; looked for images/ with labels/, "
-        "for ID/images/ with ID/masks/, and for NAME.tif with NAME_labels.tif"
+        f"{path}: holds no image with labels; looked for images/ with labels/ (or "
+        "masks/, gt/ ...), for ID/images/ with ID/masks/, and for NAME.tif with "
+        "NAME_labels.tif (or NAME_masks.tif ...); rename files or folders so"
     )
 
 

@@ -17,7 +17,8 @@ from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Note, Progress
-from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
+from napari_unet.files.layouts import folders, image_files, image_folders, listing
+from napari_unet.files.matching import labels_beside
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
 from napari_unet.text import version
@@ -124,21 +125,15 @@ def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the images of a folder, of its images/, or of its folders' images/."""
-    places = [folder, folder / "images", *sorted(folder.glob("*/images"))]
-    for group in ([places[0]], [places[1]], places[2:]):
+    nested = [place for f in folders(folder) for place in image_folders(f)]
+    for group in ([folder], image_folders(folder), nested):
         images: list[Path] = []
         strays: list[str] = []
         for place in group:
-            if place.is_dir():
-                files, others = image_files(place)
-                images += files
-                strays += [f.name for f in others]
-        names = {stem(f) for f in images}
-        labels = [
-            f
-            for f in images
-            if LABEL_SUFFIX.search(stem(f)) and LABEL_SUFFIX.sub("", stem(f)) in names
-        ]
+            files, others = image_files(place)
+            images += files
+            strays += [f.name for f in others]
+        labels = labels_beside(images)
         if images:
             beside = "labels beside their image are not segmented"
             skipped = {
