@@ -66,10 +66,13 @@ class Sample:
         for field, value in fields.items():
             object.__setattr__(self, field, value)
         called = image.name or "sample"
-        if tuple(labels.shape) != image.shape:
+        if (drawn := tuple(labels.shape)) != image.shape:
+            remedy = "use labels drawn on this very image"
+            if (*drawn[:-2], *drawn[:-3:-1]) == image.shape:
+                remedy = "they look transposed: swap X and Y of the labels"
             raise ValueError(
-                f"{called}: the labels have shape {tuple(labels.shape)} but the "
-                f"image has {image.shape}; use labels drawn on this very image"
+                f"{called}: the labels have shape {drawn} but the image has "
+                f"{image.shape}; {remedy}"
             )
         if mask is not None and tuple(mask.shape) != image.shape:
             raise ValueError(
