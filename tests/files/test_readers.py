@@ -235,11 +235,17 @@ def test_only_the_first_series_and_full_resolution(tmp_path):
 def test_select_a_channel_by_name_or_number(tmp_path):
     metadata = {"axes": "CYX", "Channel": {"Name": ["GFP", "RFP", "DAPI", "Cy5", "x"]}}
     image = read_image(tiff(tmp_path / "a.ome.tif", STACK, metadata=metadata))
-    for channel in ("DAPI", 2, "2"):
+    for channel in ("DAPI", "dapi", 2, "2"):
         chosen = image.select(channel)
         assert chosen.channels == ("DAPI",)
         np.testing.assert_array_equal(chosen.array, STACK[2:3])
-    for channel in ("YFP", 5, -1):
+    both = image.select("x, gfp")
+    assert both.channels == ("x", "GFP") and not both.picked
+    np.testing.assert_array_equal(both.array, STACK[[4, 0]])
+    assert image.select("1,0").picked
+    with pytest.raises(ValueError, match="'gfp' is chosen twice"):
+        image.select("GFP,gfp")
+    for channel in ("YFP", 5, -1, "DAPI,YFP"):
         with pytest.raises(ValueError, match=r"0 \(GFP\), 1 \(RFP\), 2 \(DAPI\)"):
             image.select(channel)
 

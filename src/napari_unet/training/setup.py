@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_device
 from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import rarities
+from napari_unet.models.fitting import channels_told
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
@@ -161,22 +162,45 @@ def prepare(
     wanted = complete(wanted, samples) if model is None else model.config
     yield from check_data(given, wanted)
     model = model or Model.create(wanted, config.seed, device)
-    check_fit(model, given, config)
+    fitted = check_fit(model, given, config)
+    yield from _tell_channels(model, given)
+    given = fitted
+    samples = given[: len(samples)]
     if validation is not None:
-        return Prepared(model, given, list(samples), list(validation))
+        return Prepared(model, given, samples, given[len(samples) :])
     return Prepared(model, given, *hold_back(samples, config, wanted.formulation))
 
 
-def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise a ValueError unless samples and options fit the model."""
+def _tell_channels(model: Model, samples: Sequence[Sample]) -> Iterator[Note]:
+    """Tell which channels are taken where it is not plain."""
+    told: dict[str, list[str]] = {}
+    for sample in samples:
+        if text := channels_told(model.config, sample.image):
+            told.setdefault(text, []).append(sample.name)
+    for text, names in told.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield Note(f"{names[0]}{more}: {text}")
+
+
+def check_fit(
+    model: Model, samples: Sequence[Sample], config: TrainConfig
+) -> list[Sample]:
+    """Return samples with the channels that the model wants.
+
+    A ValueError unless samples and options fit the model.
+    """
+    fitted = []
     for sample in samples:
         if sample.ndim != model.config.ndim:
             raise ValueError(
                 f"{sample.name}: the image is {sample.ndim}D but the model is "
                 f"{model.config.ndim}D; give {model.config.ndim}D images"
             )
-        model.check(sample.image)
+        image = model.fitted(sample.image)
+        same = image is sample.image
+        fitted.append(sample if same else replace(sample, image=image))
     model.formulation.check(config)
+    return fitted
 
 
 def check_data(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
