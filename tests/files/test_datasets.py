@@ -126,9 +126,8 @@ def test_all_problems_are_told_at_once_each_with_its_file(tmp_path):
     cut = tmp_path / "images" / "a.png"
     cut.write_bytes(cut.read_bytes()[:100])
     put(tmp_path / "labels" / "b.png", LABELS[:9])
-    Image.fromarray(np.dstack([LABELS % 7, LABELS, LABELS]).astype(np.uint8)).save(
-        tmp_path / "labels" / "c.png"
-    )
+    picture = RNG.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    put(tmp_path / "labels" / "c.png", picture)
     put(tmp_path / "images" / "a.tif", IMAGE)  # a second image for labels/a.png
     with pytest.raises(ValueError) as raised:
         load(tmp_path)

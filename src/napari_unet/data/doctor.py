@@ -171,18 +171,12 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
     if labels.dtype.kind == "f":
         uneven = labels != np.round(labels)  # NaN differs, too
         broken = int(np.count_nonzero(uneven))
-        problem = f"the labels are {labels.dtype}, "
-        if broken:
-            yield error(
-                f"{problem}{broken} of {labels.size} values are not whole",
-                "use labels that were never interpolated, saved as integers",
-                _first(uneven),
-            )
-        else:
-            yield error(
-                f"{problem}though all are whole",
-                "save them as integers, labels.astype('uint16')",
-            )
+        yield error(
+            f"the labels are {labels.dtype}, {broken} of {labels.size} values are not "
+            "whole",
+            "use labels that were never interpolated, saved as integers",
+            _first(uneven),
+        )
     elif labels.dtype.kind not in "uib":
         yield error(
             f"the labels are {labels.dtype}",
