@@ -104,13 +104,32 @@ def test_a_split_without_an_index(tmp_path):
     [
         ("name,split\na,train", "has no column id but name, split"),
         ("", "has no column id but nothing"),
-        ("id,split\na,train\na,val", "lists a twice"),
+        ("id,split\na,train\na ,val", "lists a twice"),
+        ("id,split, id\na,train,b", "has two columns id"),
     ],
 )
 def test_a_bad_index(tmp_path, text, words):
     (indexed(tmp_path) / "index.csv").write_text(text)
     with pytest.raises(ValueError, match=words):
         find_pairs(tmp_path)
+
+
+def test_spaces_and_case_in_an_index_mean_nothing(tmp_path):
+    text = "id , split\na, Train\n b ,train \nc,VAL\n"
+    (indexed(tmp_path) / "index.csv").write_text(text)
+    found = find_pairs(tmp_path)
+    assert found.columns == ("id", "split") and found.notes == ()
+    assert [p.name for p in found.for_training().pairs] == ["a", "b"]
+
+
+def test_an_unknown_split_is_told(tmp_path):
+    text = "id,split\na,train\nb,trian\nc\n"
+    (indexed(tmp_path) / "index.csv").write_text(text)
+    (note,) = find_pairs(tmp_path).notes
+    assert note.startswith(
+        "images have a split in index.csv that is none of train, val, test, but '', "
+        "'trian' (2): b, c"
+    )
 
 
 def test_an_index_that_does_not_fit_is_noted(tmp_path):

@@ -15,9 +15,12 @@ from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event, Note, Progress
 from napari_unet.files.foreign import how_to_convert, image_of
-from napari_unet.files.layouts import INDEX, Finder, Pair, listing
+from napari_unet.files.layouts import INDEX, Finder, Pair, is_lost, listing
 from napari_unet.files.pairs import load_pair
 from napari_unet.files.readers import SUFFIXES, stem
+
+# What the column split of an index.csv may say.
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -152,10 +155,14 @@ def find_pairs(
     root = path.parent if path.is_file() else path
     columns, rows = _index(root / INDEX)
     notes = list(finder.notes)
-    if strays := [f.name for f in finder.strays]:
-        notes.append(listing("files that are no images were skipped", strays))
-    known = {p.name for p in pairs} | {stem(p.labels) for p in pairs}
-    skipped = [f for f in finder.foreign if image_of(f) not in known]
+    for what, lost in (
+        ("files that are no images were skipped", False),
+        ("links to files that are not there were skipped", True),
+    ):
+        if strays := [f.name for f in finder.strays if is_lost(f) == lost]:
+            notes.append(listing(what, strays))
+    paired = {p.name for p in pairs} | {stem(p.labels) for p in pairs}
+    skipped = [f for f in finder.foreign if image_of(f) not in paired]
     if skipped:
         notes.append(
             f"{listing('labels were skipped', [f.name for f in skipped])}; "
@@ -169,6 +176,9 @@ def find_pairs(
         ):
             if missing and root == path:
                 notes.append(listing(what, sorted(missing)))
+        if "split" in columns:
+            known = {name: row for name, row in rows.items() if name in names}
+            notes += _other_splits(known)
     pairs = [replace(p, row=rows.get(p.name, {})) for p in pairs]
     pairs.sort(key=lambda p: p.name)
     found = Dataset(path, tuple(pairs), tuple(notes), tuple(finder.problems), columns)
@@ -197,13 +207,18 @@ def _index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
         return (), {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            listed = list(reader)
-            columns = tuple(reader.fieldnames or ())
+            first, *rest = list(csv.reader(file)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path}: cannot be read ({reason(error)}); save it as a CSV file in UTF-8"
         ) from error
+    columns = tuple(name.strip() for name in first)
+    listed = [_row(columns, values) for values in rest if "".join(values).strip()]
+    again = [c for c, n in Counter(columns).items() if n > 1 and c]
+    if again:
+        raise ValueError(
+            f"{path}: has two columns {', '.join(again)}; keep one of each name"
+        )
     if "id" not in columns:
         raise ValueError(
             f"{path}: has no column id but {', '.join(columns) or 'nothing'}; name the "
@@ -213,6 +228,29 @@ def _index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
     if twice:
         raise ValueError(f"{path}: lists {', '.join(twice)} twice; keep one row an id")
     return columns, {row["id"]: row for row in listed}
+
+
+def _row(columns: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Return a row by column, without spaces around; what is missing is ""."""
+    filled = chain(values, [""] * len(columns))
+    row = {c: v.strip() for c, v in zip(columns, filled, strict=False)}
+    if row.get("split", "").casefold() in SPLITS:
+        row["split"] = row["split"].casefold()
+    return row
+
+
+def _other_splits(rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Tell of images of which the column split says nothing that is known."""
+    other = {name: row["split"] for name, row in rows.items()}
+    other = {name: split for name, split in other.items() if split not in SPLITS}
+    if not other:
+        return []
+    values = ", ".join(sorted({repr(split) for split in other.values()})[:5])
+    what = f"images have a split in {INDEX} that is none of {', '.join(SPLITS)}"
+    return [
+        f"{listing(f'{what}, but {values}', sorted(other))}; only those of "
+        "train are trained on"
+    ]
 
 
 def load_samples(

@@ -225,13 +225,22 @@ def image_folders(root: Path) -> list[Path]:
 
 
 def image_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return a folder's image files and its other files, sorted by name."""
+    """Return a folder's image files and its other files, sorted by name.
+
+    Links to files that are not there are among the others; see :func:`is_lost`.
+    """
     images: list[Path] = []
     others: list[Path] = []
-    for file in sorted(f for f in folder.iterdir() if f.is_file()):
+    for file in sorted(f for f in folder.iterdir() if f.is_file() or is_lost(f)):
         known = file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        known = known and not is_lost(file)
         (images if known else others).append(file)
     return images, others
+
+
+def is_lost(file: Path) -> bool:
+    """Return whether a file is a link to nothing."""
+    return file.is_symlink() and not file.exists()
 
 
 def folders(root: Path) -> list[Path]:

@@ -221,6 +221,33 @@ def check_data(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event
         values = ", ".join(map(str, config.classes))
         what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
         yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")
+        yield from _tell_classes(samples, config.classes)
+
+
+def _tell_classes(samples: Sequence[Sample], classes: Sequence[int]) -> Iterator[Note]:
+    """Tell of labels that are no class, and of classes that are no label.
+
+    Of one class nothing is left out: all labels are learnt as it.
+    """
+    there = {int(n) for s in samples for n in s.annotated_objects.ids}
+    left = sorted(there - set(classes))
+    if left and len(classes) > 1:
+        which = f"label {left[0]} is" if len(left) == 1 else f"labels {_few(left)} are"
+        yield Note(
+            f"{which} left out, in none of the classes {_few(classes)}: these pixels "
+            "are learnt neither as a class nor as background"
+        )
+    missing = sorted(set(classes) - there)
+    if missing and len(classes) > 1:
+        which = (
+            f"class {missing[0]}" if len(missing) == 1 else f"classes {_few(missing)}"
+        )
+        yield Note(f"{which} cannot be learnt: no image has such labels")
+
+
+def _few(numbers: Sequence[int]) -> str:
+    """Return the first of several numbers."""
+    return ", ".join(map(str, numbers[:10])) + ", ..." * (len(numbers) > 10)
 
 
 WEIGHT_DECAY = 1e-4

@@ -16,6 +16,7 @@ from napari_unet.gui.parts.dock_widgets import (
     sentences,
     take_out,
 )
+from napari_unet.gui.parts.wording import in_dock
 from napari_unet.text import counted
 
 # More sentences would push Start out of sight.
@@ -77,8 +78,9 @@ class Findings(QWidget):
 
     def add(self, note: Note) -> None:
         """Add what a training told."""
-        if note.text not in (*map(str, self._found), *self._notes):
-            self._notes.append(note.text)
+        text = in_dock(note.text)
+        if text not in (*(in_dock(str(f)) for f in self._found), *self._notes):
+            self._notes.append(text)
             self._fill()
 
     def set_found(self, found: Sequence[Finding]) -> None:
@@ -144,4 +146,5 @@ def _told(what: Finding | str) -> str:
     """Return a sentence that says how bad it is."""
     if isinstance(what, str):
         return what
-    return f"{'cannot train' if what.severity == 'error' else 'worth a look'}: {what}"
+    how = "cannot train" if what.severity == "error" else "worth a look"
+    return f"{how}: {in_dock(str(what))}"

@@ -29,6 +29,7 @@ from napari_unet.gui.open.open import open_path
 from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.dock_widgets import lay_out
+from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
@@ -302,7 +303,7 @@ class SegmentWidget(DockContent):
             if result.slides and not self._slider.isActive():
                 with QSignalBlocker(form.score):
                     form.score.setValue(result.score)
-            notes = "\n".join(outcome.result.notes)
+            notes = in_dock("\n".join(outcome.result.notes))
             now = result.score, result.present
             known = not result.adopted or result.present is not None
             form.show_outcome(outcome.summary(*now) if known else "", notes)

@@ -26,6 +26,7 @@ from napari_unet.gui.layers.pairing import (
 )
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
+from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.results.adopted import outcome_of
 from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
@@ -228,7 +229,7 @@ class SegmentJobs(QObject):
             if not self._timer.isActive():
                 self._timer.start()
         elif isinstance(event, Note) and self._target is None:
-            show_warning(event.text)
+            show_warning(in_dock(event.text))
         else:
             self.progressed.emit(event)
 
