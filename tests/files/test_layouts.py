@@ -101,6 +101,7 @@ def test_siblings(tmp_path, image, labels):
         ),
         (("a.tif", "b.tif"), ("a_Object Identities.tif", "b_Object Identities.tif")),
         (("A_w1.tif", "B_w1.tif"), ("A_w1_Nuclei.tif", "B_w1_Nuclei.tif")),
+        (("a 1.tif", "cells.tif"), ("Mask of a 1.tif", "Mask of cells.tif")),
         (("img_001.png", "img_002.png"), ("mask_001.png", "mask_002.png")),
         (("dapi1.png", "dapi2.png"), ("mask1.png", "mask2.png")),
         (("wt_img_1.tif", "ko_img_1.tif"), ("wt_seg_1.tif", "ko_seg_1.tif")),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from napari_unet.files import foreign
-from napari_unet.files.matching import Matcher, labels_among
+from napari_unet.files.matching import Matcher, labels_among, without
 from napari_unet.files.names import Words, folder_kind, rank, words
 from napari_unet.files.readers import SUFFIXES, stem
 
@@ -104,7 +104,7 @@ class Finder:
             return found
         files = self._files(root)
         labels = labels_among(files)
-        found = self._match([f for f in files if f not in labels], labels)
+        found = self._match(without(files, labels), labels)
         if found or self.problems:
             return found
         return self._in_places(root, places.others(bool(files)))

@@ -47,6 +47,9 @@ class Matcher:
 
     def _take(self, images: Sequence[Path], found: Mapping[Path, list[Path]]) -> None:
         used: dict[Path, Path] = {}
+        more: dict[Path, list[Path]] = {}
+        for file, first in self._channels.items():
+            more.setdefault(first, []).append(file)
         for image in images:
             files = found.get(image, [])
             if len(files) > 1:
@@ -54,11 +57,10 @@ class Matcher:
             elif files and files[0] in used:
                 self._unclear(image, [files[0], used[files[0]]])
             elif files:
-                more = [f for f, first in self._channels.items() if first == image]
                 name = stem(image)
                 if _base(image) == stem(files[0]):
                     name = stem(files[0])
-                self.pairs.append((name, [image, *more], files[0]))
+                self.pairs.append((name, [image, *more.get(image, [])], files[0]))
             used |= dict.fromkeys(files, image)
 
     def _unclear(self, image: Path, others: Sequence[Path]) -> None:
@@ -72,23 +74,33 @@ class Matcher:
 def labels_among(files: Sequence[Path]) -> list[Path]:
     """Return the files of a folder that are labels of others in it.
 
-    By the end of their names; where that finds none, by words anywhere in them.
+    By the end of their names, or by words anywhere in them: by what pairs more.
     """
     ending = [f for f in files if is_labels(stem(f))]
-    images = [f for f in files if f not in ending]
-    if _by_name(images, ending) or not images:
-        return ending
     speaking = [f for f in files if speaks_of_labels(stem(f))]
-    images = [f for f in files if f not in speaking]
-    if _by_name(images, speaking) or _by_number(images, speaking):
+    if len(speaking) > len(ending) and _paired(files, speaking) > _paired(
+        files, ending
+    ):
         return speaking
     return ending
+
+
+def _paired(files: Sequence[Path], labels: Sequence[Path]) -> int:
+    """Return how many images would have labels."""
+    images = without(files, labels)
+    return len(_by_name(images, labels) or _by_number(images, labels))
+
+
+def without(files: Sequence[Path], others: Sequence[Path]) -> list[Path]:
+    """Return the files that are none of others, in their order."""
+    known = set(others)
+    return [f for f in files if f not in known]
 
 
 def labels_beside(files: Sequence[Path]) -> list[Path]:
     """Return the files of a folder that are labels, where their image is there, too."""
     labels = labels_among(files)
-    images = [f for f in files if f not in labels]
+    images = without(files, labels)
     found = _by_name(images, labels) or _by_object(images)
     found = found or _by_number(images, labels)
     return sorted({f for those in found.values() for f in those})

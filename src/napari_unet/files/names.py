@@ -32,7 +32,7 @@ OBJECTS = frozenset("object objects nucleus nuclei cell cells cyto cytoplasm".sp
 # They stand beside a word for labels, and say which.
 BESIDE = frozenset(
     "cp cellpose stardist ground simple semantic binary instance manual man hand "
-    "final corrected image images img".split()
+    "final corrected of image images img".split()
 )
 # Of a data set, in names of folders with x and y.
 PARTS = frozenset("train training tr test testing ts val valid validation".split())

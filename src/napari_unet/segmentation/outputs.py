@@ -25,7 +25,7 @@ from napari_unet.files.layouts import (
     is_lost,
     listing,
 )
-from napari_unet.files.matching import labels_beside
+from napari_unet.files.matching import labels_beside, without
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
 from napari_unet.text import version
@@ -165,7 +165,7 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
                 "links to files that are not there were skipped": lost,
             }
             notes = [f"{folder}: {listing(w, n)}" for w, n in skipped.items() if n]
-            return [f for f in images if f not in labels], notes
+            return without(images, labels), notes
     raise ValueError(f"{folder}: holds no images; give a folder with images")
 
 

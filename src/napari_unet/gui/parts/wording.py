@@ -19,7 +19,6 @@ PHRASES = (
     (r"; `napari-unet doctor` lists all", ""),
     (r", or see what `napari-unet doctor` says", ""),
     (r"\(the formulation semantic\)", "(Learn: classes)"),
-    (r"as --zero and --ignore say", "as 0 means and the ignored label say"),
     (r"--init\b", "Start from"),
     (r"--resume\b", "Go on"),
     (r"--output\b", "Model name"),
