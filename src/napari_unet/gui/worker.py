@@ -22,7 +22,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_unet.events import Control, Event, Progress, StepDone, TileDone
-from napari_unet.gui.parts.wording import in_dock
+from napari_unet.gui.wording import in_dock
 
 R = TypeVar("R")
 # Its last argument is the Control of the job.

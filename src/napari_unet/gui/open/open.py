@@ -27,9 +27,9 @@ from napari_unet.gui.open.reading import (
 )
 from napari_unet.gui.parts.dialogs import ask_file, ask_folder
 from napari_unet.gui.parts.progress import Cancelable
-from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.preferences import PLUGIN
+from napari_unet.gui.wording import in_dock
 from napari_unet.models.store import WEIGHTS
 
 MODELS = f"Models (*.unetmodel {WEIGHTS})"

@@ -16,7 +16,7 @@ from napari_unet.gui.parts.dock_widgets import (
     sentences,
     take_out,
 )
-from napari_unet.gui.parts.wording import in_dock
+from napari_unet.gui.wording import in_dock
 from napari_unet.text import counted
 
 # More sentences would push Start out of sight.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.results.images_table import ImageRow
+from napari_unet.gui.wording import in_dock
 from napari_unet.text import class_name, clock, counted
 
 if TYPE_CHECKING:

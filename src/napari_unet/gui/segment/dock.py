@@ -29,12 +29,12 @@ from napari_unet.gui.open.open import open_path
 from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.dock_widgets import lay_out
-from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
 from napari_unet.gui.segment.runs import SegmentJobs
 from napari_unet.gui.segment.work import WHAT, SegmentSettings
+from napari_unet.gui.wording import in_dock
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,6 @@ from napari_unet.gui.layers.pairing import (
 )
 from napari_unet.gui.layers.placement import visible_box
 from napari_unet.gui.parts.connections import Connections, debouncer
-from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.results.adopted import outcome_of
 from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
@@ -37,6 +36,7 @@ from napari_unet.gui.segment.work import (
     segment_folder,
     segment_layer,
 )
+from napari_unet.gui.wording import in_dock
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.growing import MapSource
 

@@ -11,9 +11,9 @@ from napari_unet.boxes import Box, as_lists
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
-from napari_unet.gui.parts.wording import in_dock
 from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.wording import in_dock
 from napari_unet.segmentation import outputs
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.text import counted

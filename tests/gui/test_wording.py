@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import napari_unet
-from napari_unet.gui.parts.wording import in_dock
+from napari_unet.gui.wording import in_dock
 
 # A sentence in the code that names an option, as the docks may show it.
 OPTION = re.compile(r'"[^"\n]*(?<![\w`-])--[a-z][^"\n]*"')
