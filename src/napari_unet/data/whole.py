@@ -16,7 +16,7 @@ REACH, COVER, COVER_ALONE = 0.9, 0.25, 0.05
 # It lies around so many others.
 PARTS = 3
 # An outline is so much smaller than what it is around.
-HOLLOW = 1.5
+HOLLOW = 1.2
 # So many objects are looked at.
 MOST = 200
 
