@@ -4,8 +4,8 @@
 
 draws a square, a fibre, a frame or debris over 0.3, 1 and 3 % of each `val` image, at
 the maximum of its type, and prints AP50 against that of the images as they are. Where
-images are bright, the same at 0. Objects that the artefact touches are left out of both,
-and so is what is found mostly below it or where they were.
+images are bright, the same at 0. Objects that the artefact touches are left out of
+both, and so is what is found mostly below it or where they were.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ def main() -> None:
         for dark in (False, True) if kind != "fluorescence" else (False,):
             for shape in given.shapes:
                 for part in given.parts:
-                    before, after = compare(
-                        model, samples, labels, shape, part, dark
-                    )
+                    before, after = compare(model, samples, labels, shape, part, dark)
                     worst = min(worst, after - before)
                     print(
                         f"{kind:<13} {'dark' if dark else 'bright':<7} {shape:<7} "

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
 from napari_unet.data.images import Image, finite, groups, subsample
+
+if TYPE_CHECKING:
+    from napari_unet.data.samples import Sample
 
 # Values at one end of the range are an artefact or fill if so many pixels have them,
 # and if they are further from all others, but for some, than so many times the range
@@ -20,11 +23,18 @@ from napari_unet.data.images import Image, finite, groups, subsample
 LEAST_SHARE = 0.002
 GAP = 0.3
 SHARP_GAP = 0.1
-# Of few pixels only what is seen tells: they may be the objects.
-SURE_SHARE = 0.02
+# Of the others this part at least is in pieces of this part of the image: else they are
+# objects on a background of one value.
+MOST_OF_OTHERS = 0.5
+FIELD = 0.1
 # How far from the others towards the end of the range everything is outside: edges of
 # an artefact are between.
 TOWARDS_END = 0.9
+# Outside stands the nearest value that is inside, up to so many px away, then the
+# median: a network then sees neither an edge nor a hole.
+REACH = 16
+# Labels that cover more of the pixels at an end than this: they are objects after all.
+LABELLED = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,32 +57,38 @@ class End:
 class Outside:
     """What of an image is outside: a floor and a ceiling per channel (one for RGB).
 
-    middle : the median of what is inside, per channel, which stands in its place
-    undefined : the share of NaN and infinite values
+    middle : the median of what is inside, per channel
+    undefined : the share of NaN and infinite values; None: it is not known
     """
 
     floors: tuple[End | None, ...]
     ceilings: tuple[End | None, ...]
     middle: tuple[float, ...] = ()
-    undefined: float = 0.0
+    undefined: float | None = 0.0
 
     @property
     def any(self) -> bool:
-        """Whether there is anything outside."""
-        return bool(self.undefined) or any(self.floors) or any(self.ceilings)
+        """Whether there may be anything outside."""
+        return self.undefined != 0 or self.dark or self.bright
 
     @property
-    def doubtful(self) -> bool:
-        """Whether it might be objects: few pixels, and bright."""
-        return any(c is not None and c.share < SURE_SHARE for c in self.ceilings)
+    def dark(self) -> bool:
+        """Whether there is a floor."""
+        return any(self.floors)
 
-    def without_ceilings(self) -> Outside:
-        """Return it with everything bright inside."""
-        return replace(self, ceilings=(None,) * len(self.ceilings))
+    @property
+    def bright(self) -> bool:
+        """Whether there is a ceiling."""
+        return any(self.ceilings)
 
-    def without_ends(self) -> Outside:
-        """Return it with all numbers inside."""
-        return replace(self.without_ceilings(), floors=(None,) * len(self.floors))
+    def without(self, dark: bool = False, bright: bool = False) -> Outside:
+        """Return it with everything dark, or bright, inside."""
+        none = (None,) * len(self.floors)
+        return replace(
+            self,
+            floors=none if dark else self.floors,
+            ceilings=none if bright else self.ceilings,
+        )
 
     def of(self, values: np.ndarray, rgb: bool) -> np.ndarray:
         """Return what is outside of (C, ...) values, bool; RGB: in all colours."""
@@ -86,20 +102,26 @@ class Outside:
                 outside[parts] |= values[parts] >= ceiling.limit
         if rgb:
             outside[:] = outside.all(0)
-        if self.undefined:
+        if self.undefined != 0:
             outside |= ~np.isfinite(values)
         return outside
 
     def notes(self) -> Iterator[str]:
         """Say what is outside, a sentence each."""
         if self.undefined:
-            yield f"{self.undefined:.1%} of the values are NaN or infinite"
+            yield f"{_percent(self.undefined)} of the values are NaN or infinite"
         for ends, where in ((self.floors, "below"), (self.ceilings, "above")):
             for end in filter(None, ends):
+                share = _percent(end.share)
                 yield (
-                    f"{end.share:.1%} of the pixels are {end.value:g}, far {where} the "
-                    f"others, which end at {end.others:.4g}"
+                    f"{share} of the pixels are {end.value:g}, far {where} the others, "
+                    f"which end at {end.others:.4g}"
                 )
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.1g}%"
 
 
 def find_outside(
@@ -107,7 +129,7 @@ def find_outside(
 ) -> Outside:
     """Find what of an image is outside, from an even subsample of its values.
 
-    `undefined` is the share of NaN and infinite values; None: that of the subsample.
+    `undefined` is the share of NaN and infinite values; None: not known.
     """
     floors, ceilings = [], []
     sample = subsample(image.array)
@@ -115,13 +137,17 @@ def find_outside(
         floor, ceiling = _ends(sample[group], percentiles)
         floors.append(floor)
         ceilings.append(ceiling)
-    bad = ~np.isfinite(sample)
-    if undefined is None:
-        undefined = float(np.mean(bad))
+    if undefined is None and np.dtype(image.array.dtype).kind != "f":
+        undefined = 0.0
     outside = Outside(tuple(floors), tuple(ceilings), undefined=undefined)
-    shown = ~(outside.of(sample, image.rgb) | bad)
-    middle = [np.median(c[w]) if w.any() else 0 for c, w in zip(sample, shown, strict=True)]
-    return replace(outside, middle=tuple(map(float, middle)))
+    if not outside.any:
+        return outside
+    shown = ~outside.of(sample, image.rgb)
+    middle = tuple(
+        float(np.median(values[where])) if where.any() else 0.0
+        for values, where in zip(sample, shown, strict=True)
+    )
+    return replace(outside, middle=middle)
 
 
 def _ends(
@@ -144,6 +170,8 @@ def _ends(
             return None
         if gap <= GAP and not _sharp(sample, value, middle):
             return None
+        if not _is_field(~(sample == value).all(0)):
+            return None
         limit = edge + TOWARDS_END * (value - edge)
         return End(float(value), share, float(edge), float(limit))
 
@@ -161,11 +189,21 @@ def _sharp(sample: np.ndarray, value: float, middle: float) -> bool:
     return bool(abs(np.median(beside) - middle) < abs(value - middle) / 2)
 
 
+def _is_field(others: np.ndarray) -> bool:
+    """Whether ([Z,] Y, X) are mostly large pieces."""
+    cross = ndimage.generate_binary_structure(2, 1)
+    planes = others.reshape(-1, *others.shape[-2:])
+    pieces, _ = ndimage.label(planes, np.stack([0 * cross, cross, 0 * cross]))
+    areas = np.bincount(pieces.ravel())[1:]
+    large = areas[areas >= FIELD * np.prod(others.shape[-2:])]
+    return bool(large.sum() >= MOST_OF_OTHERS * areas.sum())
+
+
 def inside(image: Image, outside: Outside) -> Image:
     """Return an image of which only what is inside counts.
 
-    The median stands outside, and `Image.inside` says where that is. Values are read
-    when they are sliced.
+    Values like those around stand outside, and `Image.inside` says where that is.
+    They are read when they are sliced.
     """
     if not outside.any:
         return image
@@ -185,7 +223,7 @@ class _Computed:
         self, array: Any, channels: int, change: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         self.shape = (channels, *array.shape[1:])
-        self.dtype = change(np.zeros((array.shape[0],), array.dtype)).dtype
+        self.dtype = change(np.zeros((array.shape[0], 1, 1), array.dtype)).dtype
         self._array, self._change = array, change
 
     def __getitem__(self, index: Any) -> np.ndarray:
@@ -194,10 +232,55 @@ class _Computed:
 
 
 def _filled(rgb: bool, outside: Outside, values: np.ndarray) -> np.ndarray:
-    middle = np.array(outside.middle).reshape(-1, *(1,) * (values.ndim - 1))
+    """Return (C, [Z,] Y, X) values with others where it is outside."""
     where = outside.of(values, rgb)
-    return np.where(where, middle, values).astype(values.dtype)
+    if not where.any():
+        return values
+    filled = values.copy()
+    for channel, gone, middle in zip(filled, where, outside.middle, strict=True):
+        planes = channel.reshape(-1, *channel.shape[-2:])
+        for plane, lost in zip(planes, gone.reshape(planes.shape), strict=True):
+            _fill(plane, lost, middle)
+    return filled
+
+
+def _fill(plane: np.ndarray, lost: np.ndarray, middle: float) -> None:
+    """Put the nearest values, or else the middle, where those of (Y, X) are lost."""
+    if not lost.any():
+        return
+    distance, nearest = ndimage.distance_transform_edt(lost, return_indices=True)
+    near = lost & (distance <= REACH) & ~lost.all()
+    plane[near] = plane[tuple(axis[near] for axis in nearest)]
+    plane[lost & ~near] = middle
 
 
 def _inside(rgb: bool, outside: Outside, values: np.ndarray) -> np.ndarray:
-    return ~outside.of(values, rgb).all(0, keepdims=True)
+    return ~np.asarray(outside.of(values, rgb).all(0, keepdims=True))
+
+
+def seen_in_training(
+    sample: Sample, percentiles: tuple[float, float]
+) -> tuple[Sample, Outside]:
+    """Return a sample of which only what is inside teaches, and what is outside.
+
+    What is mostly labelled is inside, however bright or dark.
+    """
+    image = sample.image
+    outside = find_outside(image, percentiles)
+    for end in ("dark", "bright"):
+        alone = outside.without(dark=end == "bright", bright=end == "dark")
+        if getattr(outside, end) and _labelled(sample, alone):
+            outside = outside.without(**{end: True})
+    if not outside.any:
+        return sample, outside
+    image = inside(image, outside)
+    counts = np.asarray(image.inside[0])
+    if counts.all():
+        return sample, outside
+    mask = counts if sample.mask is None else sample.mask & counts
+    return replace(sample, image=image, mask=mask), outside
+
+
+def _labelled(sample: Sample, outside: Outside) -> bool:
+    where = ~np.asarray(inside(sample.image, outside).inside[0])
+    return bool(where.any() and np.mean(sample.labels[where] > 0) > LABELLED)

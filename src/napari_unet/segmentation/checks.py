@@ -10,7 +10,7 @@ import numpy as np
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import Image, Stats, intensity_stats
-from napari_unet.data.outside import find_outside, inside
+from napari_unet.data.outside import Outside, find_outside, inside
 from napari_unet.events import Event, Note, Progress
 from napari_unet.models.model import Model
 
@@ -78,25 +78,38 @@ def other_spacing(model: Model, image: Image, config: PredictConfig) -> Iterator
     )
 
 
-def what_counts(
+def outside_of(
     image: Image, model: Model, config: PredictConfig, whole: bool = True
-) -> Generator[Event, None, Image]:
-    """Return an image with what of it counts; see :mod:`napari_unet.data.outside`.
+) -> Generator[Event, None, Outside]:
+    """Return what of an image is outside; see :mod:`napari_unet.data.outside`.
 
-    Told as notes. Not `whole`: NaN are looked for in a subsample only. Where the config
-    gives the intensities, only NaN and infinite values are outside.
+    A ValueError if nothing is inside. Not `whole`: NaN are not counted. Where the
+    config gives the intensities, only NaN and infinite values are outside.
     """
     undefined = (yield from _undefined(image)) if whole else None
     outside = find_outside(image, model.config.percentiles, undefined)
     if config.intensity is not None:
-        outside = outside.without_ends()
-    for note in outside.notes():
-        yield Note(f"{image.name}: {note}; they are taken as outside of the image")
+        outside = outside.without(dark=True, bright=True)
+    return outside
+
+
+def what_counts(
+    image: Image, model: Model, config: PredictConfig, whole: bool = True
+) -> Generator[Event, None, Image]:
+    """Return an image with what of it counts, and tell what does not."""
+    outside = yield from outside_of(image, model, config, whole)
+    yield from tell_outside(image.name, outside)
     return inside(image, outside)
 
 
+def tell_outside(name: str, outside: Outside) -> Iterator[Note]:
+    """Tell what of an image is outside."""
+    for note in outside.notes():
+        yield Note(f"{name}: {note}; they are left out")
+
+
 def _undefined(image: Image) -> Generator[Event, None, float]:
-    """Return the share of values that are NaN or infinite, 0 to 1."""
+    """Return the share of values that are NaN or infinite; a ValueError if all are."""
     if np.dtype(image.array.dtype).kind != "f":
         return 0.0
     wrong = 0
@@ -105,7 +118,10 @@ def _undefined(image: Image) -> Generator[Event, None, float]:
         part = np.asarray(image.array[(slice(None), *box)])
         wrong += part.size - int(np.isfinite(part).sum())
         yield Progress("checking", done, len(boxes))
-    return wrong / np.prod(image.array.shape, dtype=float)
+    count = int(np.prod(image.array.shape))
+    if wrong == count:
+        raise ValueError(f"{image.name}: all values are NaN or infinite; leave it out")
+    return wrong / count
 
 
 def stats_of(image: Image, model: Model, config: PredictConfig) -> Stats:
