@@ -97,6 +97,19 @@ def test_what_is_bright_is_looked_at_where_nothing_else_is_found():
     assert "nothing was found without the brightest pixels" in "".join(notes(events))
 
 
+@pytest.mark.parametrize("glare", [0, 60000])
+def test_few_objects_in_little_of_the_intensities_are_told(glare):
+    y, x = np.indices((128, 128))
+    image = np.random.default_rng(0).normal(300, 10, (1, 128, 128))
+    for row, column in np.ndindex(4, 4):
+        place = (y - 16 - 32 * row) ** 2 + (x - 16 - 32 * column) ** 2
+        image += 300 * np.exp(-place / 60)
+    image += glare * np.exp(-((y - 64) ** 2 + (x - 64) ** 2) / 200)
+    result, events = segmented(Model.load("nuclei"), image.astype(np.uint16))
+    told = [n for n in notes(events) if "--intensity LOW/HIGH" in n]
+    assert bool(told) == bool(glare) and (len(result.ids) > 10) == (not glare)
+
+
 @pytest.mark.parametrize(
     ("expected", "shape", "options", "message"),
     [

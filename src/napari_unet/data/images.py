@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from napari_unet.boxes import Box
 from napari_unet.data.channels import COLOURS, in_order, numbers_of, take
@@ -14,6 +15,8 @@ from napari_unet.data.channels import COLOURS, in_order, numbers_of, take
 # Percentiles of more values than this are taken from an even subsample: they move
 # by less than noise, and sorting a gigapixel would cost minutes.
 MOST_VALUES = 4_000_000
+# So near to an artefact, in px of the subsample, there is glare.
+GLARE = 6
 # Normalised intensities end here.
 CLIPPED = (-1.0, 3.0)
 
@@ -281,7 +284,7 @@ def intensity_stats(
     """
     low, high = [], []
     sample = subsample(image.array)
-    counts = None if image.inside is None else subsample(image.inside)[0] > 0
+    counts = None if image.inside is None else _far_inside(image.inside)
     for group in groups(image.array.shape[0], image.rgb):
         values = finite(sample[group] if counts is None else sample[group][:, counts])
         a, b = np.percentile(values, percentiles) if values.size else (0.0, 0.0)
@@ -290,6 +293,23 @@ def intensity_stats(
         low.append(float(a))
         high.append(float(b))
     return Stats(tuple(low), tuple(high))
+
+
+def _far_inside(inside: Any) -> np.ndarray:
+    """Return which of the subsample lie inside, away from what is outside.
+
+    Around an artefact there is glare, so that more is left out, unless little is left.
+    """
+    counts = subsample(inside)[0] > 0
+    far = ~beside(~counts, GLARE)
+    return far if 2 * far.sum() > counts.sum() else counts
+
+
+def beside(where: np.ndarray, px: int) -> np.ndarray:
+    """Return bool ([Z,] Y, X) with what lies that near in its plane."""
+    size = (1,) * (where.ndim - 2) + (2 * px + 1,) * 2
+    near: np.ndarray = ndimage.maximum_filter(where, size)
+    return near
 
 
 def finite(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.data.images import Image, finite, groups, subsample
+from napari_unet.data.images import GLARE, Image, beside, finite, groups, subsample
 
 if TYPE_CHECKING:
     from napari_unet.data.samples import Sample
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.002
 GAP = 0.3
 SHARP_GAP = 0.1
+# Blurred edges of an artefact hide the gap: then it is looked away from it, if half of
+# it is one piece. Something must show there: smoothed by so many px, the range is this
+# part still, of noise a seventh.
+FAR_GAP = 2.0
+ONE_PIECE = 0.5
+SMOOTHED = 2.0
+SHOWN = 0.5
 # Of the others this part at least is in pieces of this part of the image: else they are
 # objects on a background of one value.
 MOST_OF_OTHERS = 0.5
 FIELD = 0.1
-# How far from the others towards the end of the range everything is outside: edges of
-# an artefact are between.
+# How far from the others towards the end of the range everything is outside, and after
+# how many times the range of the others: edges of an artefact are between.
 TOWARDS_END = 0.9
+MOST_RANGES = 2.0
 # Outside stands the nearest value that is inside, up to so many px away, then the
 # median: a network then sees neither an edge nor a hole.
 REACH = 16
@@ -91,17 +99,21 @@ class Outside:
         )
 
     def of(self, values: np.ndarray, rgb: bool) -> np.ndarray:
-        """Return what is outside of (C, ...) values, bool; RGB: in all colours."""
+        """Return what is outside of (C, ...) values, bool.
+
+        RGB: dark in all colours, bright in any.
+        """
         outside = np.zeros(values.shape, bool)
         for parts, floor, ceiling in zip(
             groups(values.shape[0], rgb), self.floors, self.ceilings, strict=True
         ):
             if floor is not None:
                 outside[parts] |= values[parts] <= floor.limit
+            if rgb:
+                outside[:] = outside.all(0)
             if ceiling is not None:
-                outside[parts] |= values[parts] >= ceiling.limit
-        if rgb:
-            outside[:] = outside.all(0)
+                above = values[parts] >= ceiling.limit
+                outside[parts] |= above.any(0) if rgb else above
         if self.undefined != 0:
             outside |= ~np.isfinite(values)
         return outside
@@ -159,44 +171,96 @@ def _ends(
         return None, None
     least, most = values.min(), values.max()
     others = values[(values > least) & (values < most)]
-    low, high = np.percentile(others, percentiles) if others.size else (0.0, 0.0)
-    if low >= high:  # two or three values in all
-        return None, None
-    middle, span = float(np.median(others)), high - low
+    dark, bright = (sample == least).all(0), (sample == most).any(0)
+    return (
+        _end(sample, dark, least, others, percentiles),
+        _end(sample, bright, most, others, percentiles),
+    )
 
-    def end(value: float, edge: float) -> End | None:
-        share, gap = float(np.mean(values == value)), abs(value - edge) / span
-        if share < LEAST_SHARE or gap <= SHARP_GAP:
+
+def _end(
+    sample: np.ndarray,
+    there: np.ndarray,
+    value: float,
+    others: np.ndarray,
+    percentiles: tuple[float, float],
+) -> End | None:
+    """Return what is no intensity among pixels of the least or the largest value.
+
+    there : which pixels have it, ([Z,] Y, X)
+    others : values of the others
+    """
+    share = float(np.mean(there))
+    if share < LEAST_SHARE:
+        return None
+    edge, ranges, span = _gap(value, others, percentiles)
+    if ranges <= SHARP_GAP or (
+        ranges <= GAP and not _sharp(sample, there, value, float(np.median(others)))
+    ):
+        far = ~beside(there, GLARE)
+        edge, ranges, span = _gap(value, finite(sample[:, far]), percentiles)
+        if ranges <= FAR_GAP or not _is_one(there) or not _shows(sample, far, span):
             return None
-        if gap <= GAP and not _sharp(sample, value, middle):
-            return None
-        if not _is_field(~(sample == value).all(0)):
-            return None
-        limit = edge + TOWARDS_END * (value - edge)
-        return End(float(value), share, float(edge), float(limit))
-
-    return end(least, low), end(most, high)
+    if not _is_field(~there):
+        return None
+    step = min(TOWARDS_END * ranges, MOST_RANGES) * span
+    limit = edge + step if value > edge else edge - step
+    return End(float(value), share, edge, float(limit))
 
 
-def _sharp(sample: np.ndarray, value: float, middle: float) -> bool:
+def _gap(
+    value: float, others: np.ndarray, percentiles: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Return where the range of others ends, how many ranges off a value is, the range.
+
+    Two or three values in all have no gap.
+    """
+    if not others.size:
+        return float(value), 0.0, 0.0
+    low, high = map(float, np.percentile(others, percentiles))
+    edge = high if value > high else low
+    return edge, abs(value - edge) / (high - low) if high > low else 0.0, high - low
+
+
+def _sharp(sample: np.ndarray, there: np.ndarray, value: float, middle: float) -> bool:
     """Whether beside the pixels of this value most are nearer to the middle."""
-    there = (sample == value).all(0)
-    cross = ndimage.generate_binary_structure(2, 1)
-    cross = cross.reshape((1,) * (there.ndim - 2) + cross.shape)
-    beside = sample[:, ndimage.binary_dilation(there, cross) & ~there]
-    if not beside.size:
+    edge = sample[:, beside(there, 1) & ~there]
+    if not edge.size:
         return True
-    return bool(abs(np.median(beside) - middle) < abs(value - middle) / 2)
+    return bool(abs(np.median(edge) - middle) < abs(value - middle) / 2)
 
 
 def _is_field(others: np.ndarray) -> bool:
     """Whether ([Z,] Y, X) are mostly large pieces."""
-    cross = ndimage.generate_binary_structure(2, 1)
-    planes = others.reshape(-1, *others.shape[-2:])
-    pieces, _ = ndimage.label(planes, np.stack([0 * cross, cross, 0 * cross]))
-    areas = np.bincount(pieces.ravel())[1:]
+    areas = _pieces(others)
     large = areas[areas >= FIELD * np.prod(others.shape[-2:])]
     return bool(large.sum() >= MOST_OF_OTHERS * areas.sum())
+
+
+def _is_one(there: np.ndarray) -> bool:
+    """Whether ([Z,] Y, X) is one piece for the most part, in the plane with most."""
+    planes = there.reshape(-1, *there.shape[-2:])
+    most = planes[np.argmax(planes.sum((1, 2)))]
+    areas = _pieces(most)
+    return bool(areas.max() >= ONE_PIECE * areas.sum())
+
+
+def _pieces(where: np.ndarray) -> np.ndarray:
+    """Return the areas of pieces of ([Z,] Y, X), plane by plane."""
+    cross = ndimage.generate_binary_structure(2, 1)
+    planes = where.reshape(-1, *where.shape[-2:])
+    pieces, _ = ndimage.label(planes, np.stack([0 * cross, cross, 0 * cross]))
+    areas: np.ndarray = np.bincount(pieces.ravel())[1:]
+    return areas
+
+
+def _shows(sample: np.ndarray, far: np.ndarray, span: float) -> bool:
+    """Whether there is more than noise in what is far from an artefact."""
+    low, high = np.percentile(finite(sample[:, far]), (1, 99.8))
+    flat = np.clip(np.nan_to_num(sample, nan=low), low, high).astype(np.float32)
+    sigma = (0,) * (sample.ndim - 2) + (SMOOTHED,) * 2
+    smooth = ndimage.gaussian_filter(flat, sigma)[:, far]
+    return bool(np.ptp(np.percentile(smooth, (1, 99.8))) > SHOWN * span)
 
 
 def inside(image: Image, outside: Outside) -> Image:

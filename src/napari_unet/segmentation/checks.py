@@ -9,12 +9,25 @@ import numpy as np
 
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Image, Stats, intensity_stats
+from napari_unet.data.images import (
+    Image,
+    Stats,
+    finite,
+    groups,
+    intensity_stats,
+    subsample,
+)
 from napari_unet.data.outside import Outside, find_outside, inside
 from napari_unet.events import Event, Note, Progress
 from napari_unet.models.model import Model
 
 CHECKED_EDGE = 2048
+# Where so few objects are found, it is told that many pixels have the largest value, or
+# that all but a few have a small part of the intensities.
+FEW_OBJECTS = 3
+OVEREXPOSED = 0.3
+FEW_PIXELS = 0.1
+DIM = 0.1
 # Pixels larger or smaller by this are worth a word.
 OTHER_SPACING = 1.3
 
@@ -100,6 +113,32 @@ def what_counts(
     outside = yield from outside_of(image, model, config, whole)
     yield from tell_outside(image.name, outside)
     return inside(image, outside)
+
+
+def few_found(image: Image, stats: Stats, count: int) -> Iterator[Note]:
+    """Tell where the intensities may be why few objects were found."""
+    if count > FEW_OBJECTS:
+        return
+    sample = subsample(image.array)
+    found = f"{count} object{'s' * (count != 1)} found" if count else "nothing found"
+    remedy = "--intensity LOW/HIGH says what becomes 0 and 1"
+    for i, group in enumerate(groups(len(sample), image.rgb)):
+        values, low, high = finite(sample[group]), stats.low[i], stats.high[i]
+        if not values.size or low >= high:
+            continue
+        share = float(np.mean(values == values.max()))
+        most = float(np.percentile(values, 100 - 100 * FEW_PIXELS))
+        if not count and share > OVEREXPOSED:
+            yield Note(
+                f"{image.name}: {found}, and {share:.0%} of the pixels have the "
+                f"largest value, {values.max():g}: it may be overexposed"
+            )
+        elif most - low < DIM * (high - low):
+            yield Note(
+                f"{image.name}: {found}, and {1 - FEW_PIXELS:.0%} of the pixels are "
+                f"below {most:.5g} while the intensities reach from {low:.5g} to "
+                f"{high:.5g}; if dim ones are missing, {remedy}"
+            )
 
 
 def tell_outside(name: str, outside: Outside) -> Iterator[Note]:

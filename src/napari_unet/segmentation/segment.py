@@ -23,6 +23,7 @@ from napari_unet.segmentation.checks import (
     check_level,
     check_out,
     check_stats,
+    few_found,
     other_spacing,
     outside_of,
     stats_of,
@@ -179,6 +180,9 @@ class _Run:
             )
             self.config = config
             stats, part = yield from self._try(index, seen)
+        own = self.stats is None and config.intensity is None
+        if own and whole and part.complete and not self.done:
+            yield from few_found(image, stats, int((part.area > 0).sum()))
         self.maps += self._maps_of(part, index, image.shape)
         self.done.append((index, stats, self._numbered_on(part)))
 
