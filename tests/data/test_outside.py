@@ -69,6 +69,23 @@ def test_what_shows_nothing_is_outside(ndim, shape, value, rgb):
     assert ("far" in told) == (value in ("saturated", "black"))
 
 
+@pytest.mark.parametrize("ndim", SHAPES)
+@pytest.mark.parametrize("shape", ["square", "corners"])
+@pytest.mark.parametrize("bright", [True, False])
+def test_blurred_edges_hide_no_artefact(ndim, shape, bright):
+    clean = field(SHAPES[ndim], bright=not bright)
+    where = np.zeros(SHAPES[ndim], bool)
+    DRAWN[shape](where)
+    part = ndimage.gaussian_filter(where.astype(float), (0, 1, 1)[-ndim:])
+    array = (clean * (1 - part) + part * 65535 * bright).astype(np.uint16)
+    if not bright:
+        clean, array = clean + np.uint16(20000), array + np.uint16(20000) * (part < 0.5)
+    seen = inside(Image(array), find_outside(Image(array), PERCENTILES))
+    assert not seen.inside[0][part > 0.9].any() and seen.inside[0][part == 0].all()
+    a, b = (intensity_stats(i, PERCENTILES) for i in (Image(clean), seen))
+    np.testing.assert_allclose((a.low, a.high), (b.low, b.high), rtol=0.1)
+
+
 def zeros_around(image):
     return np.where(image > 900, image, 0)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_unet.boxes import Box
 from napari_unet.data.channels import COLOURS, in_order, numbers_of, take
@@ -307,6 +306,8 @@ def _far_inside(inside: Any) -> np.ndarray:
 
 def beside(where: np.ndarray, px: int) -> np.ndarray:
     """Return bool ([Z,] Y, X) with what lies that near in its plane."""
+    from scipy import ndimage
+
     size = (1,) * (where.ndim - 2) + (2 * px + 1,) * 2
     near: np.ndarray = ndimage.maximum_filter(where, size)
     return near

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.002
 GAP = 0.3
 SHARP_GAP = 0.1
-# Blurred edges of an artefact hide the gap: then it is looked away from it, if half of
-# it is one piece. Something must show there: smoothed by so many px, the range is this
-# part still, of noise a seventh.
+# Blur hides the gap: then what is within this part of the end counts, and it is looked
+# away from it, if half of it is one piece. Something must show there: smoothed by so
+# many px, the range is this part still, of noise a seventh.
+BLURRED = 0.2
 FAR_GAP = 2.0
 ONE_PIECE = 0.5
 SMOOTHED = 2.0
@@ -126,8 +127,8 @@ class Outside:
             for end in filter(None, ends):
                 share = _percent(end.share)
                 yield (
-                    f"{share} of the pixels are {end.value:g}, far {where} the others, "
-                    f"which end at {end.others:.4g}"
+                    f"{share} of the pixels are {end.value:g} or near it, far {where} "
+                    f"the others, which end at {end.others:.4g}"
                 )
 
 
@@ -172,9 +173,10 @@ def _ends(
     least, most = values.min(), values.max()
     others = values[(values > least) & (values < most)]
     dark, bright = (sample == least).all(0), (sample == most).any(0)
+    mirrored = 100 - percentiles[1], 100 - percentiles[0]
     return (
-        _end(sample, dark, least, others, percentiles),
-        _end(sample, bright, most, others, percentiles),
+        _end(sample, dark, float(least), others, mirrored),
+        _end(sample, bright, float(most), others, percentiles),
     )
 
 
@@ -190,22 +192,36 @@ def _end(
     there : which pixels have it, ([Z,] Y, X)
     others : values of the others
     """
-    share = float(np.mean(there))
-    if share < LEAST_SHARE:
-        return None
+    middle = float(np.median(others)) if others.size else value
     edge, ranges, span = _gap(value, others, percentiles)
-    if ranges <= SHARP_GAP or (
-        ranges <= GAP and not _sharp(sample, there, value, float(np.median(others)))
+    if (
+        np.mean(there) < LEAST_SHARE
+        or ranges <= SHARP_GAP
+        or (ranges <= GAP and not _sharp(sample, there, value, middle))
     ):
+        there = _near(sample, value, value + BLURRED * (middle - value))
         far = ~beside(there, GLARE)
         edge, ranges, span = _gap(value, finite(sample[:, far]), percentiles)
-        if ranges <= FAR_GAP or not _is_one(there) or not _shows(sample, far, span):
+        if (
+            np.mean(there) < LEAST_SHARE
+            or ranges <= FAR_GAP
+            or not _is_one(there)
+            or not _shows(sample, far, span)
+        ):
             return None
     if not _is_field(~there):
         return None
+    share = float(np.mean(there))
     step = min(TOWARDS_END * ranges, MOST_RANGES) * span
     limit = edge + step if value > edge else edge - step
     return End(float(value), share, edge, float(limit))
+
+
+def _near(sample: np.ndarray, value: float, limit: float) -> np.ndarray:
+    """Return where (C, [Z,] Y, X) is beyond a limit, towards a value at an end."""
+    if value > limit:
+        return np.asarray(((sample >= limit) & (sample <= value)).any(0))
+    return np.asarray(((sample <= limit) & (sample >= value)).all(0))
 
 
 def _gap(
