@@ -12,7 +12,7 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 import napari_unet
-from napari_unet.files.bioformats import PLUGINS
+from napari_unet.decoding.bioformats import PLUGINS
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = Path(napari_unet.__file__).with_name("napari.yaml")

@@ -365,7 +365,7 @@ def test_images_without_labels_are_refused(tmp_path, capsys):
         ([with_array(JUDGE, np.zeros((2, 64, 64)))], "the model wants one channel"),
         (
             [with_array(JUDGE, np.full((1, 64, 64), np.nan))],
-            "4096 of 4096 image values",
+            "the image is all NaN",
         ),
     ],
 )

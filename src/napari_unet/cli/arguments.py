@@ -20,7 +20,25 @@ Command = Callable[..., "int | None"]
 Device = Annotated[str, Parameter(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 Channel = Annotated[
     str | None,
-    Parameter(help="Use only this channel of the images, by name or number from 0."),
+    Parameter(
+        help="Use only these channels of the images, by name or number from 0, with "
+        "commas between several: DAPI,GFP."
+    ),
+]
+Axes = Annotated[
+    str | None,
+    Parameter(
+        help="What the axes of the files are, where they do not say it: a letter for "
+        "each, in their order, T (time), P (positions), C (channels), Z, Y, X, "
+        "S (colours): TYX."
+    ),
+]
+Series = Annotated[
+    str | None,
+    Parameter(
+        help="Which images of files that hold several, by number from 0 or name, or "
+        "all; else the largest, and those of its kind and about its size."
+    ),
 ]
 
 
@@ -128,6 +146,8 @@ class Selection:
     """Which images of the data, and what their labels mean."""
 
     channel: Channel = None
+    axes: Axes = None
+    series: Series = None
     split: Annotated[
         str | None, Parameter(help="Only images with this split in index.csv.")
     ] = None

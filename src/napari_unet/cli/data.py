@@ -49,7 +49,13 @@ def load(
     groups: list[str] = []
     meaning = selection.meaning()
     for dataset in datasets:
-        events = load_samples(dataset, channel=selection.channel, meaning=meaning)
+        events = load_samples(
+            dataset,
+            channel=selection.channel,
+            axes=selection.axes,
+            series=selection.series,
+            meaning=meaning,
+        )
         loaded = drain(events, show)
         groups += [dataset.group(sample) for sample in loaded]
         samples += _named_apart(loaded, {s.name for s in samples}, dataset.path)

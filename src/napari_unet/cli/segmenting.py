@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_unet.cli.arguments import Channel, Device
+from napari_unet.cli.arguments import Axes, Channel, Device, Series
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable
 from napari_unet.config import PredictConfig
@@ -23,6 +23,8 @@ def segment(
     model: str = "nuclei",
     config: PredictConfig,
     channel: Channel = None,
+    axes: Axes = None,
+    series: Series = None,
     device: Device = "auto",
 ) -> int:
     """Segment images; writes NAME_labels.tif and .json for each, and objects.csv.
@@ -49,8 +51,9 @@ def segment(
             print(f"{result.source}: {_text(result.told)}, {took} -> {result.file}")
 
     with Show() as show:
+        known = (image, output, model, config, tell)
         events = segment_files(
-            image, output, model, config, tell, channel=channel, device=device
+            *known, channel=channel, axes=axes, series=series, device=device
         )
         count = drain(events, show)
     if failed and count > 1:

@@ -15,6 +15,7 @@ from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable, find, load
 from napari_unet.cli.reports import load_model
 from napari_unet.config import PredictConfig
+from napari_unet.data.images import whole_name
 from napari_unet.data.samples import Sample
 from napari_unet.events import Progress, drain
 from napari_unet.files.datasets import Dataset
@@ -112,7 +113,7 @@ def _choose(
     for kind in ("training", "validation", "image"):
         names = set(card.get(kind, {}).get("names", ()))
         # A time-lapse is one pair, but a name per frame.
-        series = {name.rpartition("_t")[0] for name in names}
+        series = {whole_name(name) for name in names}
         known = [
             (dataset, i)
             for dataset, i in pairs

@@ -50,7 +50,8 @@ class PredictConfig(Config):
     )
     intensity: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
         None,
-        description="Intensities that become 0 and 1, a channel; None: from the image.",
+        description="Intensities that become 0 and 1, per channel; None: from the "
+        "image.",
     )
     accurate: bool = Field(
         False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import numpy as np
 
 from napari_unet.boxes import Box
+from napari_unet.data.channels import COLOURS, in_order, numbers_of, take
 
 # Percentiles of more values than this are taken from an even subsample: they move
 # by less than noise, and sorting a gigapixel would cost minutes.
 MOST_VALUES = 4_000_000
+# So near to an artefact, in px of the subsample, there is glare.
+GLARE = 6
+# Normalised intensities end here.
+CLIPPED = (-1.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
@@ -34,6 +40,12 @@ class Image:
         What messages call it.
     series : str
         Frames of one time series share this name and keep their order.
+    picked : bool
+        Whether somebody picked the channels one by one, so that their order counts
+        where their names are not those of a model.
+    inside : (1, [Z,] Y, X) bool, optional
+        Where the image shows something, as
+        :func:`~napari_unet.data.outside.inside` finds it; None: everywhere.
 
     Raises
     ------
@@ -48,6 +60,8 @@ class Image:
     channels: tuple[str, ...] = ()
     name: str = "image"
     series: str = ""
+    picked: bool = False
+    inside: Any = None
 
     def __post_init__(self) -> None:
         """Check that what is known fits the array."""
@@ -89,12 +103,21 @@ class Image:
 
     def part(self, box: Box) -> Image:
         """Return a box of the spatial axes."""
-        return replace(self, array=self.array[(slice(None), *box)])
+        box = (slice(None), *box)
+        inside = None if self.inside is None else self.inside[box]
+        return replace(self, array=self.array[box], inside=inside)
+
+    def fitted(self, wanted: tuple[str, ...]) -> Image | None:
+        """Return the image with the channels of these names; None: it has others."""
+        found: Image | None = _fitted(self, wanted, 0)
+        return found
 
     def plane(self, z: int) -> Image:
         """Return one plane of a stack, read into memory."""
         spacing = self.spacing and self.spacing[1:]
-        return replace(self, array=np.asarray(self.array[:, z]), spacing=spacing)
+        inside = None if self.inside is None else np.asarray(self.inside[:, z])
+        array = np.asarray(self.array[:, z])
+        return replace(self, array=array, spacing=spacing, inside=inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +140,8 @@ class ImageSeries:
         Of a file its name without ``.tif``, ``.ome.tif``, ``.png`` ...
     notes : tuple of str
         What was assumed or left out, a sentence each.
+    picked : bool
+        As of :class:`Image`.
     positions : int
         Where T counts places that were imaged apart, one after the other: the number
         of time points of each, 1 without time. 0: T is time alone.
@@ -129,10 +154,13 @@ class ImageSeries:
     channels: tuple[str, ...] = ()
     name: str = ""
     notes: tuple[str, ...] = ()
+    picked: bool = False
     positions: int = 0
 
     def select(self, channel: str | int) -> ImageSeries:
-        """Return the image with one channel only, chosen by name or number from 0.
+        """Return the image with some channels only, by name or number from 0.
+
+        Several have commas between them: ``"DAPI,GFP"``. The case of names is the same.
 
         Raises
         ------
@@ -141,25 +169,23 @@ class ImageSeries:
         """
         axis = self.axes.index("C")
         count = self.array.shape[axis]
-        names = list(self.channels) or ["red", "green", "blue"] * self.rgb
-        if channel in names:
-            index = names.index(str(channel))
-        elif str(channel).isdecimal() and int(channel) < count:
-            index = int(channel)
-        else:
-            known = [
-                f"{i} ({names[i]})" if i < len(names) else str(i) for i in range(count)
-            ]
-            raise ValueError(
-                f"{self.name}: has no channel {channel!r}; choose one of "
-                f"{', '.join(known)}"
-            )
+        names = self.channels or COLOURS * self.rgb
+        try:
+            numbers, numbered = numbers_of(channel, names, count)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
         return replace(
             self,
-            array=self.array.take([index], axis=axis),
+            array=take(self.array, numbers, axis),
             rgb=False,
-            channels=tuple(names[index : index + 1]),
+            channels=tuple(names[i] for i in numbers) if names else (),
+            picked=numbered and len(numbers) > 1,
         )
+
+    def fitted(self, wanted: tuple[str, ...]) -> ImageSeries | None:
+        """Return the image with the channels of these names; None: it has others."""
+        found: ImageSeries | None = _fitted(self, wanted, self.axes.index("C"))
+        return found
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -175,9 +201,9 @@ class ImageSeries:
         """Return one time point; a view of the array where slicing gives one."""
         known = (self.rgb, self.spacing, self.channels)
         if "T" not in self.axes:
-            return Image(self.array, *known, self.name)
+            return Image(self.array, *known, self.name, picked=self.picked)
         name, series = self.frame_names(index)
-        return Image(self.array[index], *known, name, series)
+        return Image(self.array[index], *known, name, series, self.picked)
 
     def frame_names(self, index: int) -> tuple[str, str]:
         """Return the name of a time point, and that of the time series it is of."""
@@ -224,6 +250,8 @@ class LabelImage:
         File name without suffixes.
     notes : tuple of str
         What was assumed or left out, a sentence each.
+    positions : int
+        As of :class:`ImageSeries`.
     """
 
     array: np.ndarray
@@ -231,6 +259,7 @@ class LabelImage:
     spacing: tuple[float, ...] | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
+    positions: int = 0
 
 
 def as_series(image: Image | ImageSeries | Any) -> ImageSeries:
@@ -241,12 +270,34 @@ def as_series(image: Image | ImageSeries | Any) -> ImageSeries:
         image = Image(image)
     axes = "CZYX" if image.ndim == 3 else "CYX"
     known = (image.spacing, image.rgb, image.channels, image.name)
-    return ImageSeries(image.array, axes, *known)
+    return ImageSeries(image.array, axes, *known, picked=image.picked)
+
+
+def _fitted(image: Any, wanted: tuple[str, ...], axis: int) -> Any:
+    count = image.array.shape[axis]
+    numbers = in_order(wanted, image.channels, count, image.picked)
+    if image.rgb or numbers is None:
+        return None
+    if numbers == list(range(count)):
+        return image
+    names = tuple(image.channels[i] for i in numbers)
+    return replace(image, array=take(image.array, numbers, axis), channels=names)
 
 
 def frame_name(name: str, index: int, count: int, what: str = "t") -> str:
     """Return what one of `count` time points, or positions (p), is called."""
     return f"{name}_{what}{index:0{len(str(count - 1))}}"
+
+
+def whole_name(name: str) -> str:
+    """Return what the whole is called of which an image is a part.
+
+    Examples
+    --------
+    >>> whole_name("plate_s2_p0_t13")
+    'plate'
+    """
+    return re.sub(r"(_s\d+)?(_p\d+)?(_t\d+)?$", "", name)
 
 
 @dataclass(frozen=True)
@@ -270,35 +321,68 @@ def intensity_stats(
 ) -> Stats:
     """Return percentiles of an image: what its normalisation needs, once per image.
 
-    The colours of RGB are taken jointly, other channels one by one.
+    The colours of RGB are taken jointly, other channels one by one; what lies outside
+    is left out.
     """
-    count = image.array.shape[0]
-    groups = [slice(None)] if image.rgb else [slice(c, c + 1) for c in range(count)]
     low, high = [], []
-    for group in groups:
-        values = _subsample(image.array, group)
-        a, b = np.percentile(values, percentiles)
-        if a >= b:  # few bright pixels on a background of one value
+    sample = subsample(image.array)
+    counts = None if image.inside is None else _far_inside(image.inside)
+    for group in groups(image.array.shape[0], image.rgb):
+        values = finite(sample[group] if counts is None else sample[group][:, counts])
+        a, b = np.percentile(values, percentiles) if values.size else (0.0, 0.0)
+        if a >= b and values.size:  # few bright pixels on a background of one value
             a, b = values.min(), values.max()
         low.append(float(a))
         high.append(float(b))
     return Stats(tuple(low), tuple(high))
 
 
-def _subsample(image: Any, channels: slice) -> np.ndarray:
-    spatial = image.shape[1:]
+def _far_inside(inside: Any) -> np.ndarray:
+    """Return which of the subsample lie inside, away from what is outside.
+
+    Around an artefact there is glare, so that more is left out, unless little is left.
+    """
+    counts = subsample(inside)[0] > 0
+    far = ~beside(~counts, GLARE)
+    return far if 2 * far.sum() > counts.sum() else counts
+
+
+def beside(where: np.ndarray, px: int) -> np.ndarray:
+    """Return bool ([Z,] Y, X) with what lies that near in its plane."""
+    from scipy import ndimage
+
+    size = (1,) * (where.ndim - 2) + (2 * px + 1,) * 2
+    near: np.ndarray = ndimage.maximum_filter(where, size)
+    return near
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return the values, flat and without NaN and infinite ones."""
+    values = values.ravel()
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
+
+
+def groups(channels: int, rgb: bool) -> list[slice]:
+    """Return the channels whose intensities are taken jointly: colours, or each."""
+    return [slice(None)] if rgb else [slice(c, c + 1) for c in range(channels)]
+
+
+def subsample(array: Any) -> np.ndarray:
+    """Return an even subsample of (C, [Z,] Y, X), of MOST_VALUES a channel at most."""
+    spatial = array.shape[1:]
     step = 1
     while np.prod([-(-s // step) for s in spatial], dtype=float) > MOST_VALUES:
         step += 1
-    index = (channels, *(slice(None, None, step) for _ in spatial))
-    values = np.asarray(image[index]).ravel()
-    return values.view(np.uint8) if values.dtype == bool else values
+    index = (slice(None), *(slice(None, None, step) for _ in spatial))
+    sample = np.asarray(array[index])
+    return sample.view(np.uint8) if sample.dtype == bool else sample
 
 
 def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
-    """Map `stats.low` to 0 and `stats.high` to 1, unclipped; returns float32.
+    """Map `stats.low` to 0 and `stats.high` to 1; returns float32.
 
-    `stats` are those of the whole image of which (C, [Z,] Y, X) is a part.
+    Clipped far beyond, where networks have seen nothing. `stats` are those of the whole
+    image of which (C, [Z,] Y, X) is a part.
     """
     shape = (-1,) + (1,) * (image.ndim - 1)
     low = np.asarray(stats.low).reshape(shape)
@@ -311,4 +395,4 @@ def normalise(image: np.ndarray, stats: Stats) -> np.ndarray:
         image.astype(np.float32) - low.astype(np.float32) if exact else image - low
     )
     normalised: np.ndarray = shifted.astype(np.float32, copy=False) / span
-    return normalised
+    return np.clip(normalised, *CLIPPED, out=normalised)

@@ -41,7 +41,8 @@ def resampled(picture: Image, config: ModelConfig, object_size: float | None) ->
     shape = _zoomed_shape(picture.shape, known / object_size)
     if shape is None:
         return picture
-    return replace(picture, array=on_grid(picture.array, shape))
+    inside = None if picture.inside is None else on_grid(picture.inside, shape)
+    return replace(picture, array=on_grid(picture.array, shape), inside=inside)
 
 
 def zoomed(image: Any, zoom: float) -> Any:

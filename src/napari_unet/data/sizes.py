@@ -66,10 +66,12 @@ def resample(sample: Sample, zoom: float) -> Sample:
     spacing = sample.spacing and tuple(
         s * n / m for s, n, m in zip(sample.spacing, sample.shape, shape, strict=True)
     )
+    inside = sample.image.inside
+    inside = None if inside is None else np.asarray(inside)[0][index][None]
     array = resize(np.asarray(sample.image.array).astype(np.float32), shape)
     return replace(
         sample,
-        image=replace(sample.image, array=array, spacing=spacing),
+        image=replace(sample.image, array=array, spacing=spacing, inside=inside),
         labels=sample.labels[index],
         mask=None if sample.mask is None else sample.mask[index],
     )

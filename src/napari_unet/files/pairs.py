@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import numpy as np
 from napari_unet.data.images import ImageSeries, LabelImage
 from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
+from napari_unet.decoding.series import WrongSeries
 from napari_unet.files.layouts import Pair, image_files
 from napari_unet.files.readers import read_images, read_labels, stem
-from napari_unet.files.series import WrongSeries
 
 
 @dataclass
@@ -47,7 +48,7 @@ def load_pair(
     loaded = Loaded()
     images: list[ImageSeries | None] = []
     try:
-        for image in read_images(pair.image, axes, series):
+        for image in _read_channels(pair, axes, series):
             name = pair.name + image.name.removeprefix(stem(pair.image))
             image = replace(image, name=name)
             images.append(image if channel is None else image.select(channel))
@@ -108,6 +109,29 @@ def _labels_of(image: ImageSeries | None, pair: Pair, several: bool) -> LabelIma
                 "several images; say which one with --series"
             ) from None
     return read_labels(pair.labels, image.label_axes)
+
+
+def _read_channels(
+    pair: Pair, axes: str | None, series: str | None
+) -> Iterator[ImageSeries]:
+    """Read the images of a file, the channels of which may be files of their own."""
+    if not pair.channels:
+        yield from read_images(pair.image, axes, series)
+        return
+    files = (pair.image, *pair.channels)
+    every = (read_images(file, axes, series) for file in files)
+    for first, *others in zip(*every, strict=True):
+        for part, file in zip(others, pair.channels, strict=True):
+            if part.array.shape != first.array.shape or part.axes != first.axes:
+                raise ValueError(
+                    f"{file}: has shape {part.shape} but {pair.image.name}, another "
+                    f"channel of the same image, has {first.shape}; keep channels of "
+                    "one size"
+                )
+        axis = first.axes.index("C")
+        parts = [image.array for image in (first, *others)]
+        array = np.concatenate(parts, axis=axis)
+        yield replace(first, array=array, rgb=False, channels=())
 
 
 def _samples(image: ImageSeries, labels: LabelImage) -> list[Sample]:

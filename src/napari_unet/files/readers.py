@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.atomic import reason
+from napari_unet.data.coded import decoded
 from napari_unet.data.images import ImageSeries, LabelImage
-from napari_unet.files import pictures, tiff
-from napari_unet.files.axes import NAMED, Raw, ordered
-from napari_unet.files.bioformats import PLUGINS, check_installed, read_bioio
-from napari_unet.files.pictures import read_picture
-from napari_unet.files.series import Entry, WrongSeries, choose
-from napari_unet.files.tiff import header_axes, header_spacing, read_tiff
+from napari_unet.decoding import pictures, tiff
+from napari_unet.decoding.axes import NAMED, Raw, ordered
+from napari_unet.decoding.bioformats import PLUGINS, check_installed, read_bioio
+from napari_unet.decoding.pictures import read_picture
+from napari_unet.decoding.series import Entry, WrongSeries, choose
+from napari_unet.decoding.tiff import header_axes, header_spacing, read_tiff
+from napari_unet.labels import as_integers
 
 SUFFIXES = (*pictures.SUFFIXES, *tiff.SUFFIXES, *PLUGINS)
 KINDS = "PNG, JPEG, BMP, WebP, JPEG 2000, TIFF (slides too), ND2, LIF and CZI"
@@ -122,8 +124,8 @@ def _image(raw: Raw, path: Path, axes: str | None) -> ImageSeries:
     name = stem(path) if raw.number is None else f"{stem(path)}_s{raw.number}"
     return ImageSeries(
         *(raw.array, raw.axes, spacing, raw.rgb, names, name),
-        raw.notes + notes,
-        raw.positions,
+        notes=raw.notes + notes,
+        positions=raw.positions,
     )
 
 
@@ -132,8 +134,9 @@ def read_labels(
 ) -> LabelImage:
     """Read a label image: a one-channel PNG, BMP or TIFF.
 
-    The numbers of an image with a colour table are its labels. A colour image is taken
-    where its three channels are equal.
+    The numbers of an image with a colour table are its labels. Of a colour image with
+    labels in one channel they are taken from that; where each object has a colour,
+    each colour is a number. Floats that are whole become integers.
 
     Parameters
     ----------
@@ -161,19 +164,23 @@ def read_labels(
         )
     raw = ordered(next(_read(path, series, indices=True)), path, like=like)
     axis = raw.axes.index("C")
-    array = raw.array.take(0, axis=axis)
-    for channel in range(1, raw.array.shape[axis]):
-        if not (raw.rgb and np.array_equal(raw.array.take(channel, axis=axis), array)):
-            raise ValueError(
-                f"{path}: has {raw.array.shape[axis]} different channels, so it is no "
-                "label image; labels are one channel of integers, 0 is background"
-            )
+    found = decoded(np.moveaxis(raw.array, axis, 0), raw.rgb)
+    if found is None and raw.array.shape[axis] > 1:
+        raise ValueError(
+            f"{path}: has {raw.array.shape[axis]} different channels, so it is no "
+            "label image; labels are one channel of integers, 0 is background"
+        )
+    array, told = found or (raw.array.take(0, axis=axis), "")
     spacing, notes = _spacing(raw)
     axes = raw.axes.replace("C", "")
-    return LabelImage(array, axes, spacing, stem(path), raw.notes + notes)
+    notes = (*raw.notes, *notes, *[told] * bool(told))
+    known = (axes, spacing, stem(path), notes, raw.positions)
+    return LabelImage(as_integers(array), *known)
 
 
-def read_axes(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
+def read_axes(
+    path: str | os.PathLike[str],
+) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
     """Read shape, axes and channels of a TIFF from its header alone.
 
     A letter of ``TPCZYXS`` for each axis, a space where it has no name. Of several

@@ -15,7 +15,8 @@ from napari_unet.config import PredictConfig
 from napari_unet.data import doctor
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
-from napari_unet.files.layouts import IMAGE_SUFFIX, LABEL_SUFFIX, image_files
+from napari_unet.files.layouts import image_files
+from napari_unet.files.names import IMAGE_SUFFIX, LABEL_SUFFIX
 from napari_unet.files.readers import read_labels, stem
 from napari_unet.scoring import metrics
 from napari_unet.scoring.classes import confusion, dice_iou
@@ -258,6 +259,7 @@ def _find(folder: Path, samples: Sequence[Sample]) -> list[Path]:
     missing: list[str] = []
     for sample in samples:
         name = sample.series or sample.name
+        name = re.sub(r"_p\d+$", "", name)  # of one position among others in a file
         keys = (name, IMAGE_SUFFIX.sub("", name))
         files = [known[key] for key in keys if key in known]
         found += files[:1]
@@ -276,9 +278,10 @@ def _read(file: Path, sample: Sample) -> np.ndarray:
     """Read the predicted labels of a sample; of a series, those of its frame."""
     found = read_labels(file)
     labels = found.array
-    if sample.series and labels.ndim == sample.ndim + 1:
-        number = re.search(r"_t(\d+)$", sample.name)
-        index = int(number.group(1)) if number else 0
+    if labels.ndim == sample.ndim + 1:
+        number = re.search(r"(?:_p(\d+))?(?:_t(\d+))?$", sample.name)
+        place, time = (int(n or 0) for n in number.groups()) if number else (0, 0)
+        index = place * max(1, found.positions) + time
         if index >= len(labels):
             raise ValueError(
                 f"{file}: has {len(labels)} time points, but {sample.name} is needed"

@@ -13,12 +13,13 @@ import torch
 from napari_unet.boxes import Box, context, within
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import Image, Stats
+from napari_unet.data.outside import Outside, inside
 from napari_unet.data.resampling import resampled
 from napari_unet.events import Event
 from napari_unet.models.model import Model
 from napari_unet.networks.attention import AttentionGate
 from napari_unet.networks.base import Key
-from napari_unet.segmentation.checks import check_finite, check_stats, stats_of
+from napari_unet.segmentation.checks import check_stats, outside_of, stats_of
 from napari_unet.segmentation.object_size import with_size
 
 # Features of a larger part would take gigabytes.
@@ -79,18 +80,18 @@ def map_names(model: Model) -> list[str]:
 
 def settled(
     model: Model, picture: Image, config: PredictConfig
-) -> Generator[Event, None, tuple[PredictConfig, Stats]]:
-    """Return the options, the size of the objects with them, and the intensities.
+) -> Generator[Event, None, tuple[PredictConfig, Stats, Outside]]:
+    """Return the options with the size of the objects, intensities, what is outside.
 
-    A ValueError where the image does not fit the model, or has none since it holds NaN.
+    A ValueError where the image does not fit the model.
     """
-    model.check(picture)
+    picture = model.fitted(picture)
+    outside = yield from outside_of(picture, model, config, whole=False)
+    picture = inside(picture, outside)
     stats = stats_of(picture, model, config)
-    if not np.isfinite([stats.low, stats.high]).all():
-        yield from check_finite(picture)
     check_stats(stats, picture)
     config = yield from with_size(model, picture, stats, config)
-    return config, stats
+    return config, stats, outside
 
 
 def as_seen(
@@ -101,7 +102,8 @@ def as_seen(
     Resampled to the size of objects that a model of any size knows; see
     :func:`settled`.
     """
-    config, stats = yield from settled(model, picture, config)
+    config, stats, outside = yield from settled(model, picture, config)
+    picture = inside(model.fitted(picture), outside)
     return resampled(picture, model.config, config.object_size), stats
 
 

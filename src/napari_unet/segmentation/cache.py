@@ -87,6 +87,7 @@ class MapCache:
             str(array.dtype),
             tuple(array.shape),
             picture.rgb,
+            picture.inside is None,
             stats,
             config.precision,
             config.accurate,

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 
 from napari_unet.boxes import blocks
 from napari_unet.config import PredictConfig
-from napari_unet.data.images import Image, Stats, intensity_stats
-from napari_unet.events import Note, Progress
+from napari_unet.data.images import (
+    Image,
+    Stats,
+    finite,
+    groups,
+    intensity_stats,
+    subsample,
+)
+from napari_unet.data.outside import Outside, find_outside, inside
+from napari_unet.events import Event, Note, Progress
 from napari_unet.models.model import Model
 
 CHECKED_EDGE = 2048
+# Where so few objects are found, it is told that many pixels have the largest value, or
+# that all but a few have a small part of the intensities.
+FEW_OBJECTS = 3
+OVEREXPOSED = 0.3
+FEW_PIXELS = 0.1
+DIM = 0.1
 # Pixels larger or smaller by this are worth a word.
 OTHER_SPACING = 1.3
 
@@ -77,21 +91,76 @@ def other_spacing(model: Model, image: Image, config: PredictConfig) -> Iterator
     )
 
 
-def check_finite(image: Image) -> Iterator[Progress]:
-    """Raise a ValueError if a float image holds NaN or infinite values."""
-    if np.dtype(image.array.dtype).kind != "f":
+def outside_of(
+    image: Image, model: Model, config: PredictConfig, whole: bool = True
+) -> Generator[Event, None, Outside]:
+    """Return what of an image is outside; see :mod:`napari_unet.data.outside`.
+
+    A ValueError if nothing is inside. Not `whole`: NaN are not counted. Where the
+    config gives the intensities, only NaN and infinite values are outside.
+    """
+    undefined = (yield from _undefined(image)) if whole else None
+    outside = find_outside(image, model.config.percentiles, undefined)
+    if config.intensity is not None:
+        outside = outside.without(dark=True, bright=True)
+    return outside
+
+
+def what_counts(
+    image: Image, model: Model, config: PredictConfig, whole: bool = True
+) -> Generator[Event, None, Image]:
+    """Return an image with what of it counts, and tell what does not."""
+    outside = yield from outside_of(image, model, config, whole)
+    yield from tell_outside(image.name, outside)
+    return inside(image, outside)
+
+
+def few_found(image: Image, stats: Stats, count: int) -> Iterator[Note]:
+    """Tell where the intensities may be why few objects were found."""
+    if count > FEW_OBJECTS:
         return
+    sample = subsample(image.array)
+    found = f"{count} object{'s' * (count != 1)} found" if count else "nothing found"
+    remedy = "--intensity LOW/HIGH says what becomes 0 and 1"
+    for i, group in enumerate(groups(len(sample), image.rgb)):
+        values, low, high = finite(sample[group]), stats.low[i], stats.high[i]
+        if not values.size or low >= high:
+            continue
+        share = float(np.mean(values == values.max()))
+        most = float(np.percentile(values, 100 - 100 * FEW_PIXELS))
+        if not count and share > OVEREXPOSED:
+            yield Note(
+                f"{image.name}: {found}, and {share:.0%} of the pixels have the "
+                f"largest value, {values.max():g}: it may be overexposed"
+            )
+        elif most - low < DIM * (high - low):
+            yield Note(
+                f"{image.name}: {found}, and {1 - FEW_PIXELS:.0%} of the pixels are "
+                f"below {most:.5g} while the intensities reach from {low:.5g} to "
+                f"{high:.5g}; if dim ones are missing, {remedy}"
+            )
+
+
+def tell_outside(name: str, outside: Outside) -> Iterator[Note]:
+    """Tell what of an image is outside."""
+    for note in outside.notes():
+        yield Note(f"{name}: {note}; they are left out")
+
+
+def _undefined(image: Image) -> Generator[Event, None, float]:
+    """Return the share of values that are NaN or infinite; a ValueError if all are."""
+    if np.dtype(image.array.dtype).kind != "f":
+        return 0.0
     wrong = 0
     boxes = blocks(image.shape, CHECKED_EDGE)
     for done, box in enumerate(boxes, start=1):
         part = np.asarray(image.array[(slice(None), *box)])
         wrong += part.size - int(np.isfinite(part).sum())
         yield Progress("checking", done, len(boxes))
-    if wrong:
-        raise ValueError(
-            f"{image.name}: {wrong:,} values are NaN or infinite; replace them, for "
-            "example with numpy.nan_to_num"
-        )
+    count = int(np.prod(image.array.shape))
+    if wrong == count:
+        raise ValueError(f"{image.name}: all values are NaN or infinite; leave it out")
+    return wrong / count
 
 
 def stats_of(image: Image, model: Model, config: PredictConfig) -> Stats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.atomic import make_folder, sha256
+from napari_unet.atomic import longest_name, make_folder, sha256
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
+from napari_unet.decoding.axes import checked_axes
 from napari_unet.events import Control, Event, Note, Progress
-from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
-from napari_unet.files.readers import read_image, stem
+from napari_unet.files.layouts import (
+    folders,
+    image_files,
+    image_folders,
+    is_lost,
+    listing,
+)
+from napari_unet.files.matching import labels_beside, without
+from napari_unet.files.readers import read_images, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
 from napari_unet.text import version
 
@@ -56,17 +65,22 @@ def segment_files(
     tell: Callable[[Written | ValueError], None],
     *,
     channel: str | None = None,
+    axes: str | None = None,
+    series: str | None = None,
     device: str = "auto",
     control: Control | None = None,
 ) -> Generator[Event, None, int]:
     """Segment the files that :func:`find_images` finds; returns how many there are.
 
     Each gets NAME_labels.tif and NAME_labels.json in a folder, made if need be, and
-    objects.csv lists the objects of all; older ones are replaced. `tell` is given what
+    objects.csv lists the objects of all; older ones are replaced. Of several images in
+    a file the names end in _s0_labels.tif, _s1_labels.tif ...; `axes` and `series` are
+    as for :func:`~napari_unet.files.readers.read_images`. `tell` is given what
     was written of each image, or why nothing was: the next one is segmented all the
     same. After a `stop` no more is written. A ValueError before work starts: if there
     is no image or no model, or results would replace each other.
     """
+    axes = axes if axes is None else checked_axes(axes)
     paths, notes = find_images(inputs)
     for note in notes:
         yield Note(note)
@@ -77,21 +91,26 @@ def segment_files(
     loaded = Model.load(model, device)
     make_folder(output)
     about = run_metadata(loaded, model, config, channel)
+    about["options"] |= {"axes": axes, "series": series}
     objects: list[dict[str, Any]] | None = None
     for done, path in enumerate(paths):
         yield Progress("segmenting", done, len(paths))
+        images = read_images(path, axes, series)
         try:
-            written = yield from segment_file(
-                loaded, path, output, config, about, channel=channel, control=control
-            )
+            for image in images:
+                written = yield from segment_file(
+                    loaded, image, path, output, config, about, channel, control
+                )
+                if written is None:
+                    break
+                objects = [] if objects is None else objects
+                objects += written.objects
+                tell(written)
         except ValueError as error:
             tell(error)
             continue
-        if written is None:
+        if control is not None and control.stopped:
             break
-        objects = [] if objects is None else objects
-        objects += written.objects
-        tell(written)
     if loaded.formulation.instances and objects is not None:
         write_table(output / TABLE, COLUMNS, objects)
     return len(paths)
@@ -113,53 +132,76 @@ def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
         elif path.exists() or not glob.has_magic(text):
             found.append(path)  # whether it is an image is found out on reading
         else:
-            matches = sorted(Path(p) for p in glob.glob(text, recursive=True))
+            matches = _matching(text)
             if not matches:
                 raise ValueError(f"{text}: nothing matches this pattern; check it")
-            found += [p for p in matches if p.is_file()]
+            found += [p for p in matches if not p.is_dir()]
     if not found:
         raise ValueError("there is no image to segment; name an image or a folder")
     return list(dict.fromkeys(found)), notes
 
 
+def _matching(pattern: str) -> list[Path]:
+    """Return what matches a pattern, in which brackets may be those of a name."""
+    literal = Path()
+    escaped: list[str] = []
+    for part in Path(pattern).parts:
+        literal /= part
+        escaped.append(glob.escape(part) if os.path.lexists(literal) else part)
+    in_names = pattern.replace("[", "[[]")
+    for text in (str(Path(*escaped)), pattern, in_names):
+        if found := sorted(Path(p) for p in glob.glob(text, recursive=True)):
+            return found
+    return []
+
+
 def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the images of a folder, of its images/, or of its folders' images/."""
-    places = [folder, folder / "images", *sorted(folder.glob("*/images"))]
-    for group in ([places[0]], [places[1]], places[2:]):
+    nested = [place for f in folders(folder) for place in image_folders(f)]
+    for group in ([folder], image_folders(folder), nested):
         images: list[Path] = []
         strays: list[str] = []
+        lost: list[str] = []
         for place in group:
-            if place.is_dir():
-                files, others = image_files(place)
-                images += files
-                strays += [f.name for f in others]
-        names = {stem(f) for f in images}
-        labels = [
-            f
-            for f in images
-            if LABEL_SUFFIX.search(stem(f)) and LABEL_SUFFIX.sub("", stem(f)) in names
-        ]
+            files, others = image_files(place)
+            images += files
+            lost += [f.name for f in others if is_lost(f)]
+            strays += [f.name for f in others if not is_lost(f)]
+        labels = labels_beside(images)
         if images:
             beside = "labels beside their image are not segmented"
             skipped = {
                 beside: [f.name for f in labels],
                 "files that are no images were skipped": strays,
+                "links to files that are not there were skipped": lost,
             }
             notes = [f"{folder}: {listing(w, n)}" for w, n in skipped.items() if n]
-            return [f for f in images if f not in labels], notes
+            return without(images, labels), notes
     raise ValueError(f"{folder}: holds no images; give a folder with images")
 
 
 def check_outputs(paths: Sequence[Path], output: Path) -> None:
-    """Raise a ValueError if a result would be another result, or an image."""
+    """Raise a ValueError if results cannot be named so.
+
+    If one would be another one, or an image, or its name is too long.
+    """
     # Some systems do not tell upper from lower case.
     names = Counter(stem(p).casefold() for p in paths)
-    twice = [str(p) for p in paths if names[stem(p).casefold()] > 1]
-    if twice:
+    same, count = names.most_common(1)[0]
+    if count > 1:
+        twice = [str(p) for p in paths if stem(p).casefold() == same]
         raise ValueError(
             f"{', '.join(twice[:4])} would write the same "
             f"{stem(Path(twice[0]))}_labels.tif; segment them into separate folders"
         )
+    most = longest_name(output)
+    for path in paths:
+        name = f"{stem(path)}_labels.json"  # the longest of what is written of it
+        if (length := len(os.fsencode(name))) > most:
+            raise ValueError(
+                f"{path}: the names of its results would be {length} characters long, "
+                f"{most} are the most in {output}; give the image a shorter name"
+            )
     results = {(output / f"{stem(p)}_labels.tif").resolve() for p in paths}
     lost = [str(p) for p in paths if p.resolve() in results]
     if lost:
@@ -171,21 +213,21 @@ def check_outputs(paths: Sequence[Path], output: Path) -> None:
 
 def segment_file(
     model: Model,
+    image: ImageSeries,
     path: Path,
     output: Path,
     config: PredictConfig,
     about: dict[str, Any],
-    *,
     channel: str | None = None,
     control: Control | None = None,
 ) -> Generator[Event, None, Written | None]:
-    """Segment one file; writes NAME_labels.tif and .json, or nothing after a `stop`.
+    """Segment an image of a file; writes NAME_labels.tif and .json.
 
-    `about`, as :func:`run_metadata` returns it, goes into the JSON file.
+    Nothing after a `stop`. `about`, as :func:`run_metadata` returns it, goes into the
+    JSON file.
     """
     from napari_unet.segmentation.segment import segment
 
-    image = read_image(path)
     if channel is not None:
         image = image.select(channel)
     for note in image.notes:
@@ -194,7 +236,8 @@ def segment_file(
     if not result.complete and control is not None and control.stopped:
         return None
     file = output / f"{image.name}_labels.tif"
-    write_labels(file, result.labels, image.spacing, axes=image.axes.replace("C", ""))
+    labels = image.on_label_axes(result.labels)
+    write_labels(file, labels, image.spacing, axes=image.label_axes)
     told = {**about, **result_metadata(model, result)}
     content = {
         "image": {

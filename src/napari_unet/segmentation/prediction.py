@@ -106,6 +106,8 @@ class Prediction:
         prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
         try:
             found: np.ndarray = _flipped_mean(self.model, prepared, self.config)[0]
+            if self.picture.inside is not None:
+                found[:, _nothing(_read(self.picture.inside, tile.read)[0])] = 0
             return found
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -191,6 +193,19 @@ def _read(array: Any, box: Box) -> np.ndarray:
     if any(after for _, after in missing):
         part = np.pad(part, [(0, 0), *missing], mode="edge")
     return part
+
+
+def _nothing(inside: np.ndarray) -> np.ndarray:
+    """Return where ([Z,] Y, X) shows nothing; single pixels and lines do not count."""
+    from scipy import ndimage
+
+    inside = inside > 0.5
+    if inside.all():
+        return np.zeros(inside.shape, bool)
+    square = np.ones((1,) * (inside.ndim - 2) + (2, 2), bool)
+    around = np.pad(~inside, 1, mode="edge")
+    opened = ndimage.binary_opening(around, square)
+    return np.asarray(opened[(slice(1, -1),) * inside.ndim])
 
 
 def _flipped_mean(

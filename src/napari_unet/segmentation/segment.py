@@ -13,17 +13,22 @@ import numpy as np
 from napari_unet.boxes import Box, common, context, moved, within
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import Image, ImageSeries, Stats, as_series
+from napari_unet.data.outside import inside
 from napari_unet.events import Block, Control, Event, Note, TileDone
+from napari_unet.models.fitting import channels_told
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
 from napari_unet.segmentation.cache import MapCache, MapsOf
 from napari_unet.segmentation.checks import (
-    check_finite,
     check_level,
     check_out,
     check_stats,
+    few_found,
     other_spacing,
+    outside_of,
     stats_of,
+    tell_outside,
+    what_counts,
     without_effect,
 )
 from napari_unet.segmentation.job import SegmentationJob
@@ -76,7 +81,7 @@ def segment(
     Raises
     ------
     ValueError
-        If the image does not fit the model, or holds NaN or infinite values.
+        If the image does not fit the model.
 
     Examples
     --------
@@ -120,6 +125,7 @@ class _Run:
     last: int = 0  # the highest number so far
     view: tuple[Box, Box] | None = None  # what is read for a part, and that within
     maps: list[MapsOf] = field(default_factory=list)
+    odd: int = 0  # frames with something outside
 
     def __post_init__(self) -> None:
         """Check the box and the array for the labels."""
@@ -144,15 +150,46 @@ class _Run:
                 return
             for event in self._frame(index):
                 yield from self._placed(event, index, done)
+        if self.odd > 1:
+            text = f"{self.image.name}: {self.odd - 1} more time points are like that"
+            self.notes.append(text)
+            yield Note(text)
 
-    def _frame(self, index: int) -> Iterator[Event]:
+    def _frame(self, index: int) -> Generator[Event, None, None]:
         """Segment one frame, or its part of the box."""
-        image = self.image.frame(index)
-        self.model.check(image)
+        given = self.image.frame(index)
+        image = self.model.fitted(given)
+        told = "" if self.done else channels_told(self.model.config, given)
+        if told:
+            yield Note(f"{self.image.name}: {told}")
         if not self.done and (self.timed or self.box is not None):
             yield from self._find_size()
-        if self.box is None:
-            yield from check_finite(image)
+        whole, config = self.box is None, self.config
+        outside = yield from outside_of(image, self.model, config, whole)
+        if self.stats is not None:
+            outside = outside.without(dark=True, bright=True)
+        if not self.odd:
+            yield from tell_outside(image.name, outside)
+        self.odd += any(outside.notes())
+        stats, part = yield from self._try(index, inside(image, outside))
+        if outside.bright and part.complete and not part.area.any():
+            seen = inside(image, outside.without(bright=True))
+            yield Note(
+                f"{image.name}: nothing was found without the brightest pixels, so "
+                "they were looked at, too"
+            )
+            self.config = config
+            stats, part = yield from self._try(index, seen)
+        own = self.stats is None and config.intensity is None
+        if own and whole and part.complete and not self.done:
+            yield from few_found(image, stats, int((part.area > 0).sum()))
+        self.maps += self._maps_of(part, index, image.shape)
+        self.done.append((index, stats, self._numbered_on(part)))
+
+    def _try(
+        self, index: int, image: Image
+    ) -> Generator[Event, None, tuple[Stats, _Part]]:
+        """Segment one frame of which it is known what counts."""
         stats = self.stats or stats_of(image, self.model, self.config)
         check_stats(stats, image)
         out = self.labels[index] if self.timed else self.labels
@@ -162,8 +199,7 @@ class _Run:
             part = yield from self._segment_part(image, stats, out)
         if self.timed:
             self.labels[index] = out  # where slicing copies
-        self.maps += self._maps_of(part, index, image.shape)
-        self.done.append((index, stats, self._numbered_on(part)))
+        return stats, part
 
     def _maps_of(
         self, part: _Part, index: int, shape: tuple[int, ...]
@@ -186,11 +222,12 @@ class _Run:
         self.last = int(part.ids.max(initial=self.last))
         return part
 
-    def _find_size(self) -> Iterator[Event]:
+    def _find_size(self) -> Generator[Event, None, None]:
         """Estimate the objects' size once, so that a view looks as in the whole."""
         if not self.model.config.any_size or self.config.object_size is not None:
             return
-        image = self.image.frame(len(self.image) // 2)
+        image = self.model.fitted(self.image.frame(len(self.image) // 2))
+        image = yield from what_counts(image, self.model, self.config, whole=False)
         stats = self.stats or stats_of(image, self.model, self.config)
         self.config = yield from with_size(
             self.model, image, stats, self.config, self.cache
@@ -202,8 +239,6 @@ class _Run:
         """Segment one image into `out`."""
         model, config = self.model, self.config
         yield from without_effect(model, image, config)
-        if self.box is not None:
-            yield from check_finite(image)
         config = yield from with_size(model, image, stats, config, self.cache)
         self.config = config
         yield from other_spacing(model, image, config)

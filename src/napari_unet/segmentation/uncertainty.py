@@ -14,7 +14,7 @@ from napari_unet.data.images import Image, Stats
 from napari_unet.data.resampling import resampled
 from napari_unet.events import Control, Event
 from napari_unet.models.model import Model
-from napari_unet.segmentation.checks import check_finite, stats_of
+from napari_unet.segmentation.checks import stats_of, what_counts
 from napari_unet.segmentation.object_size import with_size
 from napari_unet.segmentation.prediction import Prediction
 from napari_unet.segmentation.tiles import unrounded
@@ -74,23 +74,21 @@ def least_certain(
     Raises
     ------
     ValueError
-        If the image does not fit the model, `known` does not fit the image, or the
-        image holds NaN or infinite values.
+        If the image does not fit the model, or `known` does not fit the image.
 
     References
     ----------
     .. [1] T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for
        Information Extraction", IDA 2001 (what is nearly another class teaches most).
     """
-    picture = image if isinstance(image, Image) else Image(image)
+    picture = model.fitted(image if isinstance(image, Image) else Image(image))
     config = config or PredictConfig()
-    model.check(picture)
     if known is not None and known.shape != picture.shape:
         raise ValueError(
             f"{picture.name}: known has shape {known.shape} but the image has "
             f"{picture.shape}; give an array of the image's shape"
         )
-    yield from check_finite(picture)
+    picture = yield from what_counts(picture, model, config)
     stats = stats_of(picture, model, config)
     if stats.constant:
         return None

@@ -18,7 +18,7 @@ import torch
 from napari_unet.boxes import grow
 from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
 from napari_unet.config.model import OF_NETWORKS
-from napari_unet.data.images import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.samples import Sample, data_hash
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.models.model import Model
@@ -74,9 +74,9 @@ def train_classifier(
     end = epoch_end(found, **figures, seconds_left=0.0)
     write_history(folder, [history_row(end)])
     yield end
-    stats: dict[str, Stats] = {}
+    seen: dict[str, tuple[Image, Stats]] = {}
     for most in (FIRST_PIXELS, None):  # the middle is there in a second
-        yield from preview(model, prepared.given, stats, control, 1, most)
+        yield from preview(model, prepared.given, seen, control, 1, most)
     yield from illustrate(model, (judges or training)[0])
     model.save(folder)
     return Model.load(folder, device)

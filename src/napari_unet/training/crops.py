@@ -12,9 +12,10 @@ import torch
 from napari_unet.boxes import bounds
 from napari_unet.config import AugmentConfig
 from napari_unet.data.images import Stats, intensity_stats
+from napari_unet.data.outside import seen_in_training
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import views
-from napari_unet.events import Progress
+from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import Formulation
 from napari_unet.formulations.targets import touching_border
 from napari_unet.models.model import Model
@@ -86,8 +87,15 @@ def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Enc
 
     One that `judges` has no smaller views.
     """
+    seen, _ = seen_in_training(sample, model.config.percentiles)
+    return _encode_seen(sample, seen, model, judges)
+
+
+def _encode_seen(
+    sample: Sample, seen: Sample, model: Model, judges: bool
+) -> list[Encoded]:
     encoded = []
-    shown = views(sample, model.config)
+    shown = views(seen, model.config)
     for view, share in itertools.islice(shown, 1) if judges else shown:
         one = encode(view, model.formulation, model.config.percentiles)
         encoded.append(replace(one, share=share, original=sample))
@@ -96,13 +104,21 @@ def encode_views(sample: Sample, model: Model, judges: bool = False) -> list[Enc
 
 def encode_all(
     samples: Sequence[Sample], model: Model, judges: bool = False
-) -> Generator[Progress, None, list[Encoded]]:
-    """Encode samples one by one, telling the progress; see :func:`encode_views`."""
-    encoded = []
+) -> Generator[Event, None, list[Encoded]]:
+    """Encode samples one by one, telling the progress and what is not learnt.
+
+    See :func:`encode_views`.
+    """
+    encoded, odd = [], []
     for done, sample in enumerate(samples):
         yield Progress("encoding", done, len(samples))
-        encoded += encode_views(sample, model, judges)
+        seen, outside = seen_in_training(sample, model.config.percentiles)
+        encoded += _encode_seen(sample, seen, model, judges)
+        odd += [f"{sample.name}: {note}" for note in outside.notes()][:1]
     yield Progress("encoding", len(samples), len(samples))
+    if odd:
+        more = f"; {len(odd) - 1} more images are like that" if len(odd) > 1 else ""
+        yield Note(f"{odd[0]}; nothing is learnt there{more}")
     return encoded
 
 

@@ -165,7 +165,7 @@ def _preview(run: Run, control: Control) -> Generator[Event, None, None]:
     """Show what the averaged weights make of the view, and set when to do so again."""
     began = time.monotonic()
     step = run.counters.step
-    yield from preview(run.averaged, run.given, run.stats, control, step)
+    yield from preview(run.averaged, run.given, run.seen, control, step)
     run.clock.shown(time.monotonic() - began)
 
 
@@ -311,7 +311,7 @@ def _finish(run: Run, control: Control) -> Generator[Event, None, None]:
         best.rehearsal = pack(*run.drawn, run.config.seed)
     yield from illustrate(best, (run.validation or run.training)[0])
     best.save(run.folder)
-    yield from preview(best, run.given, run.stats, control, run.counters.step)
+    yield from preview(best, run.given, run.seen, control, run.counters.step)
 
 
 def _take_updates(run: Run, control: Control) -> Iterator[Event]:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from napari_unet.boxes import Box, context, middle, within
-from napari_unet.data.images import Stats, intensity_stats
+from napari_unet.data.images import Image, Stats, intensity_stats
+from napari_unet.data.outside import seen_in_training
 from napari_unet.data.resampling import resize, zoomed
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import zoom_of
@@ -23,7 +24,7 @@ from napari_unet.training.crops import Encoded
 def preview(
     model: Model,
     given: Sequence[Sample],
-    stats: dict[str, Stats],
+    known: dict[str, tuple[Image, Stats]],
     control: Control,
     step: int,
     most: int | None = None,
@@ -31,8 +32,8 @@ def preview(
     """Show what the weights make of the place that was asked for, after a step.
 
     The place is in an image as it was given: the split may have cut it in two. What
-    its intensities are is kept in `stats` by its name. With `most`, the middle of so
-    many pixels is shown, of a larger view only.
+    of it counts, and its intensities, are kept in `known` by its name. With `most`, the
+    middle of so many pixels is shown, of a larger view only.
     """
     view = control.view
     if view is None:
@@ -44,11 +45,13 @@ def preview(
         view = View(view.name, box)
     for sample in given:
         if sample.name == view.name:
-            if sample.name not in stats:
-                stats[sample.name] = intensity_stats(
-                    sample.image, model.config.percentiles
-                )
-            labels = yield from labels_at(model, sample, stats[sample.name], view.box)
+            if sample.name not in known:
+                seen, _ = seen_in_training(sample, model.config.percentiles)
+                stats = intensity_stats(seen.image, model.config.percentiles)
+                known[sample.name] = seen.image, stats
+            image, stats = known[sample.name]
+            sample = replace(sample, image=image)
+            labels = yield from labels_at(model, sample, stats, view.box)
             yield Preview(view, labels, step)
             return
 
@@ -64,7 +67,8 @@ def labels_at(
     margin = math.ceil(max(model.halo) / zoom)
     read = context(box, margin, model.divisor, sample.shape)
     part = sample.image.part(read)
-    seen = replace(part, array=zoomed(np.asarray(part.array), zoom))
+    inside = None if part.inside is None else zoomed(np.asarray(part.inside), zoom)
+    seen = replace(part, array=zoomed(np.asarray(part.array), zoom), inside=inside)
     maps = yield from predict_maps(model, seen, stats)
     maps = resize(maps, part.shape) if seen.shape != part.shape else maps
     thresholds = dict(model.thresholds)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_unet.config import TrainConfig
-from napari_unet.data.images import Stats
+from napari_unet.data.images import Image, Stats
 from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_dtype
 from napari_unet.events import StepDone
@@ -67,7 +67,7 @@ class Run:
     counters: Counters = field(default_factory=Counters)
     parts: int = 1  # the batch goes through in so many parts, where memory is short
     losses: list[torch.Tensor] = field(default_factory=list)
-    stats: dict[str, Stats] = field(default_factory=dict)  # of previewed samples
+    seen: dict[str, tuple[Image, Stats]] = field(default_factory=dict)  # in previews
     began: float = field(default_factory=time.monotonic)
     clock: PreviewClock = field(default_factory=PreviewClock)
     told: float = 0.0

@@ -45,9 +45,7 @@ def test_painting_outlives_an_error(dock, monkeypatch, notices):
 
 
 def nan(folder):
-    image = picture()
-    image[3, 4] = np.nan
-    return image, None, {}
+    return np.full_like(picture(), np.nan, np.float32), None, {}
 
 
 def two_channels(folder):
@@ -79,7 +77,7 @@ def removed_model(folder):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (nan, "1 values are NaN"),
+        (nan, "all values are NaN"),
         (two_channels, "2 channels"),
         (volume_model, "the model is 3D"),
         (damaged_model, "damaged"),

@@ -12,6 +12,7 @@ from napari_unet.boxes import Box, context, grow, within
 from napari_unet.data.images import Image, ImageSeries
 
 if TYPE_CHECKING:
+    from napari_unet.data.outside import Outside
     from napari_unet.models.model import Model
     from napari_unet.reports.inside import Features
 
@@ -62,7 +63,12 @@ class Part:
 
 
 def part_of(
-    model: Model, image: ImageSeries, box: Box, zoom: float, size: float | None
+    model: Model,
+    image: ImageSeries,
+    box: Box,
+    zoom: float,
+    size: float | None,
+    outside: Outside,
 ) -> Part:
     """Return the part of an image that is in sight, or its middle.
 
@@ -71,6 +77,7 @@ def part_of(
     zoom : px of the network a px of the image
     size : of the objects, in px of the image; it gives the zoom
     """
+    from napari_unet.data.outside import inside
     from napari_unet.data.resampling import resampled
 
     index = box[0].start if "T" in image.axes else 0
@@ -90,7 +97,7 @@ def part_of(
     margin = math.ceil((halo + 2) / zoom)
     crop = context(part, margin, model.divisor, picture.shape)
     picture = picture.part(crop)
-    picture = replace(picture, array=np.asarray(picture.array))
+    picture = inside(replace(picture, array=np.asarray(picture.array)), outside)
     seen = resampled(picture, model.config, size)
     inner, steps = [], {}
     for axis, c, s, n, m in zip(

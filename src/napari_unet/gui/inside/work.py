@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_unet.data.images import ImageSeries, Stats
+from napari_unet.data.outside import Outside
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.copy_as.press import SegmentPress
 from napari_unet.gui.inside.graph import Graph, Key, LoadedModel
@@ -83,7 +84,7 @@ class Known:
     loaded: LoadedModel = field(default_factory=LoadedModel)
     key: object = None
     size: float | None = None
-    stats: dict[int, Stats] = field(default_factory=dict)  # a frame
+    frames: dict[int, tuple[Stats, Outside]] = field(default_factory=dict)
     place: object = None
     results: dict[frozenset[Key], np.ndarray] = field(default_factory=dict)
 
@@ -91,21 +92,21 @@ class Known:
 def look(wish: Wish, known: Known, control: Control) -> Generator[Event, None, Seen]:
     """Look inside a network; long work."""
     yield Progress("loading the model", 0)
-    from napari_unet.segmentation.checks import check_finite
-
     model, graph = known.loaded.get(wish.press.model, wish.press.device)
     if graph != wish.graph:
         raise ValueError(
             f"{wish.press.model}: the model has become another one; close the fold "
             "and open it again"
         )
-    stats = yield from _settle(model, wish, known)
+    wanted = model.config.input
+    fitted = wish.image.fitted(wanted) if isinstance(wanted, tuple) else None
+    wish = wish if fitted is None else replace(wish, image=fitted)
+    stats, outside = yield from _settle(model, wish, known)
     zoom = zoom_of(model, known.size)
     if not wish.kinds:
         return Seen(zoom)
     assert wish.press.box is not None
-    part = part_of(model, wish.image, wish.press.box, zoom, known.size)
-    yield from check_finite(part.seen)
+    part = part_of(model, wish.image, wish.press.box, zoom, known.size, outside)
     if part.place != known.place:
         known.place = part.place
         known.results.clear()
@@ -114,7 +115,9 @@ def look(wish: Wish, known: Known, control: Control) -> Generator[Event, None, S
     return Seen(zoom, tuple(run.layers), "\n".join(run.sentences))
 
 
-def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, Stats]:
+def _settle(
+    model: Model, wish: Wish, known: Known
+) -> Generator[Event, None, tuple[Stats, Outside]]:
     """Find the size of the objects and the intensities, as for a segmentation."""
     from napari_unet.reports.inside import settled
 
@@ -122,18 +125,20 @@ def _settle(model: Model, wish: Wish, known: Known) -> Generator[Event, None, St
     key = wish.key, known.loaded.stamp, config
     if key != known.key:
         known.key = known.place = None
-        known.stats.clear()
+        known.frames.clear()
         middle = len(wish.image) // 2
         picture = wish.image.frame(middle)
-        config, known.stats[middle] = yield from settled(model, picture, config)
+        config, stats, outside = yield from settled(model, picture, config)
+        known.frames[middle] = stats, outside
         known.size, known.key = config.object_size, key
     timed, box = "T" in wish.image.axes, wish.press.box
     index = box[0].start if timed and box is not None else 0
-    if index not in known.stats:
+    if index not in known.frames:
         picture = wish.image.frame(index)
         config = config.replace(object_size=known.size)
-        _, known.stats[index] = yield from settled(model, picture, config)
-    return known.stats[index]
+        _, stats, outside = yield from settled(model, picture, config)
+        known.frames[index] = stats, outside
+    return known.frames[index]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_unet.data.images import ImageSeries
-from napari_unet.files import bioformats
+from napari_unet.decoding import bioformats
 
 LayerData = tuple[Any, dict[str, Any], str]
 SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}

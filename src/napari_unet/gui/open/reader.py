@@ -8,7 +8,7 @@ from pathlib import Path
 import napari
 from napari.utils.notifications import show_info
 
-from napari_unet.files import bioformats
+from napari_unet.decoding import bioformats
 from napari_unet.files.readers import read_image
 from napari_unet.gui.layers.layer_data import LayerData, frame_seconds, image_layers
 

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_unet.files.bioformats import frame_seconds
+from napari_unet.decoding.bioformats import frame_seconds
 from napari_unet.files.datasets import find_pairs
 from napari_unet.files.readers import read_image, read_images, read_labels
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.files.axes import Raw, turned
-from napari_unet.files.page_names import meaning_of, named_pages
-from napari_unet.files.pixels import meant
-from napari_unet.files.series import Entry, choose
-from napari_unet.files.tiff_text import imagej, ome, plain, resolution, shaped
+from napari_unet.decoding.axes import Raw, turned
+from napari_unet.decoding.page_names import meaning_of, named_pages
+from napari_unet.decoding.pixels import meant
+from napari_unet.decoding.series import Entry, choose
+from napari_unet.decoding.tiff_text import imagej, ome, plain, resolution, shaped
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -36,7 +36,7 @@ SUFFIXES = (
 def read_tiff(path: Path, series: str | None, indices: bool = False) -> Iterator[Raw]:
     """Read series of a TIFF at full resolution, one after the other.
 
-    series : which, as for :func:`napari_unet.files.series.choose`
+    series : which, as for :func:`napari_unet.decoding.series.choose`
     indices : keep the numbers of a label image: no colour table, nothing inverted
 
     A ValueError if pages or pixels are missing; other errors of the decoder pass
@@ -45,6 +45,8 @@ def read_tiff(path: Path, series: str | None, indices: bool = False) -> Iterator
     with _opened(path) as tif:
         there = _of_this_file(tif)
         chosen, note = choose([_entry(s) for s in there], series)
+        if not chosen:
+            raise ValueError("it holds no image")
         for number in chosen:
             raw = _decode(tif, there, number, indices)
             yield _told(raw, number, note, len(chosen), series, len(there))
@@ -127,7 +129,7 @@ def _decode(
 
 def _axes(tif: TiffFile, series: TiffPageSeries) -> tuple[str, tuple[str, ...]]:
     """Return the axes of a series, with what its pages say of themselves."""
-    axes, names = series.axes, ()
+    axes = series.axes
     count = len(series.pages)
     unnamed = [i for i, a in enumerate(axes) if a in "IQ"]
     if series.kind == "imagej":

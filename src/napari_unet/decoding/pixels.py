@@ -65,11 +65,11 @@ def in_colours(indices: np.ndarray, table: np.ndarray) -> np.ndarray | None:
     if (table[0] == table[1]).all() and (table[0] == table[2]).all():
         even = np.linspace(0, 65535, table.shape[1])
         ramp = np.abs(table[0] - even).max() <= 65535 / table.shape[1]
-        return None if ramp else _bytes(table[0])[indices]
+        return None if ramp else np.asarray(_bytes(table[0])[indices])
     used = table[:, low : high + 1] if high - low >= 3 else table
     if _is_ramp(used / 65535):
         return None
-    return _bytes(table).T[indices]
+    return np.asarray(_bytes(table).T[indices])
 
 
 def _is_ramp(table: np.ndarray) -> bool:
@@ -96,7 +96,7 @@ def inverted(array: np.ndarray, bits: int) -> np.ndarray:
         return ~array
     if array.dtype.kind == "u":
         most = np.array(min(2**bits - 1, np.iinfo(array.dtype).max), array.dtype)
-        return most - array
+        return np.asarray(most - array)
     return ~array if array.dtype.kind == "i" else -array
 
 
@@ -117,7 +117,7 @@ def from_ycbcr(array: np.ndarray) -> np.ndarray:
     y, blue, red = np.moveaxis(array[..., :3].astype(np.float32), -1, 0)
     blue, red = blue - 128, red - 128
     rgb = y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue
-    return np.clip(np.rint(np.stack(rgb, axis=-1)), 0, 255).astype(np.uint8)
+    return _eight_bits(np.stack(rgb, axis=-1))
 
 
 def from_lab(array: np.ndarray, signed: bool) -> np.ndarray:
@@ -130,4 +130,9 @@ def from_lab(array: np.ndarray, signed: bool) -> np.ndarray:
     light = raw[..., :1] / 255 * 100
     ab = raw[..., 1:].view(np.int8) if signed else raw[..., 1:].astype(int) - 128
     lab = np.concatenate([light, ab], axis=-1)
-    return np.rint(lab2rgb(lab) * 255).astype(np.uint8)
+    return _eight_bits(lab2rgb(lab) * 255)
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    whole: np.ndarray = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return whole

@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP, WebP and JPEG 2000 as grey or RGB arrays, turned as they are meant."""
+"""PNG, JPEG, BMP, WebP and JPEG 2000 as grey or RGB arrays, turned as meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.files.axes import Raw, turned
+from napari_unet.decoding.axes import Raw, turned
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,8 +16,8 @@ JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", *JPEG_2000)
 
 # Those alone are decoded: Pillow would start Ghostscript for a PostScript file, for
-# example, whatever the file is called. MPO is a JPEG with further ones behind it.
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP")
+# example, whatever the file is called.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 # How a file begins that is a JPEG 2000 picture, as a file or as a bare stream.
 MAGIC_2000 = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 ORIENTATION = 274
@@ -50,9 +50,7 @@ def read_picture(path: Path, indices: bool) -> Raw:
 
 def _raw(array: np.ndarray) -> Raw:
     colours = array.ndim == 3
-    return Raw(
-        array, "YXS" if colours else "YX", rgb=colours and array.shape[-1] == 3
-    )
+    return Raw(array, "YXS" if colours else "YX", rgb=colours and array.shape[-1] == 3)
 
 
 def _deep_colours(header: bytes) -> bool:

@@ -82,9 +82,7 @@ def fitting_axes(axes: str, own: str, shape: tuple[int, ...]) -> str:
 def _filled(axes: str, own: str, there: list[int]) -> str:
     """Return `axes` for those axes of `own`, the others as they are or as I."""
     said = dict(zip(there, axes, strict=True))
-    return "".join(
-        said.get(i, a if a not in axes else "I") for i, a in enumerate(own)
-    )
+    return "".join(said.get(i, a if a not in axes else "I") for i, a in enumerate(own))
 
 
 def ordered(raw: Raw, path: Path, axes: str | None = None, like: str = "") -> Raw:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.files.axes import Raw
-from napari_unet.files.series import Entry, choose
+from napari_unet.decoding.axes import Raw
+from napari_unet.decoding.series import Entry, choose
 
 # bioio logs a broken file besides the error that we raise.
 logging.getLogger("bioio").addHandler(logging.NullHandler())
@@ -41,7 +41,7 @@ def check_installed(path: Path) -> None:
 def read_bioio(path: Path, series: str | None = None) -> Iterator[Raw]:
     """Read scenes of a file at full resolution, one after the other.
 
-    series : which, as for :func:`napari_unet.files.series.choose`
+    series : which, as for :func:`napari_unet.decoding.series.choose`
 
     A ValueError if bioio cannot read it; errors of the decoders below pass through.
     """
@@ -50,6 +50,8 @@ def read_bioio(path: Path, series: str | None = None) -> Iterator[Raw]:
     several = len(scenes) > 1
     entries = [_entry(image, s) if several else Entry(s, ()) for s in scenes]
     chosen, note = choose(entries, series)
+    if not chosen:
+        raise ValueError("it holds no image")
     apart = several and (len(chosen) > 1 or series is not None)
     for number in chosen:
         if several:
