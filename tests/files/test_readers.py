@@ -342,3 +342,92 @@ def test_real_time_lapse_has_ten_frames():
     cut = list(read_image(data("timelapse/images.ome.tif")).frames())
     assert len(cut) == 10
     assert all(f.array.shape == (1, 234, 234) and f.series == "images" for f in cut)
+
+
+def table(colours):
+    return (np.asarray(colours, np.uint16) * 257).T
+
+
+def test_a_palette_of_colours_is_a_picture_and_a_ramp_is_not(tmp_path):
+    stains = RNG.integers(0, 255, (256, 3))
+    heat = np.stack([np.arange(256), np.arange(256) // 2, np.zeros(256)], axis=1)
+    for name, colours in (("stain", stains), ("heat", heat)):
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, GREY, photometric="palette", colormap=table(colours))
+    stain, heat = (read_image(tmp_path / f"{n}.tif") for n in ("stain", "heat"))
+    assert stain.rgb
+    np.testing.assert_array_equal(stain.array, np.moveaxis(stains[GREY], -1, 0))
+    assert not heat.rgb
+    np.testing.assert_array_equal(heat.array[0], GREY)
+    np.testing.assert_array_equal(read_labels(tmp_path / "stain.tif").array, GREY)
+
+
+TURNED = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).T,
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+@pytest.mark.parametrize("orientation", TURNED)
+def test_the_orientation_is_applied(tmp_path, kind, orientation):
+    path = tmp_path / f"a.{kind}"
+    if kind == "tif":
+        tiff(path, GREY, extratags=[(274, 3, 1, orientation, True)])
+    else:
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(GREY).save(path, exif=exif)
+    image = read_image(path)
+    np.testing.assert_array_equal(image.array[0], TURNED[orientation](GREY))
+    assert bool(image.notes) == (orientation > 1)
+
+
+def test_inks_are_colours_as_a_viewer_shows_them(tmp_path):
+    inks = RNG.integers(0, 255, (20, 30, 4), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated")
+    image = read_image(tmp_path / "a.tif")
+    shown = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB")).astype(int)
+    assert image.rgb and np.abs(image.array - np.moveaxis(shown, -1, 0)).max() <= 2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_0_is_black(tmp_path, dtype):
+    array = GREY.astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="miniswhite")
+    found = read_image(tmp_path / "a.tif").array[0]
+    np.testing.assert_array_equal(found, np.iinfo(dtype).max - array)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif").array, array)
+
+
+@pytest.mark.parametrize("suffix", ["svs", "lsm", "btf", "qptiff", "stk"])
+def test_a_tiff_of_another_name_is_read(tmp_path, suffix):
+    image = read_image(tiff(tmp_path / f"a.{suffix}", GREY))
+    np.testing.assert_array_equal(image.array[0], GREY)
+
+
+@pytest.mark.parametrize("suffix", ["jp2", "webp"])
+def test_pictures_of_newer_kinds_are_read(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(COLOUR, level=0, reversible=True))
+    else:
+        Image.fromarray(COLOUR).save(path, lossless=True)
+    image = read_image(path)
+    assert image.rgb
+    np.testing.assert_array_equal(image.array, np.moveaxis(COLOUR, -1, 0))
+    with pytest.raises(ValueError, match="changes the numbers of labels"):
+        read_labels(path)
+
+
+def test_nothing_but_the_promised_kinds_is_opened(tmp_path):
+    for name, content in (("eps", b"%!PS-Adobe-3.0 EPSF-3.0\n"), ("gif", b"GIF89a")):
+        (tmp_path / f"{name}.png").write_bytes(content + bytes(50))
+        with pytest.raises(ValueError, match="its content is not an image"):
+            read_image(tmp_path / f"{name}.png")

@@ -364,6 +364,26 @@ def test_further_channels_go_with_the_image_that_they_do_not_fit(viewer, docked)
 # ------------------------------------------------------------------------- spacing
 
 
+@pytest.mark.parametrize("kind", ["ZC", "R", "names"])
+def test_what_the_file_says_of_its_axes_is_not_asked(viewer, docked, tmp_path, kind):
+    path, array = tmp_path / "a.tif", noise(3, 2, 40, 50)
+    if kind == "ZC":
+        tifffile.imwrite(path, array, imagej=True, metadata={"axes": "ZCYX"})
+    elif kind == "R":
+        options = {"photometric": "minisblack", "metadata": {"axes": "RYX"}}
+        tifffile.imwrite(path, array[:, 0], **options)
+    else:
+        with tifffile.TiffWriter(path) as writer:
+            for page, name in zip(array[:, 0], ("DAPI", "GFP", "RFP"), strict=True):
+                writer.write(page, description=name, metadata=None, contiguous=False)
+    viewer.open(path, plugin="napari")
+    picker = docked()
+    assert not picker.axes_row.question.isVisibleTo(picker)
+    image = picker.image()
+    assert image.axes == {"ZC": "CZYX", "R": "TCYX", "names": "CYX"}[kind]
+    assert image.channels == (("DAPI", "GFP", "RFP") if kind == "names" else ())
+
+
 def test_spacing_in_the_file_is_offered_and_used(viewer, docked, tmp_path):
     path = tmp_path / "stack.tif"
     metadata = {"axes": "ZYX", "unit": "um", "spacing": 0.5}
@@ -374,8 +394,6 @@ def test_spacing_in_the_file_is_offered_and_used(viewer, docked, tmp_path):
     labels = viewer.add_labels(np.zeros((5, 40, 50), int))
     picker = docked()
     offer = picker.axes_row.offer
-    assert not offer.isVisibleTo(picker)
-    buttons(picker)["Z"].click()
     assert offer.label.text() == "The file says 0.5 x 0.2 x 0.2 µm per pixel"
     assert picker.image().spacing is None
     offer.buttons.buttons()[0].click()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from napari.layers import Image, Labels
+
+from napari_unet.decoding.tiff import SUFFIXES
+from napari_unet.files.readers import read_axes
 
 # Our key in the metadata of layers; what stands there is a dict of JSON-able things.
 KEY = "napari-unet-live"
@@ -44,7 +49,8 @@ def axes_of(layer: Image | Labels) -> str | None:
     """Return a letter of TCZYX for each axis but the colours of an RGB image.
 
     What :func:`set_axes` remembered comes first, then the layer's axis labels and
-    units. None: the user must be asked, or the layer has too few or too many axes.
+    units, then the file behind it. None: the user must be asked, or the layer has too
+    few or too many axes.
     """
     remembered = _remembered(layer)
     if remembered in choices_of(layer):
@@ -115,13 +121,40 @@ def _remembered(layer: Image | Labels) -> str | None:
 
 
 def _told(layer: Image | Labels) -> tuple[str, ...]:
-    """Return a letter for each axis that has a telling label or unit, else ''."""
+    """Return a letter for each axis of which label, unit or file tell, else ''."""
     letters = [NAMES.get(label.strip().lower(), "") for label in layer.axis_labels]
     for axis, unit in enumerate(layer.units):
         # A length says less: many layers have one unit for all axes, channels too.
         if not letters[axis] and unit.is_compatible_with("second"):
             letters[axis] = "T"
-    return tuple(letters)
+    said, _ = of_file(layer)
+    free = (a if a not in letters else "" for a in said)
+    return tuple(a or b for a, b in zip(letters, free, strict=True))
+
+
+def of_file(layer: Image | Labels) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return letters and channel names from the header of the TIFF behind a layer.
+
+    napari's own reader leaves them out. A letter for each axis, '' where the file says
+    none; positions, which the docks do not know, are T: nothing is joined across them.
+    """
+    nothing = ("",) * layer.ndim
+    path = str(layer.source.path or "")
+    if not path.lower().endswith(SUFFIXES):
+        return nothing, ()
+    try:
+        shape, axes, names = _header(path, os.stat(path).st_mtime_ns)
+    except OSError:
+        return nothing, ()
+    if shape != tuple(full(layer).shape):
+        return nothing, ()
+    axes = axes.replace("P", " " if "T" in axes else "T")
+    return tuple(letter.strip() for letter in axes[: layer.ndim]), names
+
+
+@functools.lru_cache(maxsize=64)
+def _header(path: str, _changed: int) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
+    return read_axes(path)
 
 
 def _agrees(order: str, told: Sequence[str]) -> bool:

@@ -14,7 +14,14 @@ from napari.layers import Image, Labels
 
 from napari_unet.boxes import Box
 from napari_unet.data.images import ImageSeries
-from napari_unet.gui.layers.axes import KEY, axes_of, full, long_axes, shape_of
+from napari_unet.gui.layers.axes import (
+    KEY,
+    axes_of,
+    full,
+    long_axes,
+    of_file,
+    shape_of,
+)
 from napari_unet.gui.layers.placement import spacing_of
 
 if TYPE_CHECKING:
@@ -46,10 +53,12 @@ class Pair:
 def channel_names(layer: Image, axes: str) -> tuple[str, ...]:
     """Return the names of the channels; () without a channel axis or where not known.
 
-    A reader leaves them as ``layer.metadata[KEY]["channels"]``.
+    A reader leaves them as ``layer.metadata[KEY]["channels"]``, or they stand in the
+    file behind the layer.
     """
     ours = layer.metadata.get(KEY)
     names = tuple(ours.get("channels", ())) if isinstance(ours, dict) else ()
+    names = names or of_file(layer)[1]
     if "C" not in axes or len(names) != shape_of(layer)[axes.index("C")]:
         return ()
     return tuple(str(name) for name in names)
