@@ -170,13 +170,15 @@ def _ends(
     values = finite(sample)
     if not values.size:
         return None, None
-    least, most = values.min(), values.max()
+    least, most = float(values.min()), float(values.max())
     others = values[(values > least) & (values < most)]
     dark, bright = (sample == least).all(0), (sample == most).any(0)
+    # What is one piece may be nearer to the others.
+    alone = np.mean(dark) >= LEAST_SHARE and _is_one(dark)
     mirrored = 100 - percentiles[1], 100 - percentiles[0]
     return (
-        _end(sample, dark, float(least), others, mirrored),
-        _end(sample, bright, float(most), others, percentiles),
+        _end(sample, dark, least, others, percentiles if alone else mirrored),
+        _end(sample, bright, most, others, percentiles),
     )
 
 
@@ -256,9 +258,8 @@ def _is_field(others: np.ndarray) -> bool:
 def _is_one(there: np.ndarray) -> bool:
     """Whether ([Z,] Y, X) is one piece for the most part, in the plane with most."""
     planes = there.reshape(-1, *there.shape[-2:])
-    most = planes[np.argmax(planes.sum((1, 2)))]
-    areas = _pieces(most)
-    return bool(areas.max() >= ONE_PIECE * areas.sum())
+    areas = _pieces(planes[np.argmax(planes.sum((1, 2)))])
+    return bool(areas.max(initial=0) >= ONE_PIECE * areas.sum())
 
 
 def _pieces(where: np.ndarray) -> np.ndarray:
