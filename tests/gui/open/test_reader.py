@@ -123,10 +123,19 @@ def test_notes_of_a_file_are_shown(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(reader, "show_info", told.append)
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
-        for size in (20, 30):
+        for size in (10, 30):
             tif.write(np.zeros((size, size), np.uint8), photometric="minisblack")
     reader.read_layers(str(tmp_path / "a.ome.tif"))
-    assert told == ["a: only the first of 2 image series was read"]
+    (note,) = told
+    assert note.startswith("a: of 2 image series, 1 (") and "not 0 (" in note
+
+
+def test_all_images_of_a_file_are_opened(make_napari_viewer, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        for size in (28, 30):
+            tif.write(np.zeros((size, size), np.uint8), photometric="minisblack")
+    layers = make_napari_viewer().open(tmp_path / "a.ome.tif", plugin=PLUGIN)
+    assert [layer.name for layer in layers] == ["a_s0", "a_s1"]
 
 
 @pytest.mark.parametrize("suffix", ["tif", "png"])

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
-from napari_unet.files.readers import read_image
+from napari_unet.files.readers import read_images
 from napari_unet.gui.layers.axes import KEY, full
 from napari_unet.gui.layers.layer_data import image_layers
 from napari_unet.gui.layers.meanings import MEANING, said_of
@@ -73,9 +73,11 @@ def open_image(viewer: Viewer, told: Mapping[str, Any]) -> Image:
     if told["reader"]:
         layers = viewer.open(told["file"], plugin=told["reader"])
     else:
-        ((data, meta, _),) = image_layers(read_image(told["file"]))
-        added = viewer.add_image(data, **meta)
-        layers = added if isinstance(added, list) else [added]
+        layers = []
+        for image in read_images(told["file"]):
+            ((data, meta, _),) = image_layers(image)
+            added = viewer.add_image(data, **meta)
+            layers += added if isinstance(added, list) else [added]
     alike = [y for y in layers if tuple(full(y).shape) == shape]
     named = [y for y in alike if y.name.split(" [")[0] == look["name"].split(" [")[0]]
     found = (named or alike or [None])[0]

@@ -9,7 +9,7 @@ import napari
 from napari.utils.notifications import show_info
 
 from napari_unet.decoding import bioformats
-from napari_unet.files.readers import read_image
+from napari_unet.files.readers import read_images
 from napari_unet.gui.layers.layer_data import LayerData, frame_seconds, image_layers
 
 Reader = Callable[[str], list[LayerData] | list[tuple[None]]]
@@ -32,14 +32,17 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Read an image with its µm per pixel and channel names; one layer a channel.
+    """Read images with their µm per pixel and channel names; one layer per channel.
 
     A ValueError if the file cannot be read.
     """
-    image = read_image(path)
-    for note in image.notes:
-        show_info(f"{image.name}: {note}")
-    return image_layers(image, frame_seconds(Path(path)) if "T" in image.axes else None)
+    layers: list[LayerData] = []
+    for image in read_images(path):
+        for note in image.notes:
+            show_info(f"{image.name}: {note}")
+        timed = "T" in image.axes and image.positions != 1
+        layers += image_layers(image, frame_seconds(Path(path)) if timed else None)
+    return layers
 
 
 def read_model(path: str) -> list[tuple[None]]:

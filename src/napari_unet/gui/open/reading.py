@@ -126,13 +126,18 @@ def _read(
         notes.setdefault(text, []).append(pair.name)
     if not loaded.samples:
         return []
-    image, labels = _joined(loaded.samples)
-    seconds = frame_seconds(pair.image) if "T" in image.axes else None
-    files = (pair.image, pair.labels)
-    whole, told = _whole(labels, pair)
-    if told:
-        notes.setdefault(told, []).append(pair.name)
-    return [PairRead(image, whole, files, seconds)]
+    images: dict[str, list[Sample]] = {}  # a file may hold several
+    for sample in loaded.samples:
+        images.setdefault(sample.series or sample.name, []).append(sample)
+    read = []
+    for samples in images.values():
+        image, labels = _joined(samples)
+        seconds = frame_seconds(pair.image) if "T" in image.axes else None
+        whole, told = _whole(labels, pair)
+        if told:
+            notes.setdefault(told, []).append(pair.name)
+        read.append(PairRead(image, whole, (pair.image, pair.labels), seconds))
+    return read
 
 
 def _joined(samples: list[Sample]) -> tuple[ImageSeries, np.ndarray]:
