@@ -117,4 +117,4 @@ def open_files(files: tuple[Path, ...] = (), /) -> int:
         raise ValueError(f"{', '.join(missing)}: does not exist; check the path")
     if importlib.util.find_spec("napari") is None:
         raise ValueError('napari is not installed; do pip install "napari[all]"')
-    return subprocess.call([sys.executable, "-m", "napari", *map(str, files)])
+    return subprocess.call([sys.executable, "-P", "-m", "napari", *map(str, files)])

@@ -41,7 +41,7 @@ LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 class Config(BaseModel):
     """Base of all options: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some options changed, checked again.

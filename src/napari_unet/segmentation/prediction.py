@@ -102,12 +102,12 @@ class Prediction:
 
     def _try(self, tile: Tile) -> np.ndarray | None:
         """Return the maps of a tile's read, or None where memory runs out."""
-        raw = _read(self.picture.array, tile.read)
-        prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
         try:
+            raw = _read(self.picture.array, tile.read)
+            prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
             found: np.ndarray = _flipped_mean(self.model, prepared, self.config)[0]
             return found
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         return None

@@ -16,6 +16,7 @@ from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_device
 from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import rarities
+from napari_unet.locks import FolderLock
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
@@ -42,6 +43,7 @@ from napari_unet.training.recipe import (
 from napari_unet.training.run import Run
 
 MOST_NOTES = 5
+TAKEN = "{} holds a model already; choose another folder, or --resume its run"
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,7 @@ def starting_point(
     if resume and (state or not there):
         refuse(wanted.network, "resume")
     if there and not resume:
-        raise ValueError(
-            f"{folder} holds a model already; choose another folder, or --resume "
-            "its run"
-        )
+        raise ValueError(TAKEN.format(folder))
     if state:
         header, tensors = read_state(folder)
         stored = _resumed(config, header["train"])
@@ -102,6 +101,16 @@ def starting_point(
     elif init is not None:
         return StartingPoint(config, wanted, first_model(init, device))
     return StartingPoint(config, wanted)
+
+
+def claim(lock: FolderLock, folder: Path) -> None:
+    """Take the folder that a training is about to write into.
+
+    A ValueError if another one writes into it, or has since it was looked into.
+    """
+    lock.take()
+    if lock.late and (folder / WEIGHTS).exists():
+        raise ValueError(TAKEN.format(folder))
 
 
 def first_model(init: Model | str | Path, device: str) -> Model:
@@ -208,6 +217,7 @@ def new_run(
     validation: Sequence[Sample] | None,
     folder: Path,
     device: str,
+    lock: FolderLock,
 ) -> Generator[Event, None, Run]:
     """Prepare a training and encode its samples; return it as it is before a step."""
     prepared = yield from prepare(start, samples, validation, device)
@@ -227,6 +237,7 @@ def new_run(
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
+    claim(lock, folder)
     batch, trained = batch_of(config, patch), _copied(model)
     first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
