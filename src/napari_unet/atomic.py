@@ -175,6 +175,15 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def longest_name(folder: Path) -> int:
+    """Return how long a file's name may be in a folder, made or not, in bytes."""
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    try:
+        return int(os.pathconf(nearest, "PC_NAME_MAX"))
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return 255
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file as 64 hex digits."""
     try:

@@ -9,6 +9,24 @@ import numpy as np
 from napari_unet.boxes import Box
 
 
+def as_integers(labels: np.ndarray) -> np.ndarray:
+    """Return labels as integers if they are floats that are whole; else as they are.
+
+    Examples
+    --------
+    >>> as_integers(np.array([0.0, 2.0])), as_integers(np.array([0.5]))
+    (array([0, 2], dtype=int32), array([0.5]))
+    """
+    if labels.dtype.kind != "f" or not labels.size:
+        return labels
+    low, high = labels.min(), labels.max()
+    if not (-(2**31) <= low and high < 2**53):  # NaN is neither
+        return labels
+    dtype = np.int32 if high < 2**31 else np.int64
+    whole: np.ndarray = labels.astype(dtype)
+    return whole if np.array_equal(whole, labels) else labels
+
+
 class LabelledObjects:
     """The objects in labels, looked for once and only when they are asked for.
 

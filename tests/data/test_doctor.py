@@ -53,10 +53,6 @@ def test_healthy_data_have_no_findings(formulation, ndim):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (
-            two_squares(1, 2, np.float32),
-            "a: the labels are float32, though all are whole",
-        ),
         (two_squares(1, 0.5, np.float32), "100 of 1600 values are not whole"),
         (two_squares(1, np.nan, np.float64), "100 of 1600 values are not whole"),
         (two_squares(1, -3, np.int32), "a: the labels run from -3 to 1"),
@@ -67,6 +63,13 @@ def test_healthy_data_have_no_findings(formulation, ndim):
 def test_labels_that_are_none(labels, words, formulation):
     (error,) = errors([sample(labels=labels)], formulation)
     assert words in error
+
+
+def test_whole_floats_are_labels():
+    given = sample(labels=two_squares(1, 2, np.float32))
+    assert (
+        given.labels.dtype == np.int32 and check([given], formulation="instances") == []
+    )
 
 
 def test_an_empty_image_among_others_is_legal():

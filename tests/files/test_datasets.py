@@ -104,13 +104,32 @@ def test_a_split_without_an_index(tmp_path):
     [
         ("name,split\na,train", "has no column id but name, split"),
         ("", "has no column id but nothing"),
-        ("id,split\na,train\na,val", "lists a twice"),
+        ("id,split\na,train\na ,val", "lists a twice"),
+        ("id,split, id\na,train,b", "has two columns id"),
     ],
 )
 def test_a_bad_index(tmp_path, text, words):
     (indexed(tmp_path) / "index.csv").write_text(text)
     with pytest.raises(ValueError, match=words):
         find_pairs(tmp_path)
+
+
+def test_spaces_and_case_in_an_index_mean_nothing(tmp_path):
+    text = "id , split\na, Train\n b ,train \nc,VAL\n"
+    (indexed(tmp_path) / "index.csv").write_text(text)
+    found = find_pairs(tmp_path)
+    assert found.columns == ("id", "split") and found.notes == ()
+    assert [p.name for p in found.for_training().pairs] == ["a", "b"]
+
+
+def test_an_unknown_split_is_told(tmp_path):
+    text = "id,split\na,train\nb,trian\nc\n"
+    (indexed(tmp_path) / "index.csv").write_text(text)
+    (note,) = find_pairs(tmp_path).notes
+    assert note.startswith(
+        "images have a split in index.csv that is none of train, val, test, but '', "
+        "'trian' (2): b, c"
+    )
 
 
 def test_an_index_that_does_not_fit_is_noted(tmp_path):
@@ -126,9 +145,8 @@ def test_all_problems_are_told_at_once_each_with_its_file(tmp_path):
     cut = tmp_path / "images" / "a.png"
     cut.write_bytes(cut.read_bytes()[:100])
     put(tmp_path / "labels" / "b.png", LABELS[:9])
-    Image.fromarray(np.dstack([LABELS % 7, LABELS, LABELS]).astype(np.uint8)).save(
-        tmp_path / "labels" / "c.png"
-    )
+    picture = RNG.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    put(tmp_path / "labels" / "c.png", picture)
     put(tmp_path / "images" / "a.tif", IMAGE)  # a second image for labels/a.png
     with pytest.raises(ValueError) as raised:
         load(tmp_path)

@@ -1,5 +1,6 @@
 """Layouts of folders: the right files are paired, the others named."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,109 @@ def test_siblings(tmp_path, image, labels):
     assert (pair.image.name, pair.labels.name) == (image, labels)
     assert str(tmp_path / labels) in str(pair)
     assert find_pairs(tmp_path / image).pairs == (pair,)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (("000_img.png", "001_img.png"), ("000_masks.png", "001_masks.png")),
+        (
+            ("000_img.png", "001_img.png"),
+            ("000_img_cp_masks.tif", "001_img_cp_masks.tif"),
+        ),
+        (("s 1.tif", "s 2.tif"), ("s 1 labels.tif", "s 2 labels.tif")),
+        (("cells.tif", "cells [1].tif"), ("cells labels.tif", "cells labels [1].tif")),
+        (
+            ("s [x=0,w=9].png", "s [x=9,w=9].png"),
+            ("s [x=0,w=9]-labelled.png", "s [x=9,w=9]-labelled.png"),
+        ),
+        (("a.tif", "b.tif"), ("a_Object Identities.tif", "b_Object Identities.tif")),
+        (("A_w1.tif", "B_w1.tif"), ("A_w1_Nuclei.tif", "B_w1_Nuclei.tif")),
+        (("a 1.tif", "cells.tif"), ("Mask of a 1.tif", "Mask of cells.tif")),
+        (("img_001.png", "img_002.png"), ("mask_001.png", "mask_002.png")),
+        (("dapi1.png", "dapi2.png"), ("mask1.png", "mask2.png")),
+        (("wt_img_1.tif", "ko_img_1.tif"), ("wt_seg_1.tif", "ko_seg_1.tif")),
+        (("X/a.tif", "X/b.tif"), ("Y/a.tif", "Y/b.tif")),
+        (("train/x/a.tif", "train/x/b.tif"), ("train/y/a.tif", "train/y/b.tif")),
+        (("data/train/x/a.tif",), ("data/train/y/a.tif",)),
+        (("Training_source/a.tif",), ("Training_target/a.tif",)),
+        (("image/a.tif", "image/b.tif"), ("mask/a.tif", "mask/b.tif")),
+        (("RAW/a.tif", "RAW/b.tif"), ("Ground Truth/a.tif", "Ground Truth/b.tif")),
+        (("train_images/a.tif",), ("train_labels/a.tif",)),
+        (("imagesTr/c_1_0000.tif",), ("labelsTr/c_1.tif",)),
+        (("images/img_001.png",), ("masks/mask_001.png",)),
+        (
+            ("01/t000.tif", "01/t001.tif"),
+            ("01_GT/SEG/seg000.tif", "01_GT/SEG/seg001.tif"),
+        ),
+        (
+            ("01/t000.tif", "02/t000.tif"),
+            ("01_ST/SEG/s000.tif", "02_ST/SEG/s000.tif"),
+        ),
+        (("a.tif", "b.tif"), ("masks/a.tif", "masks/b_mask.tif")),
+        (("tissue images/a.tif",), ("label masks/a.tif",)),
+        (("plate/a.tif", "plate/b.tif"), ("plate_masks/a.tif", "plate_masks/b.tif")),
+        (("images/a.tif", "images/b.tif"), ("masks/a/", "masks/b/")),
+    ],
+)
+def test_names_of_other_programs(tmp_path, images, labels):
+    for name in images:
+        put(tmp_path / name, IMAGE)
+    for name in labels:
+        files = (f"{name}1.tif", f"{name}2.tif") if name.endswith("/") else (name,)
+        for file in files:
+            put(tmp_path / file, LABELS)
+    found = find_pairs(tmp_path)
+    pairs = {(p.image, p.labels) for p in found.pairs}
+    expected = zip(images, labels, strict=True)
+    assert pairs == {(tmp_path / a, tmp_path / b) for a, b in expected}
+    assert len({p.name for p in found.pairs}) == len(pairs) and found.notes == ()
+    assert find_pairs(tmp_path / images[0]).pairs[0].labels == tmp_path / labels[0]
+
+
+def test_channels_in_files_of_their_own_are_one_image(tmp_path):
+    for channel in range(3):
+        put(tmp_path / "imagesTr" / f"c_7_{channel:04}.tif", IMAGE + channel)
+    put(tmp_path / "labelsTr" / "c_7.tif", LABELS)
+    (sample,), _ = load(tmp_path)
+    assert sample.name == "c_7"
+    np.testing.assert_array_equal(
+        sample.image.array, np.stack([IMAGE, IMAGE + 1, IMAGE + 2])
+    )
+
+
+def test_whole_objects_come_before_markers_for_tracking(tmp_path):
+    put(tmp_path / "01" / "t000.tif", IMAGE)
+    put(tmp_path / "01_GT" / "TRA" / "man_track000.tif", LABELS)
+    (note,) = find_pairs(tmp_path).notes
+    assert "01_GT/TRA holds markers for tracking" in note
+    put(tmp_path / "01_ST" / "SEG" / "man_seg000.tif", LABELS)
+    put(tmp_path / "01_GT" / "SEG" / "man_seg000.tif", LABELS)
+    found = find_pairs(tmp_path)
+    assert found.pairs[0].labels == tmp_path / "01_GT/SEG/man_seg000.tif"
+    assert [n.partition(" is used, ")[2] for n in found.notes] == [
+        f"{tmp_path}/01_ST/SEG is not",
+        f"{tmp_path}/01_GT/TRA is not",
+    ]
+
+
+def test_labels_that_are_not_read_have_their_remedy(tmp_path):
+    put(tmp_path / "a.tif", IMAGE)
+    # Whoever unpickles this, writes a file.
+    word = f"cposix\nsystem\n(S'touch {tmp_path / 'run'}'\ntR."
+    (tmp_path / "a_seg.npy").write_bytes(word.encode())
+    with pytest.raises(ValueError, match=r"a_seg\.npy: is Cellpose's .*a_cp_masks"):
+        find_pairs(tmp_path)
+    with pytest.raises(ValueError, match=r"a_seg\.npy: is Cellpose's"):
+        find_pairs(tmp_path / "a.tif")
+    put(tmp_path / "a_cp_masks.tif", LABELS)
+    assert find_pairs(tmp_path).notes == ()
+    put(tmp_path / "b.tif", IMAGE)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+        file.writestr("0001-0002.roi", b"Iout")
+    *_, note = find_pairs(tmp_path).notes
+    assert "b.zip is ImageJ's outlines" in note and "b_labels.tif" in note
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_image_file_of_two_folders(tmp_path):
@@ -193,3 +297,14 @@ def test_two_files_of_labels_are_a_problem(tmp_path):
     put(tmp_path / "a_mask.png", LABELS)
     with pytest.raises(ValueError, match=r"a_labels\.png and .*a_mask\.png"):
         find_pairs(tmp_path)
+
+
+def test_two_files_named_after_objects_are_a_problem(tmp_path):
+    put(tmp_path / "a.png", IMAGE)
+    put(tmp_path / "a_Nuclei.png", LABELS)
+    put(tmp_path / "a_Cells.png", LABELS)
+    with pytest.raises(ValueError, match=r"a_Cells\.png and .*a_Nuclei\.png; keep"):
+        find_pairs(tmp_path)
+    put(tmp_path / "a_labels.png", LABELS)
+    (pair,) = find_pairs(tmp_path).pairs
+    assert pair.labels == tmp_path / "a_labels.png"

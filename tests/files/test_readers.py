@@ -235,11 +235,17 @@ def test_only_the_first_series_and_full_resolution(tmp_path):
 def test_select_a_channel_by_name_or_number(tmp_path):
     metadata = {"axes": "CYX", "Channel": {"Name": ["GFP", "RFP", "DAPI", "Cy5", "x"]}}
     image = read_image(tiff(tmp_path / "a.ome.tif", STACK, metadata=metadata))
-    for channel in ("DAPI", 2, "2"):
+    for channel in ("DAPI", "dapi", 2, "2"):
         chosen = image.select(channel)
         assert chosen.channels == ("DAPI",)
         np.testing.assert_array_equal(chosen.array, STACK[2:3])
-    for channel in ("YFP", 5, -1):
+    both = image.select("x, gfp")
+    assert both.channels == ("x", "GFP") and not both.picked
+    np.testing.assert_array_equal(both.array, STACK[[4, 0]])
+    assert image.select("1,0").picked
+    with pytest.raises(ValueError, match="'gfp' is chosen twice"):
+        image.select("GFP,gfp")
+    for channel in ("YFP", 5, -1, "DAPI,YFP"):
         with pytest.raises(ValueError, match=r"0 \(GFP\), 1 \(RFP\), 2 \(DAPI\)"):
             image.select(channel)
 
@@ -253,8 +259,42 @@ def test_select_a_colour(tmp_path):
 
 def test_labels_keep_their_dtype_even_if_it_is_wrong(tmp_path):
     for dtype in ("uint8", "uint16", "uint32", "int32", "float32"):
-        labels = read_labels(tiff(tmp_path / "a.tif", GREY.astype(dtype)))
+        given = GREY.astype(dtype) + (0.5 if dtype == "float32" else 0)
+        labels = read_labels(tiff(tmp_path / "a.tif", given.astype(dtype)))
         assert labels.array.dtype == dtype and labels.axes == "YX"
+    labels = read_labels(tiff(tmp_path / "a.tif", GREY.astype(np.float32)))
+    assert labels.array.dtype == np.int32
+    np.testing.assert_array_equal(labels.array, GREY)
+
+
+@pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255)])
+def test_a_colour_an_object_is_a_number_an_object(tmp_path, ground):
+    ids = np.kron(np.arange(16).reshape(4, 4), np.ones((8, 8), int))
+    ids[::8] = ids[:, ::8] = ids[:2] = 0
+    colours = np.random.default_rng(0).integers(1, 255, (16, 3), np.uint8)
+    colours[0] = ground
+    Image.fromarray(colours[ids]).save(tmp_path / "a.png")
+    labels = read_labels(tmp_path / "a.png")
+    assert "each colour is taken as one object" in labels.notes[0]
+    np.testing.assert_array_equal(labels.array, ids)
+    blurred = Image.fromarray(colours[ids]).resize((64, 64), Image.Resampling.BILINEAR)
+    for picture in (blurred, Image.fromarray(COLOUR)):
+        picture.save(tmp_path / "b.png")
+        with pytest.raises(ValueError, match="3 different channels"):
+            read_labels(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_labels_in_one_channel_of_rgba(tmp_path, number):
+    pixels = np.zeros((8, 9, 4), np.uint8)
+    pixels[..., 3], pixels[2:5, 3:6, number] = 255, 7
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    labels = read_labels(tmp_path / "a.png")
+    np.testing.assert_array_equal(labels.array, pixels[..., number])
+    name = ("red", "green", "blue")[number]
+    assert labels.notes == (
+        f"labels are taken from the {name} channel; the others are 0",
+    )
 
 
 def test_coloured_labels_only_where_the_colours_are_equal(tmp_path):

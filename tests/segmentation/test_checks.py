@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from napari_unet.config import ModelConfig, PredictConfig
+from napari_unet.config import ModelConfig, PredictConfig, TrainConfig
+from napari_unet.data.images import Image
+from napari_unet.data.samples import Sample
 from napari_unet.events import Progress
 from napari_unet.models.model import Model
+from napari_unet.training.setup import check_fit
 from support.made import ball, echo, maps_of, notes, segmented
 
 SMALL = PredictConfig(tile=64, block=64)
@@ -96,21 +99,46 @@ def test_too_many_channels_are_listed(expected, shape, options, message):
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((1, 32, 32), {}, r"wants 2 channels \(DAPI, actin\), .* 1 channels \(0\)"),
+        ((1, 32, 32), {}, r"wants 2 channels \(DAPI, actin\), .* 1 channel \(0\)"),
+        ((3, 32, 32), {}, r"has 3 channels \(0, 1, 2\); .*--channel 0,1\)"),
         ((3, 32, 32), {"rgb": True}, "wants 2 channels .* the image has RGB colours"),
         (
             (2, 32, 32),
-            {"channels": ("actin", "DAPI")},
-            "channels are actin, DAPI but .* order DAPI, actin",
+            {"channels": ("DAPI", "GFP")},
+            r"has 2 channels \(DAPI, GFP\), no actin; name its channels so",
         ),
     ],
 )
 def test_named_channels_must_be_there(shape, options, message):
-    config = ModelConfig(depth=1, width=2, input=("DAPI", "actin"))
-    model = Model.create(config, device="cpu")
+    model = two_channels()
     with pytest.raises(ValueError, match=message):
         segmented(model, np.random.rand(*shape), **options)
-    segmented(model, np.random.rand(2, 32, 32), channels=("DAPI", "actin"))
+
+
+def two_channels() -> Model:
+    config = ModelConfig(depth=1, width=2, input=("DAPI", "actin"))
+    return Model.create(config, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("names", "picked", "taken", "told"),
+    [
+        (("DAPI", "actin"), False, (0, 1), ""),
+        (("Actin ", "dapi"), False, (1, 0), ""),
+        (("a: actin", "a: DAPI"), True, (1, 0), ""),
+        (("GFP", "actin", "DAPI"), False, (2, 1), "of its channels GFP is left out"),
+        (("x", "y"), True, (0, 1), "its channels x, y are taken as DAPI, actin"),
+        ((), False, (0, 1), "have no names, are taken as DAPI, actin"),
+    ],
+)
+def test_channels_are_taken_by_name(names, picked, taken, told):
+    model, array = two_channels(), np.random.rand(len(names) or 2, 32, 32)
+    image = Image(array, channels=names, picked=picked)
+    np.testing.assert_array_equal(model.fitted(image).array, array[list(taken)])
+    result, events = segmented(model, image)
+    found = notes(events)
+    assert len(found) == bool(told) and all(told in note for note in found)
+    assert result.labels.shape == (32, 32)
 
 
 def test_a_2d_image_on_a_3d_model_is_refused():
@@ -134,3 +162,17 @@ def test_events_come_while_a_float_image_is_checked(monkeypatch):
     _, events = segmented(model, image)
     assert [e for e in events if isinstance(e, Progress) and e.what == "checking"]
     assert [e for e in events if isinstance(e, Progress) and e.what == "numbering"]
+
+
+def test_samples_are_brought_into_the_order_of_the_model():
+    array, labels = np.random.rand(3, 32, 32), np.zeros((32, 32), np.uint8)
+    samples = [
+        Sample(array[:2], labels, channels=("DAPI", "Actin")),
+        Sample(array, labels, channels=("actin", "GFP", "dapi"), name="b"),
+    ]
+    first, second = check_fit(two_channels(), samples, TrainConfig())
+    assert first is samples[0]
+    np.testing.assert_array_equal(second.image.array, array[[2, 0]])
+    other = Sample(array[:2], labels, channels=("DAPI", "GFP"), name="c")
+    with pytest.raises(ValueError, match="c: the model wants .* no actin"):
+        check_fit(two_channels(), [other], TrainConfig())

@@ -124,7 +124,11 @@ def leaning(frames=1):
             labels[:, z, y + z : y + z + 22, x + z : x + z + 20] = number
     maps = [[maps_of(model, plane) for plane in frame] for frame in labels]
     array = np.moveaxis(np.array(maps), 2, 1)
-    return model, ImageSeries(array, "TCZYX", name="leaning"), labels
+    return (
+        model,
+        ImageSeries(array, "TCZYX", channels=model.config.input, name="leaning"),
+        labels,
+    )
 
 
 @pytest.mark.parametrize(

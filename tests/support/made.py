@@ -132,6 +132,9 @@ def segmented(
     """The result and the events."""
     events = []
     if not isinstance(image, Image | ImageSeries):
+        wanted = model.config.input
+        if not channels and isinstance(wanted, tuple) and len(wanted) == image.shape[0]:
+            channels = wanted
         image = Image(image, rgb, spacing, channels, name or "image")
     result = drain(segment(model, image, config, **kwargs), events.append)
     return result, events

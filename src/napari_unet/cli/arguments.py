@@ -20,7 +20,10 @@ Command = Callable[..., "int | None"]
 Device = Annotated[str, Parameter(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 Channel = Annotated[
     str | None,
-    Parameter(help="Use only this channel of the images, by name or number from 0."),
+    Parameter(
+        help="Use only these channels of the images, by name or number from 0, with "
+        "commas between several: DAPI,GFP."
+    ),
 ]
 
 

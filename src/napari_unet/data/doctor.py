@@ -11,13 +11,17 @@ from typing import Literal
 import numpy as np
 
 from napari_unet.data.disconnected import disconnected
+from napari_unet.data.poses import Agreement, Pose, agreement, pose_of_all
 from napari_unet.data.samples import Sample
 from napari_unet.data.sizes import diameter
+from napari_unet.data.whole import PARTS, Background, background_in, hollow
 from napari_unet.labels import LabelledObjects
 
 # Median diameters of images may differ by this factor before a warning.
 SIZES = 4.0
 EMPTY = "the labels are empty"
+
+Fix = Literal["split", "object", "background", "fill", "pose"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Finding:
     place : a pixel, ([Z,] Y, X) of the sample, where it can be seen
     fix : what would fix it without asking anybody; ``split``: an id of its own for each
         separate part, :func:`napari_unet.data.disconnected.split_parts`; ``object``: to
-        take the label of the background for an object
+        take the label of the background for an object; ``background``: to make label
+        `value` the background; ``fill``: to fill the objects; ``pose``: to bring the
+        labels into the pose `value`
     """
 
     severity: Literal["error", "warning"]
@@ -36,7 +42,8 @@ class Finding:
     problem: str
     remedy: str
     place: tuple[int, ...] | None = None
-    fix: Literal["split", "object"] | None = None
+    fix: Fix | None = None
+    value: int | Pose | None = None
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -59,6 +66,7 @@ def check(
     """
     findings: list[Finding] = []
     diameters: dict[str, float] = {}
+    agreeing: list[Agreement] = []
     empty = True
     for sample in samples:
         findings += _check_image(sample, require_contrast)
@@ -66,11 +74,16 @@ def check(
         findings += wrong
         there = not wrong and len(sample.objects.ids) > 0
         empty = empty and not wrong and not there
-        if formulation == "instances" and there:
+        instances = formulation == "instances"
+        odd = list(_check_whole(sample, instances, agreeing)) if there else []
+        findings += odd
+        if instances and there and not any(f.fix == "background" for f in odd):
             found, diameter = _check_objects(sample)
             findings += found
             diameters[sample.name] = diameter
     findings += _check_together(samples, {} if any_size else diameters)
+    if not any(f.fix == "pose" for f in findings):
+        findings += _check_poses(samples, agreeing)
     if samples and empty:
         name = samples[0].name if len(samples) == 1 else f"all {len(samples)} images"
         findings.append(Finding("error", name, EMPTY, "annotate some objects"))
@@ -158,18 +171,12 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
     if labels.dtype.kind == "f":
         uneven = labels != np.round(labels)  # NaN differs, too
         broken = int(np.count_nonzero(uneven))
-        problem = f"the labels are {labels.dtype}, "
-        if broken:
-            yield error(
-                f"{problem}{broken} of {labels.size} values are not whole",
-                "use labels that were never interpolated, saved as integers",
-                _first(uneven),
-            )
-        else:
-            yield error(
-                f"{problem}though all are whole",
-                "save them as integers, labels.astype('uint16')",
-            )
+        yield error(
+            f"the labels are {labels.dtype}, {broken} of {labels.size} values are not "
+            "whole",
+            "use labels that were never interpolated, saved as integers",
+            _first(uneven),
+        )
     elif labels.dtype.kind not in "uib":
         yield error(
             f"the labels are {labels.dtype}",
@@ -180,6 +187,101 @@ def _check_values(sample: Sample) -> Iterator[Finding]:
             f"the labels run from {labels.min()} to {labels.max()}",
             "use 0 for background and positive numbers for objects",
             _first(labels < 0),
+        )
+
+
+def _check_whole(
+    sample: Sample, instances: bool, agreeing: list[Agreement]
+) -> Iterator[Finding]:
+    """Find labels that are wrong as a whole; takes note of how they lie on the image.
+
+    Nothing is told of labels that are not complete.
+    """
+    if sample.mask is not None:
+        return
+    warning = partial(Finding, "warning", sample.name)
+    found = background_in(sample.labels, sample.objects)
+    if found is not None and (instances or found.alone):
+        place = _first(sample.labels == found.label)
+        yield warning(*_told(found, sample), place, "background", found.label)
+        return
+    if instances:
+        count, total, number = hollow(sample.labels, sample.objects)
+        if count >= PARTS and count > total / 2:
+            yield warning(
+                f"{count} of {total} objects are hollow: outlines, not whole objects",
+                "fill them, up to their outline",
+                _first(sample.labels == (number or sample.objects.ids[0])),
+                "fill",
+            )
+            return
+    seen = agreement(sample)
+    if seen is not None:
+        agreeing.append(seen)
+        yield from _check_place(sample, seen)
+
+
+def _told(found: Background, sample: Sample) -> tuple[str, str]:
+    """Return what is wrong where the background is a label, and the remedy."""
+    share = f"it covers {found.cover:.0%} of the image"
+    if found.alone:
+        return (
+            f"the labels look inverted: {found.label} covers {found.cover:.0%} of the "
+            f"image, around {found.parts} parts that are 0",
+            "make it the background, 0, and give each of these parts its own id",
+        )
+    looks = f"label {found.label} looks like the background: {share}"
+    if found.other is not None:
+        return (
+            f"{looks}, and {found.parts} separate objects are all {found.other}",
+            f"make {found.label} the background, 0, and give each object its own id",
+        )
+    others = len(sample.objects.ids) - 1
+    return (
+        f"{looks}, around the {others} other labels",
+        "make it 0",
+    )
+
+
+def _check_place(sample: Sample, seen: Agreement) -> Iterator[Finding]:
+    """Find labels that would lie better on the image flipped, turned or shifted."""
+    warning = partial(Finding, "warning", sample.name)
+    largest = sample.objects.ids[sample.objects.areas.argmax()]
+    place = _first(sample.labels == largest)
+    pose, shift = seen.better(), seen.better_shift()
+    if pose is not None:
+        yield warning(
+            f"the labels look {pose}: they fit the image {seen.poses[pose]:.2f} then, "
+            f"{seen.now:.2f} as they are",
+            "turn them as the image is, or check that they belong to it",
+            place,
+            "pose",
+            pose,
+        )
+    elif shift is not None:
+        ways = [("deeper", "higher"), ("down", "up"), ("right", "left")][-len(shift) :]
+        moves = [
+            f"{abs(n)} px {way[n < 0]}" for n, way in zip(shift, ways, strict=True) if n
+        ]
+        yield warning(
+            f"the labels look shifted: they fit the image better {' and '.join(moves)} "
+            f"({seen.shifted:.2f}, {seen.now:.2f} as they are)",
+            "use labels drawn on this very image",
+            place,
+        )
+
+
+def _check_poses(
+    samples: Sequence[Sample], agreeing: Sequence[Agreement]
+) -> Iterator[Finding]:
+    """Find a pose in which all labels fit better, where no image tells it alone."""
+    pose = pose_of_all(agreeing)
+    if pose is not None:
+        yield Finding(
+            "warning",
+            f"all {len(samples)} images",
+            f"taken together, the labels look {pose}",
+            "turn them as the images are, or check that they belong to them",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.boxes import Box
+from napari_unet.data.channels import COLOURS, in_order, numbers_of, take
 
 # Percentiles of more values than this are taken from an even subsample: they move
 # by less than noise, and sorting a gigapixel would cost minutes.
@@ -34,6 +35,9 @@ class Image:
         What messages call it.
     series : str
         Frames of one time series share this name and keep their order.
+    picked : bool
+        Whether somebody picked the channels one by one, so that their order counts
+        where their names are not those of a model.
 
     Raises
     ------
@@ -48,6 +52,7 @@ class Image:
     channels: tuple[str, ...] = ()
     name: str = "image"
     series: str = ""
+    picked: bool = False
 
     def __post_init__(self) -> None:
         """Check that what is known fits the array."""
@@ -91,6 +96,11 @@ class Image:
         """Return a box of the spatial axes."""
         return replace(self, array=self.array[(slice(None), *box)])
 
+    def fitted(self, wanted: tuple[str, ...]) -> Image | None:
+        """Return the image with the channels of these names; None: it has others."""
+        found: Image | None = _fitted(self, wanted, 0)
+        return found
+
     def plane(self, z: int) -> Image:
         """Return one plane of a stack, read into memory."""
         spacing = self.spacing and self.spacing[1:]
@@ -117,6 +127,8 @@ class ImageSeries:
         Of a file its name without ``.tif``, ``.ome.tif``, ``.png`` ...
     notes : tuple of str
         What was assumed or left out, a sentence each.
+    picked : bool
+        As of :class:`Image`.
     """
 
     array: Any
@@ -126,9 +138,12 @@ class ImageSeries:
     channels: tuple[str, ...] = ()
     name: str = ""
     notes: tuple[str, ...] = ()
+    picked: bool = False
 
     def select(self, channel: str | int) -> ImageSeries:
-        """Return the image with one channel only, chosen by name or number from 0.
+        """Return the image with some channels only, by name or number from 0.
+
+        Several have commas between them: ``"DAPI,GFP"``. The case of names is the same.
 
         Raises
         ------
@@ -137,25 +152,23 @@ class ImageSeries:
         """
         axis = self.axes.index("C")
         count = self.array.shape[axis]
-        names = list(self.channels) or ["red", "green", "blue"] * self.rgb
-        if channel in names:
-            index = names.index(str(channel))
-        elif str(channel).isdecimal() and int(channel) < count:
-            index = int(channel)
-        else:
-            known = [
-                f"{i} ({names[i]})" if i < len(names) else str(i) for i in range(count)
-            ]
-            raise ValueError(
-                f"{self.name}: has no channel {channel!r}; choose one of "
-                f"{', '.join(known)}"
-            )
+        names = self.channels or COLOURS * self.rgb
+        try:
+            numbers, numbered = numbers_of(channel, names, count)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
         return replace(
             self,
-            array=self.array.take([index], axis=axis),
+            array=take(self.array, numbers, axis),
             rgb=False,
-            channels=tuple(names[index : index + 1]),
+            channels=tuple(names[i] for i in numbers) if names else (),
+            picked=numbered and len(numbers) > 1,
         )
+
+    def fitted(self, wanted: tuple[str, ...]) -> ImageSeries | None:
+        """Return the image with the channels of these names; None: it has others."""
+        found: ImageSeries | None = _fitted(self, wanted, self.axes.index("C"))
+        return found
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -171,9 +184,9 @@ class ImageSeries:
         """Return one time point; a view of the array where slicing gives one."""
         known = (self.rgb, self.spacing, self.channels)
         if "T" not in self.axes:
-            return Image(self.array, *known, self.name)
+            return Image(self.array, *known, self.name, picked=self.picked)
         name = frame_name(self.name, index, len(self))
-        return Image(self.array[index], *known, name, self.name)
+        return Image(self.array[index], *known, name, self.name, self.picked)
 
     def frames(self) -> Iterator[Image]:
         """Yield the time points; several have the name of all as `series`."""
@@ -213,7 +226,18 @@ def as_series(image: Image | ImageSeries | Any) -> ImageSeries:
         image = Image(image)
     axes = "CZYX" if image.ndim == 3 else "CYX"
     known = (image.spacing, image.rgb, image.channels, image.name)
-    return ImageSeries(image.array, axes, *known)
+    return ImageSeries(image.array, axes, *known, picked=image.picked)
+
+
+def _fitted(image: Any, wanted: tuple[str, ...], axis: int) -> Any:
+    count = image.array.shape[axis]
+    numbers = in_order(wanted, image.channels, count, image.picked)
+    if image.rgb or numbers is None:
+        return None
+    if numbers == list(range(count)):
+        return image
+    names = tuple(image.channels[i] for i in numbers)
+    return replace(image, array=take(image.array, numbers, axis), channels=names)
 
 
 def frame_name(name: str, index: int, count: int) -> str:

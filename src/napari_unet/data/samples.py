@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_unet.data.images import Image
 from napari_unet.data.meaning import Meaning, understood
-from napari_unet.labels import LabelledObjects
+from napari_unet.labels import LabelledObjects, as_integers
 
 
 @dataclass(frozen=True, eq=False, init=False)  # arrays have no one truth value
@@ -22,7 +22,7 @@ class Sample:
     Parameters
     ----------
     image : Image, or (C, [Z,] Y, X) array of any real dtype
-    labels : ([Z,] Y, X) integer array, or bool
+    labels : ([Z,] Y, X) integer array, or bool, or floats that are whole
         0 is background, every other value one object (or one class).
     spacing, rgb, name, series, channels
         As of :class:`Image`; those that are given replace the image's own.
@@ -60,16 +60,20 @@ class Sample:
             image = replace(image, **{k: v for k, v in about.items() if v})
         else:
             image = Image(image, rgb, spacing, channels, name, series)
-        if labels.dtype == bool:
-            labels = labels.astype(np.uint8)
+        labels = (
+            labels.astype(np.uint8) if labels.dtype == bool else as_integers(labels)
+        )
         fields = {"image": image, "labels": labels, "mask": mask, "start": start}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
         called = image.name or "sample"
-        if tuple(labels.shape) != image.shape:
+        if (drawn := tuple(labels.shape)) != image.shape:
+            remedy = "use labels drawn on this very image"
+            if (*drawn[:-2], *drawn[:-3:-1]) == image.shape:
+                remedy = "they look transposed: swap X and Y of the labels"
             raise ValueError(
-                f"{called}: the labels have shape {tuple(labels.shape)} but the "
-                f"image has {image.shape}; use labels drawn on this very image"
+                f"{called}: the labels have shape {drawn} but the image has "
+                f"{image.shape}; {remedy}"
             )
         if mask is not None and tuple(mask.shape) != image.shape:
             raise ValueError(

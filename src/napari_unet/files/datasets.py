@@ -14,9 +14,13 @@ from napari_unet.atomic import reason
 from napari_unet.data.meaning import PLAIN, Meaning
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event, Note, Progress
-from napari_unet.files.layouts import INDEX, Finder, Pair, listing
+from napari_unet.files.foreign import how_to_convert, image_of
+from napari_unet.files.layouts import INDEX, Finder, Pair, is_lost, listing
 from napari_unet.files.pairs import load_pair
-from napari_unet.files.readers import SUFFIXES
+from napari_unet.files.readers import SUFFIXES, stem
+
+# What the column split of an index.csv may say.
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,11 @@ def find_pairs(
 
     The folder is laid out in one of these ways, or holds folders that are:
     ``ID/images/*`` with ``ID/masks/*``, one mask per object (Data Science Bowl 2018);
-    ``images/`` with ``labels/``, ``masks/``, ``annotations/``, ``gt/`` or
-    ``ground_truth/``, paired by file name; or images and labels side by side, where
-    the labels' name ends in ``_labels _label _masks _mask _cp_masks _seg``.
+    a folder of images and one of labels, of any usual names (``images/`` and
+    ``labels/``, ``imagesTr/`` and ``labelsTr/``, ``x/`` and ``y/``, ``01/`` and
+    ``01_GT/SEG/`` ...); or images and labels side by side, where a word such as labels,
+    masks or seg tells which is which (``a.tif`` and ``a_labels.tif``, ``img_1.tif`` and
+    ``mask_1.tif`` ...). Files are paired by the other words of their names.
     An ``index.csv`` with the column `id` tells more about each image.
 
     Parameters
@@ -144,12 +150,24 @@ def find_pairs(
             f"{path}: cannot be read ({reason(error)}); check its permissions"
         ) from error
     if not pairs:
-        raise ValueError(_joined(path, finder.problems) or _nothing(path))
+        unread = [f"{f}: is {how_to_convert(f)}" for f in finder.foreign[:1]]
+        raise ValueError(_joined(path, finder.problems or unread) or _nothing(path))
     root = path.parent if path.is_file() else path
     columns, rows = _index(root / INDEX)
     notes = list(finder.notes)
-    if finder.strays:
-        notes.append(listing("files that are no images were skipped", finder.strays))
+    for what, lost in (
+        ("files that are no images were skipped", False),
+        ("links to files that are not there were skipped", True),
+    ):
+        if strays := [f.name for f in finder.strays if is_lost(f) == lost]:
+            notes.append(listing(what, strays))
+    paired = {p.name for p in pairs} | {stem(p.labels) for p in pairs}
+    skipped = [f for f in finder.foreign if image_of(f) not in paired]
+    if skipped:
+        notes.append(
+            f"{listing('labels were skipped', [f.name for f in skipped])}; "
+            f"{skipped[0].name} is {how_to_convert(skipped[0])}"
+        )
     if columns:
         names = {p.name for p in pairs}
         for what, missing in (
@@ -158,6 +176,9 @@ def find_pairs(
         ):
             if missing and root == path:
                 notes.append(listing(what, sorted(missing)))
+        if "split" in columns:
+            known = {name: row for name, row in rows.items() if name in names}
+            notes += _other_splits(known)
     pairs = [replace(p, row=rows.get(p.name, {})) for p in pairs]
     pairs.sort(key=lambda p: p.name)
     found = Dataset(path, tuple(pairs), tuple(notes), tuple(finder.problems), columns)
@@ -174,8 +195,9 @@ def _nothing(path: Path) -> str:
     if not any(file.suffix.lower() in SUFFIXES for file in inside):
         return f"{path}: holds no images; give a folder with {' '.join(SUFFIXES)} files"
     return (
-        f"{path}: holds no image with labels; looked for images/ with labels/, "
-        "for ID/images/ with ID/masks/, and for NAME.tif with NAME_labels.tif"
+        f"{path}: holds no image with labels; looked for images/ with labels/ (or "
+        "masks/, gt/ ...), for ID/images/ with ID/masks/, and for NAME.tif with "
+        "NAME_labels.tif (or NAME_masks.tif ...); rename files or folders so"
     )
 
 
@@ -185,13 +207,18 @@ def _index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
         return (), {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            listed = list(reader)
-            columns = tuple(reader.fieldnames or ())
+            first, *rest = list(csv.reader(file)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path}: cannot be read ({reason(error)}); save it as a CSV file in UTF-8"
         ) from error
+    columns = tuple(name.strip() for name in first)
+    listed = [_row(columns, values) for values in rest if "".join(values).strip()]
+    again = [c for c, n in Counter(columns).items() if n > 1 and c]
+    if again:
+        raise ValueError(
+            f"{path}: has two columns {', '.join(again)}; keep one of each name"
+        )
     if "id" not in columns:
         raise ValueError(
             f"{path}: has no column id but {', '.join(columns) or 'nothing'}; name the "
@@ -201,6 +228,29 @@ def _index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
     if twice:
         raise ValueError(f"{path}: lists {', '.join(twice)} twice; keep one row an id")
     return columns, {row["id"]: row for row in listed}
+
+
+def _row(columns: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Return a row by column, without spaces around; what is missing is ""."""
+    filled = chain(values, [""] * len(columns))
+    row = {c: v.strip() for c, v in zip(columns, filled, strict=False)}
+    if row.get("split", "").casefold() in SPLITS:
+        row["split"] = row["split"].casefold()
+    return row
+
+
+def _other_splits(rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Tell of images of which the column split says nothing that is known."""
+    other = {name: row["split"] for name, row in rows.items()}
+    other = {name: split for name, split in other.items() if split not in SPLITS}
+    if not other:
+        return []
+    values = ", ".join(sorted({repr(split) for split in other.values()})[:5])
+    what = f"images have a split in {INDEX} that is none of {', '.join(SPLITS)}"
+    return [
+        f"{listing(f'{what}, but {values}', sorted(other))}; only those of "
+        "train are trained on"
+    ]
 
 
 def load_samples(

@@ -42,7 +42,7 @@ def load_pair(
     loaded = Loaded()
     image = labels = None
     try:
-        image = replace(read_image(pair.image), name=pair.name)
+        image = replace(_read_channels(pair), name=pair.name)
         if channel is not None:
             image = image.select(channel)
     except ValueError as error:
@@ -72,6 +72,25 @@ def load_pair(
         samples = [s for i, s in enumerate(samples) if i not in empty]
     loaded.samples += samples
     return loaded
+
+
+def _read_channels(pair: Pair) -> ImageSeries:
+    """Read an image, the channels of which may be files of their own."""
+    first = read_image(pair.image)
+    if not pair.channels:
+        return first
+    parts = [first]
+    for file in pair.channels:
+        part = read_image(file)
+        if part.array.shape != first.array.shape or part.axes != first.axes:
+            raise ValueError(
+                f"{file}: has shape {part.shape} but {pair.image.name}, another channel"
+                f" of the same image, has {first.shape}; keep channels of one size"
+            )
+        parts.append(part)
+    axis = first.axes.index("C")
+    array = np.concatenate([part.array for part in parts], axis=axis)
+    return replace(first, array=array, rgb=False, channels=())
 
 
 def _samples(image: ImageSeries, labels: LabelImage) -> list[Sample]:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_unet.atomic import reason
+from napari_unet.data.coded import decoded
 from napari_unet.data.images import ImageSeries, LabelImage
 from napari_unet.files.axes import Raw, ordered
 from napari_unet.files.bioformats import PLUGINS, check_installed, read_bioio
 from napari_unet.files.png_jpeg import read_picture
 from napari_unet.files.tiff import header_spacing, read_tiff
+from napari_unet.labels import as_integers
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *PLUGINS)
 
@@ -80,8 +82,9 @@ def read_image(path: str | os.PathLike[str]) -> ImageSeries:
 def read_labels(path: str | os.PathLike[str]) -> LabelImage:
     """Read a label image: a one-channel PNG, BMP or TIFF.
 
-    The numbers of an image with a colour table are its labels. A colour image is taken
-    where its three channels are equal.
+    The numbers of an image with a colour table are its labels. Of a colour image with
+    labels in one channel they are taken from that; where each object has a colour,
+    each colour is a number. Floats that are whole become integers.
 
     Parameters
     ----------
@@ -103,16 +106,17 @@ def read_labels(path: str | os.PathLike[str]) -> LabelImage:
         )
     raw = ordered(_read(path, indices=True), path)
     axis = raw.axes.index("C")
-    array = raw.array.take(0, axis=axis)
-    for channel in range(1, raw.array.shape[axis]):
-        if not (raw.rgb and np.array_equal(raw.array.take(channel, axis=axis), array)):
-            raise ValueError(
-                f"{path}: has {raw.array.shape[axis]} different channels, so it is no "
-                "label image; labels are one channel of integers, 0 is background"
-            )
+    found = decoded(np.moveaxis(raw.array, axis, 0), raw.rgb)
+    if found is None and raw.array.shape[axis] > 1:
+        raise ValueError(
+            f"{path}: has {raw.array.shape[axis]} different channels, so it is no "
+            "label image; labels are one channel of integers, 0 is background"
+        )
+    array, told = found or (raw.array.take(0, axis=axis), "")
     spacing, notes = _spacing(raw)
     axes = raw.axes.replace("C", "")
-    return LabelImage(array, axes, spacing, stem(path), raw.notes + notes)
+    notes = (*raw.notes, *notes, *[told] * bool(told))
+    return LabelImage(as_integers(array), axes, spacing, stem(path), notes)
 
 
 def read_spacing(path: str | os.PathLike[str]) -> dict[str, float]:

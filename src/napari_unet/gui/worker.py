@@ -22,6 +22,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_unet.events import Control, Event, Progress, StepDone, TileDone
+from napari_unet.gui.wording import in_dock
 
 R = TypeVar("R")
 # Its last argument is the Control of the job.
@@ -258,7 +259,7 @@ def report(error: Exception) -> None:
 def told(error: Exception) -> str:
     """Return what a user reads of an error."""
     if isinstance(error, ValueError):
-        return str(error)
+        return in_dock(str(error))
     what = " ".join(str(error).split()) or "no reason was given"
     return f"{type(error).__name__}: {what}"
 

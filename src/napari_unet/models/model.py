@@ -19,6 +19,7 @@ from napari_unet.config import ModelConfig
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.device import pick_device, pick_dtype
 from napari_unet.formulations import formulation_of
+from napari_unet.models.fitting import fitted
 from napari_unet.models.store import (
     CONFIG,
     FORMAT,
@@ -105,35 +106,12 @@ class Model:
         """What sizes are padded to multiples of, per axis."""
         return self.network.divisor
 
-    def check(self, image: Image) -> None:
-        """Raise a ValueError unless an image fits the model."""
-        name, channels = image.name, image.channels
-        if self.config.ndim == 3 and image.ndim == 2:
-            raise ValueError(
-                f"{name}: the image is 2D {image.shape} but the model is 3D; "
-                "use a stack, or a 2D model"
-            )
-        wanted, count = self.config.input, image.array.shape[0]
-        if isinstance(wanted, tuple):
-            fits = not image.rgb and count == len(wanted)
-            expects = f"{len(wanted)} channels ({', '.join(wanted)})"
-            remedy = "give an image with these channels, or choose another model"
-        else:
-            fits = image.rgb or count == 1
-            expects = "one channel" if wanted == "grey" else "one channel or RGB"
-            remedy = "choose one channel (command line: --channel)"
-        if not fits:
-            names = ", ".join(channels or map(str, range(count)))
-            has = "RGB colours" if image.rgb else f"{count} channels ({names})"
-            raise ValueError(
-                f"{name}: the model wants {expects}, the image has {has}; {remedy}"
-            )
-        if isinstance(wanted, tuple) and set(channels) == set(wanted):
-            if tuple(channels) != wanted:
-                raise ValueError(
-                    f"{name}: the channels are {', '.join(channels)} but the model "
-                    f"wants them in the order {', '.join(wanted)}; sort them"
-                )
+    def fitted(self, image: Image) -> Image:
+        """Return an image with the channels that the model wants, in its order.
+
+        A ValueError unless the image fits the model.
+        """
+        return fitted(self.config, image)
 
     def prepare(self, image: np.ndarray, rgb: bool, stats: Stats) -> np.ndarray:
         """Normalise an image, or a part of one, and adapt its channels.

@@ -15,7 +15,8 @@ from napari_unet.config import PredictConfig
 from napari_unet.data import doctor
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
-from napari_unet.files.layouts import IMAGE_SUFFIX, LABEL_SUFFIX, image_files
+from napari_unet.files.layouts import image_files
+from napari_unet.files.names import IMAGE_SUFFIX, LABEL_SUFFIX
 from napari_unet.files.readers import read_labels, stem
 from napari_unet.scoring import metrics
 from napari_unet.scoring.classes import confusion, dice_iou

@@ -84,7 +84,7 @@ def settled(
 
     A ValueError where the image does not fit the model, or has none since it holds NaN.
     """
-    model.check(picture)
+    picture = model.fitted(picture)
     stats = stats_of(picture, model, config)
     if not np.isfinite([stats.low, stats.high]).all():
         yield from check_finite(picture)
@@ -101,6 +101,7 @@ def as_seen(
     Resampled to the size of objects that a model of any size knows; see
     :func:`settled`.
     """
+    picture = model.fitted(picture)
     config, stats = yield from settled(model, picture, config)
     return resampled(picture, model.config, config.object_size), stats
 

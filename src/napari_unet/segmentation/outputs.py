@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.atomic import make_folder, sha256
+from napari_unet.atomic import longest_name, make_folder, sha256
 from napari_unet.boxes import Box
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Note, Progress
-from napari_unet.files.layouts import LABEL_SUFFIX, image_files, listing
+from napari_unet.files.layouts import (
+    folders,
+    image_files,
+    image_folders,
+    is_lost,
+    listing,
+)
+from napari_unet.files.matching import labels_beside, without
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
 from napari_unet.text import version
@@ -113,45 +121,59 @@ def find_images(inputs: Sequence[str]) -> tuple[list[Path], list[str]]:
         elif path.exists() or not glob.has_magic(text):
             found.append(path)  # whether it is an image is found out on reading
         else:
-            matches = sorted(Path(p) for p in glob.glob(text, recursive=True))
+            matches = _matching(text)
             if not matches:
                 raise ValueError(f"{text}: nothing matches this pattern; check it")
-            found += [p for p in matches if p.is_file()]
+            found += [p for p in matches if not p.is_dir()]
     if not found:
         raise ValueError("there is no image to segment; name an image or a folder")
     return list(dict.fromkeys(found)), notes
 
 
+def _matching(pattern: str) -> list[Path]:
+    """Return what matches a pattern, in which brackets may be those of a name."""
+    literal = Path()
+    escaped: list[str] = []
+    for part in Path(pattern).parts:
+        literal /= part
+        escaped.append(glob.escape(part) if os.path.lexists(literal) else part)
+    in_names = pattern.replace("[", "[[]")
+    for text in (str(Path(*escaped)), pattern, in_names):
+        if found := sorted(Path(p) for p in glob.glob(text, recursive=True)):
+            return found
+    return []
+
+
 def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the images of a folder, of its images/, or of its folders' images/."""
-    places = [folder, folder / "images", *sorted(folder.glob("*/images"))]
-    for group in ([places[0]], [places[1]], places[2:]):
+    nested = [place for f in folders(folder) for place in image_folders(f)]
+    for group in ([folder], image_folders(folder), nested):
         images: list[Path] = []
         strays: list[str] = []
+        lost: list[str] = []
         for place in group:
-            if place.is_dir():
-                files, others = image_files(place)
-                images += files
-                strays += [f.name for f in others]
-        names = {stem(f) for f in images}
-        labels = [
-            f
-            for f in images
-            if LABEL_SUFFIX.search(stem(f)) and LABEL_SUFFIX.sub("", stem(f)) in names
-        ]
+            files, others = image_files(place)
+            images += files
+            lost += [f.name for f in others if is_lost(f)]
+            strays += [f.name for f in others if not is_lost(f)]
+        labels = labels_beside(images)
         if images:
             beside = "labels beside their image are not segmented"
             skipped = {
                 beside: [f.name for f in labels],
                 "files that are no images were skipped": strays,
+                "links to files that are not there were skipped": lost,
             }
             notes = [f"{folder}: {listing(w, n)}" for w, n in skipped.items() if n]
-            return [f for f in images if f not in labels], notes
+            return without(images, labels), notes
     raise ValueError(f"{folder}: holds no images; give a folder with images")
 
 
 def check_outputs(paths: Sequence[Path], output: Path) -> None:
-    """Raise a ValueError if a result would be another result, or an image."""
+    """Raise a ValueError if results cannot be named so.
+
+    If one would be another one, or an image, or its name is too long.
+    """
     # Some systems do not tell upper from lower case.
     names = Counter(stem(p).casefold() for p in paths)
     twice = [str(p) for p in paths if names[stem(p).casefold()] > 1]
@@ -160,6 +182,14 @@ def check_outputs(paths: Sequence[Path], output: Path) -> None:
             f"{', '.join(twice[:4])} would write the same "
             f"{stem(Path(twice[0]))}_labels.tif; segment them into separate folders"
         )
+    most = longest_name(output)
+    for path in paths:
+        name = f"{stem(path)}_labels.json"  # the longest of what is written of it
+        if (length := len(os.fsencode(name))) > most:
+            raise ValueError(
+                f"{path}: the names of its results would be {length} characters long, "
+                f"{most} are the most in {output}; give the image a shorter name"
+            )
     results = {(output / f"{stem(p)}_labels.tif").resolve() for p in paths}
     lost = [str(p) for p in paths if p.resolve() in results]
     if lost:

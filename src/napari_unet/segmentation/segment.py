@@ -14,6 +14,7 @@ from napari_unet.boxes import Box, common, context, moved, within
 from napari_unet.config import PredictConfig
 from napari_unet.data.images import Image, ImageSeries, Stats, as_series
 from napari_unet.events import Block, Control, Event, Note, TileDone
+from napari_unet.models.fitting import channels_told
 from napari_unet.models.model import Model
 from napari_unet.segmentation.blocks import Context
 from napari_unet.segmentation.cache import MapCache, MapsOf
@@ -147,8 +148,11 @@ class _Run:
 
     def _frame(self, index: int) -> Iterator[Event]:
         """Segment one frame, or its part of the box."""
-        image = self.image.frame(index)
-        self.model.check(image)
+        given = self.image.frame(index)
+        image = self.model.fitted(given)
+        told = "" if self.done else channels_told(self.model.config, given)
+        if told:
+            yield Note(f"{self.image.name}: {told}")
         if not self.done and (self.timed or self.box is not None):
             yield from self._find_size()
         if self.box is None:
@@ -190,7 +194,7 @@ class _Run:
         """Estimate the objects' size once, so that a view looks as in the whole."""
         if not self.model.config.any_size or self.config.object_size is not None:
             return
-        image = self.image.frame(len(self.image) // 2)
+        image = self.model.fitted(self.image.frame(len(self.image) // 2))
         stats = self.stats or stats_of(image, self.model, self.config)
         self.config = yield from with_size(
             self.model, image, stats, self.config, self.cache

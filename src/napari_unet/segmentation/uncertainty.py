@@ -82,9 +82,8 @@ def least_certain(
     .. [1] T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for
        Information Extraction", IDA 2001 (what is nearly another class teaches most).
     """
-    picture = image if isinstance(image, Image) else Image(image)
+    picture = model.fitted(image if isinstance(image, Image) else Image(image))
     config = config or PredictConfig()
-    model.check(picture)
     if known is not None and known.shape != picture.shape:
         raise ValueError(
             f"{picture.name}: known has shape {known.shape} but the image has "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from napari_unet.device import pick_device
 from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import rarities
 from napari_unet.locks import FolderLock
+from napari_unet.models.fitting import channels_told
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
@@ -170,22 +171,45 @@ def prepare(
     wanted = complete(wanted, samples) if model is None else model.config
     yield from check_data(given, wanted)
     model = model or Model.create(wanted, config.seed, device)
-    check_fit(model, given, config)
+    fitted = check_fit(model, given, config)
+    yield from _tell_channels(model, given)
+    given = fitted
+    samples = given[: len(samples)]
     if validation is not None:
-        return Prepared(model, given, list(samples), list(validation))
+        return Prepared(model, given, samples, given[len(samples) :])
     return Prepared(model, given, *hold_back(samples, config, wanted.formulation))
 
 
-def check_fit(model: Model, samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise a ValueError unless samples and options fit the model."""
+def _tell_channels(model: Model, samples: Sequence[Sample]) -> Iterator[Note]:
+    """Tell which channels are taken where it is not plain."""
+    told: dict[str, list[str]] = {}
+    for sample in samples:
+        if text := channels_told(model.config, sample.image):
+            told.setdefault(text, []).append(sample.name)
+    for text, names in told.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield Note(f"{names[0]}{more}: {text}")
+
+
+def check_fit(
+    model: Model, samples: Sequence[Sample], config: TrainConfig
+) -> list[Sample]:
+    """Return samples with the channels that the model wants.
+
+    A ValueError unless samples and options fit the model.
+    """
+    fitted = []
     for sample in samples:
         if sample.ndim != model.config.ndim:
             raise ValueError(
                 f"{sample.name}: the image is {sample.ndim}D but the model is "
                 f"{model.config.ndim}D; give {model.config.ndim}D images"
             )
-        model.check(sample.image)
+        image = model.fitted(sample.image)
+        same = image is sample.image
+        fitted.append(sample if same else replace(sample, image=image))
     model.formulation.check(config)
+    return fitted
 
 
 def check_data(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event]:
@@ -206,6 +230,33 @@ def check_data(samples: Sequence[Sample], config: ModelConfig) -> Iterator[Event
         values = ", ".join(map(str, config.classes))
         what = "all labels are" if len(config.classes) == 1 else f"labels {values} are"
         yield Note(f"{what} learnt as {len(config.classes)} class(es), not as objects")
+        yield from _tell_classes(samples, config.classes)
+
+
+def _tell_classes(samples: Sequence[Sample], classes: Sequence[int]) -> Iterator[Note]:
+    """Tell of labels that are no class, and of classes that are no label.
+
+    Of one class nothing is left out: all labels are learnt as it.
+    """
+    there = {int(n) for s in samples for n in s.annotated_objects.ids}
+    left = sorted(there - set(classes))
+    if left and len(classes) > 1:
+        which = f"label {left[0]} is" if len(left) == 1 else f"labels {_few(left)} are"
+        yield Note(
+            f"{which} left out, in none of the classes {_few(classes)}: these pixels "
+            "are learnt neither as a class nor as background"
+        )
+    missing = sorted(set(classes) - there)
+    if missing and len(classes) > 1:
+        which = (
+            f"class {missing[0]}" if len(missing) == 1 else f"classes {_few(missing)}"
+        )
+        yield Note(f"{which} cannot be learnt: no image has such labels")
+
+
+def _few(numbers: Sequence[int]) -> str:
+    """Return the first of several numbers."""
+    return ", ".join(map(str, numbers[:10])) + ", ..." * (len(numbers) > 10)
 
 
 WEIGHT_DECAY = 1e-4

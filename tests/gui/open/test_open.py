@@ -69,6 +69,23 @@ def test_all_images_of_a_small_folder_become_pairs(viewer, qtbot, tmp_path, told
     assert dock(viewer).folders == [] and told == []
 
 
+def test_large_numbers_are_counted_anew_and_notes_of_files_are_told(
+    viewer, qtbot, tmp_path, told
+):
+    ((_, labels),) = data_set(tmp_path / "set", 1)
+    large = np.where(labels > 0, labels.astype(np.int64) + 2**32 - 100, 0)
+    red = np.stack([large, 0 * large]).astype(np.uint32)
+    file = tmp_path / "set" / "labels" / "00.tif"
+    tifffile.imwrite(file, red, metadata={"axes": "CYX"})
+    opening.open_pairs(viewer, tmp_path / "set")
+    wait(qtbot)
+    np.testing.assert_array_equal(viewer.layers["00 labels"].data, labels)
+    assert told == [
+        "labels are taken from channel 0; the others are 0 (1): 00",
+        "labels above 2,147,483,647 are numbered anew, from 1 (1): 00",
+    ]
+
+
 @pytest.mark.quick
 def test_one_image_is_in_sight_and_active(viewer, qtbot, tmp_path):
     data_set(tmp_path / "set", 3)

@@ -17,7 +17,7 @@ from napari_unet.events import Control, Progress, drain
 from napari_unet.files.sample_data import folder
 from napari_unet.gui import worker
 from napari_unet.gui.layers.images import Pair, image_of, labels_reader
-from napari_unet.gui.pairs.fixes import Origin, split, write
+from napari_unet.gui.pairs.fixes import Origin, mend, write
 from napari_unet.gui.train import checks as train_checks
 from napari_unet.gui.train.checks import Seen, check_pairs
 from napari_unet.training.annotated import Annotated
@@ -92,6 +92,28 @@ def test_binary_labels_are_fixed_before_start(make_napari_viewer, qtbot, notices
     layer.undo()
     np.testing.assert_array_equal(layer.data, binary)
     wait(dock, "binary")
+
+
+def test_labels_wrong_as_a_whole_are_fixed_in_one_edit(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    right = blobs(0, (96, 128), 30).labels
+    dock = dock_with(viewer, qtbot, right)
+    layer, findings = viewer.layers["cells labels"], dock.widget.findings
+    for wrong, words, tooltip in (
+        (np.where(right > 0, 0, 255), "look inverted", "Make this label 0"),
+        (right[:, ::-1].copy(), "look flipped left to right", "Turn the labels"),
+    ):
+        layer.data = wrong
+        wait(dock, f"worth a look: cells: the labels {words}")
+        (row,) = findings.rows
+        assert tooltip in row.fix_button.toolTip()
+        row.show_button.click()
+        assert layer.selected_label > 0
+        row.fix_button.click()
+        qtbot.waitUntil(lambda r=row: r not in findings.rows)
+        np.testing.assert_array_equal(layer.data > 0, right > 0)
+        layer.undo()
+        np.testing.assert_array_equal(layer.data, wrong)
 
 
 def test_show_goes_to_the_time_point_and_mend_to_all(make_napari_viewer, qtbot):
@@ -218,7 +240,8 @@ def test_labels_on_channels_are_fixed_where_they_lie():
     layer = Labels(labels.copy())
     target = Pair(image, layer, "CYX", image_of(image, "CYX"))
     read = labels_reader(layer, "CYX", target.image)
-    found = drain(split(read, False, Meaning(ignore=6), Control()))
+    finding = Finding("warning", "cells", "are parts", "rest", fix="split")
+    found = drain(mend(read, False, Meaning(ignore=6), finding, Control()))
     assert found.count == 1
     layer.data[1, 40, 40] = 3  # painted meanwhile
     assert write(target, found) and not write(target, found)

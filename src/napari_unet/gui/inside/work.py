@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,6 +99,9 @@ def look(wish: Wish, known: Known, control: Control) -> Generator[Event, None, S
             f"{wish.press.model}: the model has become another one; close the fold "
             "and open it again"
         )
+    wanted = model.config.input
+    fitted = wish.image.fitted(wanted) if isinstance(wanted, tuple) else None
+    wish = wish if fitted is None else replace(wish, image=fitted)
     stats = yield from _settle(model, wish, known)
     zoom = zoom_of(model, known.size)
     if not wish.kinds:

@@ -102,7 +102,8 @@ def image_of(
         array = concatenate([_lazy(array), *more], axis=at)
     rgb = layer.rgb and channel is None and not extra
     names, spacing = () if rgb else names, spacing_of(layer, axes)
-    return ImageSeries(array, letters, spacing, rgb, names, layer.name)
+    picked = bool(extra)
+    return ImageSeries(array, letters, spacing, rgb, names, layer.name, picked=picked)
 
 
 def is_channel_of(layer: Image, image: Image, axes: str) -> bool:

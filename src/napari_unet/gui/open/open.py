@@ -29,6 +29,7 @@ from napari_unet.gui.parts.dialogs import ask_file, ask_folder
 from napari_unet.gui.parts.progress import Cancelable
 from napari_unet.gui.pickers.model_picker import models
 from napari_unet.gui.preferences import PLUGIN
+from napari_unet.gui.wording import in_dock
 from napari_unet.models.store import WEIGHTS
 
 MODELS = f"Models (*.unetmodel {WEIGHTS})"
@@ -134,7 +135,7 @@ class Opening(QObject):
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Note):
-            show_info(event.text)
+            show_info(in_dock(event.text))
         elif isinstance(event, Progress):
             self._bar.show_event(event)
 

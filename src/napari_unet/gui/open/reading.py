@@ -12,7 +12,7 @@ from napari_unet.data.images import ImageSeries, as_series
 from napari_unet.data.samples import Sample
 from napari_unet.events import Control, Event, Note, Progress
 from napari_unet.files.datasets import find_pairs
-from napari_unet.files.layouts import Pair
+from napari_unet.files.layouts import Pair, listing
 from napari_unet.files.pairs import load_pair
 from napari_unet.gui.layers.axes import KEY
 from napari_unet.gui.layers.layer_data import (
@@ -21,6 +21,7 @@ from napari_unet.gui.layers.layer_data import (
     image_layers,
     placed,
 )
+from napari_unet.labels import LabelledObjects
 
 # So many fit a layer list; the others stay files.
 MOST_PAIRS = 10
@@ -97,6 +98,7 @@ def read_pairs(
         return None
     found = find_pairs(folder).for_training()
     problems = list(found.problems)
+    notes: dict[str, list[str]] = {}
     first = found.pairs[:MOST_PAIRS]
     pairs = []
     for done, pair in enumerate(first):
@@ -104,26 +106,33 @@ def read_pairs(
         if control.stopped:
             return None
         try:
-            pairs += _read(pair, problems)
+            pairs += _read(pair, problems, notes)
         except ValueError as error:
             problems.append(str(error))
     if problems and not pairs:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ValueError(problems[0] + more)
-    for note in found.notes:
+    for note in (*found.notes, *(listing(*each) for each in notes.items())):
         yield Note(note)
     return OpenedDataset(folder, len(found.pairs), tuple(pairs), tuple(problems))
 
 
-def _read(pair: Pair, problems: list[str]) -> list[PairRead]:
+def _read(
+    pair: Pair, problems: list[str], notes: dict[str, list[str]]
+) -> list[PairRead]:
     loaded = load_pair(pair)
     problems += loaded.problems
+    for text in loaded.notes:
+        notes.setdefault(text, []).append(pair.name)
     if not loaded.samples:
         return []
     image, labels = _joined(loaded.samples)
     seconds = frame_seconds(pair.image) if "T" in image.axes else None
     files = (pair.image, pair.labels)
-    return [PairRead(image, _whole(labels, pair), files, seconds)]
+    whole, told = _whole(labels, pair)
+    if told:
+        notes.setdefault(told, []).append(pair.name)
+    return [PairRead(image, whole, files, seconds)]
 
 
 def _joined(samples: list[Sample]) -> tuple[ImageSeries, np.ndarray]:
@@ -137,8 +146,14 @@ def _joined(samples: list[Sample]) -> tuple[ImageSeries, np.ndarray]:
     return image, labels
 
 
-def _whole(labels: np.ndarray, pair: Pair) -> np.ndarray:
-    """Return labels as int32: napari takes no floats, and small types run over."""
+def _whole(labels: np.ndarray, pair: Pair) -> tuple[np.ndarray, str]:
+    """Return labels as int32, and what is to be told: small types run over.
+
+    Larger numbers than that holds are counted anew.
+    """
+    if labels.dtype.kind in "ui" and labels.min() >= 0 and labels.max() >= 2**31:
+        compact = LabelledObjects(labels).compact.astype(np.int32)
+        return compact, f"labels above {2**31 - 1:,} are numbered anew, from 1"
     with np.errstate(invalid="ignore"):
         whole = labels.astype(np.int32)
     if not np.array_equal(whole, labels):
@@ -146,4 +161,4 @@ def _whole(labels: np.ndarray, pair: Pair) -> np.ndarray:
             f"{pair.labels}: its values, {labels.min():g} to {labels.max():g}, are not "
             "labels; save the objects as the integers 1, 2, 3 ..."
         )
-    return whole
+    return whole, ""

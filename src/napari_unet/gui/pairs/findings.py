@@ -16,6 +16,7 @@ from napari_unet.gui.parts.dock_widgets import (
     sentences,
     take_out,
 )
+from napari_unet.gui.wording import in_dock
 from napari_unet.text import counted
 
 # More sentences would push Start out of sight.
@@ -25,7 +26,14 @@ FIX_HELP = (
     "Give each separate part its own id, in all of the layer. Objects that touch stay "
     "one, and small strays keep their id. Ctrl-Z takes it back."
 )
-OBJECT_HELP = "Count this label as an object: no label is background then."
+FIX_HELPS = {
+    "object": "Count this label as an object: no label is background then.",
+    "background": "Make this label 0, in all of the layer, and give objects that have "
+    "no number, or share one, each their own. Ctrl-Z takes it back.",
+    "fill": "Fill each object, in all of the layer. Ctrl-Z takes it back.",
+    "pose": "Turn the labels as the image is, in all of the layer. Ctrl-Z takes it "
+    "back.",
+}
 TRAINING = "A training is running; stop it, or wait for its end."
 FIXING = "The labels are being fixed."
 
@@ -70,8 +78,9 @@ class Findings(QWidget):
 
     def add(self, note: Note) -> None:
         """Add what a training told."""
-        if note.text not in (*map(str, self._found), *self._notes):
-            self._notes.append(note.text)
+        text = in_dock(note.text)
+        if text not in (*(in_dock(str(f)) for f in self._found), *self._notes):
+            self._notes.append(text)
             self._fill()
 
     def set_found(self, found: Sequence[Finding]) -> None:
@@ -129,12 +138,13 @@ class FindingRow(QWidget):
     def grey(self, why_not: str) -> None:
         """Grey the button that fixes, and say why; "": it can be pressed."""
         self.fix_button.setEnabled(not why_not)
-        taken = isinstance(self.what, Finding) and self.what.fix == "object"
-        self.fix_button.setToolTip(why_not or (OBJECT_HELP if taken else FIX_HELP))
+        fix = self.what.fix if isinstance(self.what, Finding) else None
+        self.fix_button.setToolTip(why_not or FIX_HELPS.get(fix or "", FIX_HELP))
 
 
 def _told(what: Finding | str) -> str:
     """Return a sentence that says how bad it is."""
     if isinstance(what, str):
         return what
-    return f"{'cannot train' if what.severity == 'error' else 'worth a look'}: {what}"
+    how = "cannot train" if what.severity == "error" else "worth a look"
+    return f"{how}: {in_dock(str(what))}"

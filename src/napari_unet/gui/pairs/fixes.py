@@ -1,4 +1,4 @@
-"""What can be done about a finding: going to its place, an id for each part. No Qt."""
+"""What can be done about a finding: going to its place, mending the labels. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_unet.data.disconnected import split_parts
+from napari_unet.data.doctor import Finding
 from napari_unet.data.meaning import Meaning, understood
+from napari_unet.data.poses import Pose
+from napari_unet.data.whole import filled, without_background
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.layers.axes import shape_of
 from napari_unet.gui.layers.images import Pair, labels_axes
@@ -60,8 +63,8 @@ def show(viewer: Viewer, origin: Origin, place: Sequence[int], select: bool) -> 
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
-class Split:
-    """Labels of which each separate part got an id of its own.
+class Mended:
+    """Labels of which something was put right.
 
     where : tuple of integer arrays; the pixels that change, ([T,] [Z,] Y, X)
     before, after : integer arrays; their labels
@@ -74,10 +77,14 @@ class Split:
     count: int
 
 
-def split(
-    read: Callable[[], np.ndarray], film: bool, meaning: Meaning, control: Control
-) -> Generator[Event, None, Split]:
-    """Give each separate part an id of its own; long work.
+def mend(
+    read: Callable[[], np.ndarray],
+    film: bool,
+    meaning: Meaning,
+    finding: Finding,
+    control: Control,
+) -> Generator[Event, None, Mended]:
+    """Do what a finding says would fix it, at all time points; long work.
 
     read : returns the labels, ([T,] [Z,] Y, X)
     film : whether the first axis is time
@@ -86,7 +93,8 @@ def split(
     A ValueError if the dtype has too few numbers.
     """
     labels = read()
-    known, _ = understood(labels, meaning)
+    # What is turned, is turned with all that was painted.
+    known = labels if finding.fix == "pose" else understood(labels, meaning)[0]
     after = labels.copy()
     old = {*np.unique(labels).tolist(), *meaning.others}
     taken = set(old)  # an id means the same object in all time points
@@ -95,16 +103,24 @@ def split(
             break
         yield Progress("fixing", done, len(labels) if film else 1)
         part = np.s_[done] if film else np.s_[:]
-        fixed = split_parts(known[part], taken)
+        fixed = _mended(known[part], finding, taken)
         changed = fixed != known[part]
         after[part][changed] = fixed[changed]
         taken.update(np.unique(fixed[changed]).tolist())
     where = np.nonzero(after != labels)
-    return Split(where, labels[where], after[where], len(taken) - len(old))
+    return Mended(where, labels[where], after[where], len(taken) - len(old))
 
 
-def write(target: Pair, found: Split) -> bool:
-    """Write split labels into their layer, as one edit that can be undone.
+def _mended(labels: np.ndarray, finding: Finding, taken: set[int]) -> np.ndarray:
+    if isinstance(finding.value, Pose):
+        return finding.value.applied(labels)
+    if finding.fix == "background" and finding.value is not None:
+        return without_background(labels, finding.value, taken)
+    return filled(labels) if finding.fix == "fill" else split_parts(labels, taken)
+
+
+def write(target: Pair, found: Mended) -> bool:
+    """Write mended labels into their layer, as one edit that can be undone.
 
     Pixels that were painted meanwhile stay as they are. Returns whether any was
     written; a ValueError if the layer cannot be edited.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.gui.results.images_table import ImageRow
+from napari_unet.gui.wording import in_dock
 from napari_unet.text import class_name, clock, counted
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Outcome:
 
     def row(self, name: str, score: float) -> ImageRow:
         """Return what the image of this name gave, as one of several."""
-        notes = " ".join(self.result.notes)
+        notes = in_dock(" ".join(self.result.notes))
         if not self.instances:
             (found,) = self._found(score, None)
             return ImageRow(name, note=" ".join([found, notes]).strip())

@@ -34,6 +34,7 @@ from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
 from napari_unet.gui.segment.runs import SegmentJobs
 from napari_unet.gui.segment.work import WHAT, SegmentSettings
+from napari_unet.gui.wording import in_dock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,7 +303,7 @@ class SegmentWidget(DockContent):
             if result.slides and not self._slider.isActive():
                 with QSignalBlocker(form.score):
                     form.score.setValue(result.score)
-            notes = "\n".join(outcome.result.notes)
+            notes = in_dock("\n".join(outcome.result.notes))
             now = result.score, result.present
             known = not result.adopted or result.present is not None
             form.show_outcome(outcome.summary(*now) if known else "", notes)

@@ -36,6 +36,7 @@ from napari_unet.gui.segment.work import (
     segment_folder,
     segment_layer,
 )
+from napari_unet.gui.wording import in_dock
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.segmentation.growing import MapSource
 
@@ -228,7 +229,7 @@ class SegmentJobs(QObject):
             if not self._timer.isActive():
                 self._timer.start()
         elif isinstance(event, Note) and self._target is None:
-            show_warning(event.text)
+            show_warning(in_dock(event.text))
         else:
             self.progressed.emit(event)
 

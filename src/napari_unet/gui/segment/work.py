@@ -13,6 +13,7 @@ from napari_unet.data.images import ImageSeries
 from napari_unet.events import Control, Event, Progress
 from napari_unet.gui.results.images_table import ImageDone, ImageRow
 from napari_unet.gui.results.outcome import Outcome
+from napari_unet.gui.wording import in_dock
 from napari_unet.segmentation import outputs
 from napari_unet.segmentation.cache import MapCache
 from napari_unet.text import counted
@@ -114,8 +115,9 @@ def _with_rows(
 
 def _row(written: outputs.Written | ValueError) -> ImageRow:
     if isinstance(written, ValueError):
-        name, _, why = str(written).partition(": ")
-        return ImageRow(Path(name).name, note=why or str(written), failed=True)
+        text = in_dock(str(written))
+        name, _, why = text.partition(": ")
+        return ImageRow(Path(name).name, note=why or text, failed=True)
     told, rows = written.told, written.objects
     median = median_of(row["size"] for row in rows) if rows else None
     return ImageRow(
@@ -123,5 +125,5 @@ def _row(written: outputs.Written | ValueError) -> ImageRow:
         told.get("objects"),
         median,
         rows[0]["unit"] if rows else "",
-        " ".join(told["notes"]),
+        in_dock(" ".join(told["notes"])),
     )

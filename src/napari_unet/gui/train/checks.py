@@ -22,7 +22,7 @@ from napari_unet.gui import worker
 from napari_unet.gui.layers.images import Pair, labels_reader
 from napari_unet.gui.layers.meanings import said_of
 from napari_unet.gui.pairs.findings import FIXING, TRAINING, Findings
-from napari_unet.gui.pairs.fixes import Origin, Split, show, split, write
+from napari_unet.gui.pairs.fixes import Mended, Origin, mend, show, write
 from napari_unet.gui.pairs.table import PairsTable
 from napari_unet.gui.parts.connections import debouncer
 from napari_unet.gui.train.form import TrainForm
@@ -248,20 +248,22 @@ class Checks(QObject):
         read = labels_reader(target.labels, target.axes, target.image)
         meaning = said_of(target.labels).meaning
         worker.start(
-            *(self, "fixing", split, read, origin.film, meaning),
+            *(self, "fixing", mend, read, origin.film, meaning, finding),
             on_returned=self._write,
             on_finished=self._fixing_ended,
         )
 
-    def _write(self, found: Split) -> None:
+    def _write(self, found: Mended) -> None:
         target, layers = self._fixed, self._viewer.layers
         if target is None or target.labels not in layers:
             return
         with worker.reporting():
             if write(target, found):
                 layers.selection.active = target.labels  # whose edit Ctrl-Z takes back
-                objects = counted(found.count, "object")
-                show_info(f"{objects} got a new id; Ctrl-Z takes it back")
+                told = "the labels were fixed"
+                if found.count:
+                    told = f"{counted(found.count, 'object')} got a new id"
+                show_info(f"{told}; Ctrl-Z takes it back")
 
     def _fixing_ended(self) -> None:
         self._fixed = None
