@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -21,6 +22,8 @@ KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+# How the names of temporary files begin; they are short, however long a name is.
+MARK = ".unet"
 # A file system that cannot flush.
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS}
 # Of a process on another computer; no file takes so long to write.
@@ -34,7 +37,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary file lies in the same folder and has the same suffix. If the block
     fails, or the process is interrupted, nothing appears under `path`, a file that was
     there stays as it was, and the temporary file is removed; one that a killed process
-    left behind goes with the next write of the same file. What a link points to is
+    left behind goes with the next write into the folder. What a link points to is
     written, and the link stays. All is on the disk before `path` is replaced, so that
     it is whole after a power cut, too. A ValueError if the file cannot be written: no
     such folder, no permission, disk full, or something that is no file. Writers that
@@ -51,9 +54,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     given, path = path, Path(os.path.realpath(path))
     check_target(given)
-    clean(path)
+    clean(path.parent)
     token = f"{os.getpid()}.{secrets.token_hex(4)}"
-    temporary = path.with_name(f"{_mark(path)}.{_host()}.{token}.part{path.suffix}")
+    temporary = path.with_name(f"{MARK}.{_host()}.{token}.part{path.suffix}")
     try:
         try:
             yield temporary
@@ -89,28 +92,25 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
 
 
-def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
-    """Return the bytes of a file; never waits for a pipe or reads a device.
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading; never waits for a pipe or reads a device.
 
-    An OSError if it is not there, is no file, or is larger than `most` bytes.
+    An OSError if it is not there, or is no file.
     """
     what = kind_of(path)
     if what:
         raise OSError(errno.EINVAL, f"it is {what} and no file")
-    if most is not None and os.stat(path).st_size > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most / 2**20:,.0f} MiB")
-    return Path(path).read_bytes()
+    return open(path, "rb")
 
 
-def clean(path: Path) -> None:
-    """Remove what processes that are no more left of a file that they wrote."""
+def clean(folder: Path) -> None:
+    """Remove what processes that are no more left of files that they wrote."""
     names = []
     with contextlib.suppress(OSError):
-        names = os.listdir(path.parent)
-    mark = _mark(path)
+        names = os.listdir(folder)
     for name in names:
-        if name.startswith(mark) and ".part" in name:
-            left = path.with_name(name)
+        if name.startswith(MARK) and ".part" in name:
+            left = folder / name
             with contextlib.suppress(OSError, ValueError):
                 if _is_left(left):
                     left.unlink()
@@ -130,16 +130,11 @@ def runs(pid: int, since: float) -> bool:
     import psutil
 
     try:
-        return psutil.Process(pid).create_time() <= since + 1
+        return bool(psutil.Process(pid).create_time() <= since + 1)
     except psutil.AccessDenied:
         return True
     except psutil.Error:
         return False
-
-
-def _mark(path: Path) -> str:
-    """Return how the temporary files of a file begin."""
-    return f".{hashlib.blake2b(os.fsencode(path.name), digest_size=4).hexdigest()}"
 
 
 def _host() -> str:

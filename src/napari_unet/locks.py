@@ -25,7 +25,7 @@ class FolderLock:
 
     The system holds the lock, and lets go of it when the process ends however that
     ends: what a dead process leaves behind keeps nobody out. It is taken at once where
-    the folder is there, and else by :meth:`take`, when it is known that it will be made.
+    the folder is there, else by :meth:`take`, when it is known that it will be made.
     """
 
     def __init__(self, folder: Path) -> None:

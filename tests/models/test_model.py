@@ -326,7 +326,7 @@ def test_a_shared_file_may_be_large(tmp_path):
 def test_an_archive_that_claims_too_much(tmp_path, monkeypatch):
     path = made().share(tmp_path / "m")
     monkeypatch.setattr(model_file, "MOST_BYTES", 1000)
-    refused(path, "larger than 2 GB")
+    refused(path, "unpacks to 0 MiB")
 
 
 def test_a_folder_that_is_none(tmp_path, monkeypatch):

@@ -50,6 +50,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, or 2 where the input was bad.
     """
+    # What runs Python again, as torch does, takes no modules from the folder at hand.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         code = app(tokens)
         sys.stdout.flush()

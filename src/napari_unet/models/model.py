@@ -24,6 +24,7 @@ from napari_unet.models.store import (
     CONFIG,
     FORMAT,
     HEADER,
+    MOST_BYTES,
     REHEARSAL,
     SUFFIX,
     THUMBNAIL,
@@ -234,11 +235,17 @@ class Model:
         """
         path = Path(path)
         path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        weights = self.to_bytes()
+        if len(weights) > MOST_BYTES:
+            raise ValueError(
+                f"the model takes {len(weights) / 2**20:,.0f} MiB, a {SUFFIX} file may "
+                f"hold {MOST_BYTES / 2**20:,.0f} MiB; hand its folder on"
+            )
         with (
             atomic(path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
-            archive.writestr(WEIGHTS, self.to_bytes())
+            archive.writestr(WEIGHTS, weights)
             archive.writestr(CONFIG, json.dumps(self.header(), indent=2))
             for name, content in self._extras().items():
                 if crops or name != REHEARSAL:

@@ -23,15 +23,18 @@ from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.text import version
 from napari_unet.training.checkpoint import (
+    RUN,
+    STATE,
     Counters,
     clean,
+    damaged,
     has_state,
     read_rehearsal,
     read_state,
     restore,
     write_rehearsal,
 )
-from napari_unet.training.crops import Encoded, encode_all
+from napari_unet.training.crops import encode_all
 from napari_unet.training.fine_tuning import unpack
 from napari_unet.training.memory import tell_memory
 from napari_unet.training.recipe import (
@@ -288,7 +291,11 @@ def new_run(
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
+    crops = _crops(start, config, folder)
+    rehearsal = unpack(crops, model) if crops else []
     claim(lock, folder)
+    if crops and not start.header:
+        write_rehearsal(folder, crops)
     batch, trained = batch_of(config, patch), _copied(model)
     first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
@@ -298,7 +305,7 @@ def new_run(
         averaged=_copied(model),
         optimizer=_optimizer(trained, config),
         training=training,
-        rehearsal=_rehearsal(start, config, folder, model),
+        rehearsal=rehearsal,
         validation=judges,
         given=given,
         patch=patch,
@@ -316,19 +323,11 @@ def new_run(
     return run
 
 
-def _rehearsal(
-    start: StartingPoint, config: TrainConfig, folder: Path, model: Model
-) -> list[Encoded]:
-    """Return the crops that are rehearsed; they are kept with the run."""
-    crops = read_rehearsal(folder) if start.header else None
-    if not start.header and start.model and config.rehearsal:
-        crops = start.model.rehearsal
-    if not crops:
-        return []
-    ready = unpack(crops, model)
-    if not start.header:
-        write_rehearsal(folder, crops)
-    return ready
+def _crops(start: StartingPoint, config: TrainConfig, folder: Path) -> bytes | None:
+    """Return the crops that are rehearsed, if any."""
+    if start.header:
+        return read_rehearsal(folder)
+    return start.model.rehearsal if start.model and config.rehearsal else None
 
 
 def _copied(model: Model) -> Model:
@@ -379,4 +378,7 @@ def _restore(run: Run, start: StartingPoint) -> None:
                 run.card[name] = start.model.card[name]
     if any(key.startswith("start.") for key in start.tensors):
         run.start = _copied(run.model)
-    restore(start.tensors, run.networks, run.optimizer)
+    try:
+        restore(start.tensors, run.networks, run.optimizer)
+    except (RuntimeError, LookupError, ValueError, TypeError) as error:
+        raise ValueError(damaged(run.folder / RUN / STATE, error)) from None
