@@ -35,6 +35,7 @@ Precision = Annotated[
     ),
 ]
 
+MOST_SHOWN = 200  # characters of a value that is wrong
 LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 
@@ -77,7 +78,7 @@ def findings(error: ValidationError) -> list[tuple[str, str]]:
     for item in error.errors():
         name = ".".join(str(p) for p in item["loc"] if not _is_branch(p))
         message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
+        got = "" if item["type"] == "value_error" else f", got {_short(item['input'])}"
         if item["type"] == "extra_forbidden":
             message, got = "is not an option; check its spelling", ""
         found.setdefault((name, got), []).append(message)
@@ -86,6 +87,11 @@ def findings(error: ValidationError) -> list[tuple[str, str]]:
         (name, " or ".join(dict.fromkeys(messages)) + got)
         for (name, got), messages in found.items()
     ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _is_branch(part: object) -> bool:

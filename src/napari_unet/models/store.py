@@ -42,7 +42,9 @@ def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return a header of any older format as one of today's."""
     number = header.get("format")
     if not isinstance(number, int) or number < 1:
-        raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
+        raise ValueError(
+            f"format {str(number)[:50]!r} is not a model format of napari-unet-live"
+        )
     if number > FORMAT:
         raise ValueError(
             f"format {number} is newer than this version reads ({FORMAT}); "

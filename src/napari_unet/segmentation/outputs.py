@@ -28,7 +28,7 @@ from napari_unet.files.layouts import (
 from napari_unet.files.matching import labels_beside, without
 from napari_unet.files.readers import read_image, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
-from napari_unet.text import version
+from napari_unet.text import too_little_memory, version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
@@ -80,10 +80,10 @@ def segment_files(
         yield Note(note)
     check_outputs(paths, output)
     yield Progress("loading the model", 0)
+    from napari_unet.device import is_out_of_memory
     from napari_unet.models.model import Model
 
     loaded = Model.load(model, device)
-    make_folder(output)
     about = run_metadata(loaded, model, config, channel)
     objects: list[dict[str, Any]] | None = None
     for done, path in enumerate(paths):
@@ -92,8 +92,11 @@ def segment_files(
             written = yield from segment_file(
                 loaded, path, output, config, about, channel=channel, control=control
             )
-        except ValueError as error:
-            tell(error)
+        except (ValueError, MemoryError, RuntimeError) as error:
+            if not isinstance(error, ValueError) and not is_out_of_memory(error):
+                raise
+            told = error if isinstance(error, ValueError) else None
+            tell(told or ValueError(f"{path}: {too_little_memory(error)}"))
             continue
         if written is None:
             break
@@ -223,7 +226,7 @@ def segment_file(
     result = yield from segment(model, image, config, control=control)
     if not result.complete and control is not None and control.stopped:
         return None
-    file = output / f"{image.name}_labels.tif"
+    file = make_folder(output) / f"{image.name}_labels.tif"
     write_labels(file, result.labels, image.spacing, axes=image.axes.replace("C", ""))
     told = {**about, **result_metadata(model, result)}
     content = {

@@ -84,6 +84,12 @@ class Prediction:
             found = self._try(tile)
             if found is not None:
                 part = found[(slice(len(self.maps)), *tile.crop)]
+                if self.bytes_ and not np.isfinite(part.sum()):
+                    raise ValueError(
+                        f"{self.picture.name}: the network gives values that are no "
+                        "numbers, as its weights are too large or damaged; choose "
+                        "another model, or --precision float32"
+                    )
                 part = rounded(part) if self.bytes_ else part
                 self.maps[(slice(None), *tile.write)] = part
                 if self.memory.failed and not self.memory.told:

@@ -177,13 +177,16 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with open_regular(path) as file:
             data = file.read()
-        header = read_header(data, str(path))
+    except OSError as error:
+        raise ValueError(damaged(path, error)) from None
+    header = read_header(data, str(path))
+    try:
         check(State, header)
         tensors = safetensors.torch.load(data)
         for name, tensor in tensors.items():
             if not bool(tensor.isfinite().all()):
                 raise ValueError(f"{name} holds NaN or infinite values")
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (ValueError, KeyError, safetensors.SafetensorError) as error:
         raise ValueError(damaged(path, error)) from None
     return header, tensors
 
@@ -217,8 +220,20 @@ def restore(
             # The fused optimiser reads memory in order: the layouts must be the same.
             tensor = torch.empty_like(like, device=tensor.device).copy_(tensor)
         state.setdefault(int(index), {})[part] = tensor
+    _check_state(state, parameters)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _check_state(
+    state: Mapping[int, Mapping[str, torch.Tensor]], parameters: Sequence[torch.Tensor]
+) -> None:
+    """Raise a ValueError unless the optimiser has all that it needs, or nothing."""
+    for index, like in enumerate(parameters if state else ()):
+        found = {name: t.shape for name, t in state.get(index, {}).items()}
+        needed = dict.fromkeys(("exp_avg", "exp_avg_sq"), like.shape)
+        if found != {"step": torch.Size(), **needed}:
+            raise ValueError(f"the optimiser lacks what it knew of tensor {index}")
 
 
 def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -90,7 +90,7 @@ def starting_point(
         raise ValueError(TAKEN.format(folder))
     if state:
         header, tensors = read_state(folder)
-        stored = _resumed(config, header["train"])
+        stored = _resumed(config, header["train"], folder)
         model = Model.load(folder, device)
         return StartingPoint(stored, wanted, model, header, tensors)
     if there:
@@ -129,8 +129,12 @@ def first_model(init: Model | str | Path, device: str) -> Model:
     return model
 
 
-def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
+def _resumed(config: TrainConfig, stored: dict[str, Any], folder: Path) -> TrainConfig:
     """Return the stored options with the budget of the new ones, if they name any."""
+    try:
+        checked(TrainConfig, stored)
+    except ValueError as error:
+        raise ValueError(damaged(folder / RUN / STATE, error)) from None
     budget = {n: getattr(config, n) for n in ("minutes", "steps", "epochs")}
     if any(budget.values()):
         stored = {**stored, **budget}
@@ -370,7 +374,7 @@ def _restore(run: Run, start: StartingPoint) -> None:
     if run.config.minutes != start.header["train"]["minutes"]:
         run.counters.total = None  # of the minutes before
     run.before = run.counters.seconds
-    run.averaged.thresholds = dict(run.counters.thresholds)
+    run.averaged.thresholds |= run.counters.thresholds
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
         for name in ("knew", "rate"):
