@@ -148,6 +148,11 @@ def odd_image(good: Path, place: Path, rng: random.Random) -> Attack:
         path.write_bytes(packed_picture(edge, rng.choice((edge, 1, 50_000))))
         command = with_model("segment", path, good, place)
         return Attack("odd image", command, ("odd",), surely=True)
+    if rng.random() < 0.05:  # more pixels than memory has; on the disk it is empty
+        path = place / "odd.tif"
+        tifffile.memmap(path, shape=(2**17, 2**17), dtype=np.uint16)
+        command = with_model("segment", path, good, place)
+        return Attack("odd image", command, ("odd",), surely=True)
     kind = rng.choice(["?", "i1", "u8", "i8", "f2", "f4", "f8", "c8", "u2", ">f4"])
     shape = rng.choice(SHAPES)
     values = np.random.default_rng(rng.randrange(2**32)).normal(0, 50, shape)

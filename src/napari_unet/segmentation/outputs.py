@@ -193,8 +193,8 @@ def check_outputs(paths: Sequence[Path], output: Path) -> None:
                 f"{path}: the names of its results would be {length} characters long, "
                 f"{most} are the most in {output}; give the image a shorter name"
             )
-    results = {(output / f"{stem(p)}_labels.tif").resolve() for p in paths}
-    lost = [str(p) for p in paths if p.resolve() in results]
+    results = {os.path.realpath(output / f"{stem(p)}_labels.tif") for p in paths}
+    lost = [str(p) for p in paths if os.path.realpath(p) in results]
     if lost:
         raise ValueError(
             f"{lost[0]} would be overwritten by its neighbour's labels; choose another "

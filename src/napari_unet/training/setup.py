@@ -371,7 +371,7 @@ def card_of(
 def _restore(run: Run, start: StartingPoint) -> None:
     """Put the state of a run that is resumed into a new one."""
     run.counters = Counters(**start.header["counters"])
-    if run.config.minutes != start.header["train"]["minutes"]:
+    if run.config.minutes != start.header["train"].get("minutes"):
         run.counters.total = None  # of the minutes before
     run.before = run.counters.seconds
     run.averaged.thresholds |= run.counters.thresholds
