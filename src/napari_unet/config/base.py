@@ -117,6 +117,13 @@ def simple_type(info: FieldInfo) -> Any:
     return kinds[0] if len(kinds) == 1 and simple else None
 
 
+def numbers(info: FieldInfo) -> tuple[int, ...]:
+    """Return the numbers that can be chosen, where an option is a choice of them."""
+    kinds = members(info.annotation)
+    choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
+    return tuple(c for c in choices if isinstance(c, int))
+
+
 def label_of(name: str, info: FieldInfo) -> str:
     """Return what an option is called in forms."""
     return info.title or name.replace("_", " ").capitalize()
@@ -171,7 +178,7 @@ def parse(text: str, info: FieldInfo) -> Any:
     kinds = members(info.annotation)
     tuples = [m for m in kinds if get_origin(m) is tuple]
     if not tuples:
-        return text
+        return next((n for n in numbers(info) if text.strip() == str(n)), text)
     if get_origin(get_args(tuples[0])[0]) is tuple:
         return tuple(_split(row) for row in text.split("/"))
     return text if len(kinds) > 1 and "," not in text else _split(text)
