@@ -139,15 +139,13 @@ def kill_training(good: Path, place: Path, rng: random.Random) -> tuple[bool, in
     """Kill a training once more, or finish it; whether killed, what is lost, left."""
     folder = place / "killed run"
     there = (folder / "model.safetensors").exists()
-    command = ["train", str(good / "data"), "--output", str(folder), *SMALL]
+    command = ["train", str(good / "data"), "--output", str(folder)]
     command += ["--steps", "40", "--device", "cpu"]
-    if there:
-        command = ["train", str(good / "data"), "--output", str(folder), "--resume"]
-        command += ["--device", "cpu"]
-    was = killed(command, place / "log", rng.uniform(0, 0.8))
+    more = ["--resume"] if there else SMALL
+    was = killed([*command, *more], place / "log", rng.uniform(0, 0.8))
     lost = int(there and not loads(folder))
     if rng.random() < 0.5 and (folder / "model.safetensors").exists():
-        again = run([*command[:4], "--resume", "--device", "cpu"], place / "log", 60)
+        again = run([*command, "--resume"], place / "log", HANG)
         lost += again.code != 0 or not loads(folder)
         if again.code:
             print(f"    {again.err!r}")
