@@ -216,7 +216,7 @@ def uses_of_model(model: Path, good: Path, place: Path, rng: random.Random) -> A
             ["train", data, "--init", name, "--output", out, *SMALL[4:], *SHORT],
         ]
     )
-    return Attack("model", command, (name, model.name, "--rehearsal"))
+    return Attack("model", command, (name, model.name, "--rehearsal", "--precision"))
 
 
 def damaged_model(good: Path, place: Path, rng: random.Random) -> Attack:
