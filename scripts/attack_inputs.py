@@ -342,7 +342,7 @@ def damaged_run(good: Path, place: Path, rng: random.Random) -> Attack:
         path.write_bytes(join(table, tensors, put_hostile(header, rng)))
     command = ["train", str(good / "data"), "--output", str(folder), "--resume"]
     command += ["--steps", "3", "--device", "cpu"]
-    return Attack("damaged run", command, ("out", "data"))
+    return Attack("damaged run", command, ("out", "data", *TrainConfig.model_fields))
 
 
 # Paths and options

@@ -24,6 +24,7 @@ KINDS = {
 }
 # How the names of temporary files begin; they are short, however long a name is.
 MARK = ".unet"
+MOST_SHOWN = 300  # characters of a reason, which may hold what was read
 # A file system that cannot flush.
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS}
 # Of a process on another computer; no file takes so long to write.
@@ -193,4 +194,6 @@ def sha256(path: str | os.PathLike[str]) -> str:
 def reason(error: BaseException) -> str:
     """Return why something failed in a few words, without paths and line breaks."""
     text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    if len(text) > MOST_SHOWN:
+        text = f"{text[:MOST_SHOWN]} ..."
     return text or type(error).__name__

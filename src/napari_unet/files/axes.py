@@ -25,6 +25,13 @@ class Raw:
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise a ValueError where a damaged header tells of other axes."""
+        if self.array.ndim != len(self.axes):
+            raise ValueError(
+                f"shape {self.array.shape} does not fit the axes {self.axes or 'none'}"
+            )
+
 
 def ordered(raw: Raw, path: Path) -> Raw:
     """Put the axes in the order ``[T]C[Z]YX`` and the bytes in native order.

@@ -14,8 +14,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from napari_unet.atomic import atomic, make_folder
+from napari_unet.atomic import atomic, make_folder, reason
 from napari_unet.config import ModelConfig
+from napari_unet.config.model import CLASSIFIER_NAMES
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.device import pick_device, pick_dtype
 from napari_unet.formulations import formulation_of
@@ -271,8 +272,9 @@ class Model:
             with torch.device("meta"):
                 network = build(config, formulation_of(config).channels)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        tensors = read_tensors(data, network.state_dict(), name)
+            raise ValueError(f"{name}: {reason(error)}") from None
+        trees = config.network in CLASSIFIER_NAMES
+        tensors = read_tensors(data, network.state_dict(), name, trees=trees)
         network.load_state_dict(tensors, assign=True)
         network.requires_grad_()
         model = cls(config, network, thresholds, card, pick_device(device))

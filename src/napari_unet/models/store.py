@@ -170,9 +170,11 @@ def contents(
 
 
 def read_tensors(
-    data: bytes, expected: Mapping[str, Tensor], name: str
+    data: bytes, expected: Mapping[str, Tensor], name: str, *, trees: bool = False
 ) -> dict[str, Tensor]:
     """Return the tensors of a file, floats as float32.
+
+    `trees`: of a pixel classifier, whose leaves have infinite thresholds.
 
     A ValueError, which calls it `name`, if the safetensors `data` are damaged, or have
     not the names, shapes and kinds of those `expected`.
@@ -186,13 +188,15 @@ def read_tensors(
             f"{name}: {WEIGHTS} is damaged ({reason(error)}); copy it again, or train "
             "the model anew"
         ) from None
-    misfit = _misfit(expected, found)
+    misfit = _misfit(expected, found, trees)
     if misfit:
         raise ValueError(f"{name}: the weights do not fit the config: {misfit}")
     return {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
 
 
-def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+def _misfit(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], trees: bool
+) -> str:
     """Return what of the tensors does not fit, or nothing."""
     for key in sorted(expected.keys() - found.keys()):
         return f"{key} is missing"
@@ -204,7 +208,7 @@ def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
             return f"{key} has shape {shape}, expected {wanted}"
         if found[key].is_floating_point() != tensor.is_floating_point():
             return f"{key} holds {found[key].dtype}, expected {tensor.dtype}"
-        if not bool(found[key].isfinite().all()):
+        if bool((found[key].isnan() if trees else ~found[key].isfinite()).any()):
             return f"{key} holds NaN or infinite values; copy it again, or train anew"
     return ""
 
