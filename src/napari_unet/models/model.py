@@ -108,6 +108,12 @@ class Model:
         """What sizes are padded to multiples of, per axis."""
         return self.network.divisor
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are numbers; others would not be loaded again."""
+        tensors = self.network.state_dict().values()
+        return all(bool(t.isfinite().all()) for t in tensors)
+
     def fitted(self, image: Image) -> Image:
         """Return an image with the channels that the model wants, in its order.
 

@@ -94,7 +94,7 @@ class Counters(Schema):
     best: float | None = None
     stale: Count = 0
     thresholds: dict[Line, Threshold] = {}
-    history: list[dict[Line, Line | float | int]] = []
+    history: list[dict[Line, Any]] = []
 
 
 class State(Schema):

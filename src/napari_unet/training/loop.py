@@ -277,7 +277,7 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
         if run.rescore:
             yield from _rescore_best(run)
     best = found is None or counters.best is None or found.score >= counters.best
-    if best:
+    if best := best and run.averaged.finite:
         counters.best = found.score if found else None
         run.save_best(found)
     counters.stale = 0 if best else counters.stale + 1
