@@ -1,6 +1,8 @@
 """Bad input is one clear sentence and exit code 2; nothing is written for it."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -110,6 +112,11 @@ def test_all_problems_come_at_once_each_with_its_file(capsys, tmp_path):
         (["--rate", 0], ["rate", "greater than 0"]),
         (["--validation", 1], ["validation", "less than 1"]),
         (["--minutes", -3], ["minutes", "greater than 0"]),
+        (["--minutes", "inf"], ["minutes", "finite", "inf"]),
+        (["--object-size", "nan"], ["object_size", "finite", "nan"]),
+        (["--spacing", 2.5], ["spacing (2.5,) must hold 2 numbers"]),
+        (["--spacing", "0,1"], ["spacing.0", "greater than 0"]),
+        (["--ndim", 2.5], ["ndim", "2 or 3", "2.5"]),
         (["--steps", 3, "--epochs", 2], ["steps and epochs"]),
         (["--depth", "deep"], ["deep"]),
         (["--device", "tpu"], ["device 'tpu'"]),
@@ -339,6 +346,42 @@ def test_a_full_disk_while_saving_keeps_the_old_best(capsys, tmp_path, monkeypat
     for name, tensor in before.network.state_dict().items():
         assert torch.equal(tensor, after.network.state_dict()[name])
     assert not list(model.rglob(".*part*"))
+
+
+def test_memory_that_runs_out_is_one_sentence(capsys, tmp_path, monkeypatch):
+    def large(*_, **__):
+        raise MemoryError("Unable to allocate 9.00 GiB")
+
+    data, model = put(tmp_path / "data"), model_at(tmp_path / "m")
+    monkeypatch.setattr("napari_unet.segmentation.outputs.read_image", large)
+    monkeypatch.setattr("napari_unet.files.datasets.load_pair", large)
+    command = ["segment", data / "a.tif", "--model", model, "--output", tmp_path / "o"]
+    for given in (command, ["doctor", data]):
+        sentence = refused(capsys, *given)
+        assert "memory ran out (Unable to allocate 9.00 GiB); close" in sentence
+    assert not (tmp_path / "o").exists()
+
+
+def test_weights_whose_output_is_no_number(capsys, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(40, 60))
+    model, out = model_at(tmp_path / "m"), tmp_path / "out"
+    rewrite(model, lambda _, t: [v.mul_(1e38) for v in t.values() if v.dim() > 1])
+    sentence = refused(
+        capsys, "segment", tmp_path / "a.tif", "--model", model, "--output", out
+    )
+    assert "a: the network gives values that are no numbers" in sentence
+    assert nothing_left(out)
+
+
+def test_names_cannot_write_to_the_terminal(capsys, tmp_path):
+    error = refused(capsys, "info", tmp_path / "a\nb\x1b[2J")
+    assert r"a\nb\x1b[2J: there is no such model" in error
+
+
+def test_python_that_is_run_again_takes_nothing_from_the_folder(capsys, tmp_path):
+    refused(capsys, "info", tmp_path)
+    path = [sys.executable, "-S", "-c", "import sys; print(sys.path)"]
+    assert "''" not in subprocess.check_output(path, text=True)
 
 
 def test_unknown_commands_and_models(capsys, tmp_path):

@@ -66,11 +66,11 @@ def _has_amx() -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, on whichever device."""
     text = str(error).lower()
     return (
-        isinstance(error, torch.OutOfMemoryError)
+        isinstance(error, (torch.OutOfMemoryError, MemoryError))
         or "out of memory" in text
         or "can't allocate memory" in text
         or "not enough memory" in text

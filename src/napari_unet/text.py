@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _installed
 from typing import Any
 
+# Also halves of characters, which names of files may hold.
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]|\n(?!- )")
 FIGURES = {
     "ap50": "AP50",
     "ap75": "AP75",
@@ -23,6 +26,34 @@ def version(package: str = "napari-unet-live") -> str:
         return _installed(package)
     except PackageNotFoundError:  # ours too, if run from a checkout on the path
         return "not installed"
+
+
+def too_little_memory(error: BaseException) -> str:
+    """Return what is told where memory ran out.
+
+    Examples
+    --------
+    >>> too_little_memory(MemoryError("Unable to allocate 9 GiB"))
+    'memory ran out (Unable to allocate 9 GiB); close other programs, or take less'
+    """
+    what = " ".join(str(error).split())[:200]
+    why = f" ({what})" if what else ""
+    return f"memory ran out{why}; close other programs, or take less"
+
+
+def printable(text: str) -> str:
+    r"""Return a sentence for a terminal, which its control characters cannot change.
+
+    Several problems stay a line each.
+
+    Examples
+    --------
+    >>> print(printable("a\tb: 2 problems\n- c\n- d\x1b[2J"))
+    a\tb: 2 problems
+    - c
+    - d\x1b[2J
+    """
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -82,17 +82,26 @@ def test_events_then_the_result_then_the_end_on_the_main_thread(qtbot, dock):
     assert dock.threads == {True}
 
 
-def test_a_runtime_error_is_told_and_the_job_ends(qtbot, dock):
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: out of memory"),
+        SystemExit("a library ends the process"),
+    ],
+    ids=["CUDA", "exit"],
+)
+def test_whatever_is_raised_is_told_and_the_job_ends(qtbot, dock, error):
     """Every error of CUDA is one; generator workers of superqt swallow it."""
 
     def work(control):
         yield Note("one")
-        raise RuntimeError("CUDA error: out of memory")
+        raise error
 
     dock.start(work)
     qtbot.waitUntil(dock.ended)
     assert dock.names() == ["event", "errored", "finished"]
-    assert "CUDA error" in str(dock.told[1][1])
+    assert str(error) in str(dock.told[1][1])
+    assert isinstance(dock.told[1][1], Exception)
 
 
 def test_quit_returns_what_there_is(qtbot, dock):

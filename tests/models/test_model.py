@@ -2,8 +2,10 @@
 
 import errno
 import json
+import math
 import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -243,14 +245,26 @@ def test_a_header_that_is_none(saved, header):
         {"config": {"formulation": "flows"}},
         {"thresholds": None},
         {"thresholds": {"foreground": "half"}},
+        {"thresholds": {"foreground": math.nan}},
+        {"thresholds": {"smallest": math.inf}},
         {"card": []},
+        {"card": {"steps": "x" * 9999}},
+        {"card": {"data": [3]}},
+        {"card": {"validation": {"figures": {"ap50": None}}}},
     ],
-    ids=str,
+    ids=lambda change: str(change)[:40],
 )
 def test_a_header_with_nonsense(saved, change):
     model, folder, tensors = saved
     write(folder, {**model.header(), **change}, tensors)
     refused(folder)
+
+
+def test_a_header_without_a_bottom(saved):
+    _, folder, tensors = saved
+    deep = "[" * 100_000 + "]" * 100_000
+    write(folder, f'{{"format": 1, "card": {deep}}}', tensors)
+    refused(folder, "not a model")
 
 
 def test_a_newer_format(saved):
@@ -280,6 +294,14 @@ def test_weights_too_many_or_too_few(saved):
     refused(folder, "extra is foreign")
     write(folder, model.header(), {**tensors, key: tensors[key].int()})
     refused(folder, "output.bias holds torch.int32")
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_weights_that_are_no_numbers(saved, value):
+    model, folder, tensors = saved
+    tensors["output.bias"][1] = value
+    write(folder, model.header(), tensors)
+    refused(folder, "output.bias holds NaN or infinite values")
 
 
 @pytest.mark.parametrize("place", [0.05, 0.3, 0.5, 0.9])
@@ -326,7 +348,26 @@ def test_a_shared_file_may_be_large(tmp_path):
 def test_an_archive_that_claims_too_much(tmp_path, monkeypatch):
     path = made().share(tmp_path / "m")
     monkeypatch.setattr(model_file, "MOST_BYTES", 1000)
-    refused(path, "larger than 2 GB")
+    refused(path, "unpacks to 0 MiB")
+    monkeypatch.setattr("napari_unet.models.model.MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="may hold 0 MiB; hand its folder on"):
+        made().share(tmp_path / "other")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_archive_packed_in_a_foreign_way(tmp_path, packing):
+    folder, path = made().save(tmp_path / "m"), tmp_path / f"m{SUFFIX}"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.write(folder / WEIGHTS, WEIGHTS)
+    refused(path, "packed in a foreign way")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of POSIX")
+def test_a_model_that_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / WEIGHTS)
+    refused(tmp_path, "it is a pipe")
+    (tmp_path / f"m{SUFFIX}").symlink_to("/dev/zero")
+    refused(tmp_path / f"m{SUFFIX}", "it is a device")
 
 
 def test_a_folder_that_is_none(tmp_path, monkeypatch):

@@ -381,6 +381,9 @@ def test_a_folder_of_something_else_is_refused(data, tmp_path, capsys):
     error = error_of(capsys, *line(data, tmp_path, "unet"))
     assert f"{tmp_path} holds no comparison; choose a new folder" in error
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    (tmp_path / "comparison.json").write_text('{"rows": [], "settings": 3}')
+    error = error_of(capsys, *line(data, tmp_path, "unet"))
+    assert f"{tmp_path / 'comparison.json'} is damaged" in error
 
 
 @pytest.mark.parametrize(

@@ -261,8 +261,9 @@ def starved(monkeypatch, made, most, error=None):
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        MemoryError("Unable to allocate 2.00 GiB for an array"),
     ],
-    ids=["cuda", "cpu", "mps"],
+    ids=["cuda", "cpu", "mps", "numpy"],
 )
 def test_out_of_memory_goes_on_with_less(monkeypatch, options, shape, most, error):
     made, array, seen = model(**options), image(1, *shape), []

@@ -654,3 +654,13 @@ def test_a_model_of_any_size_learns_updates_previews_and_resumes(tmp_path):
         )
     plain = drain(train(samples, judges, tmp_path / "c", config, model=model))
     assert_equal_weights(again, plain)
+
+
+def test_weights_that_are_no_numbers_are_never_the_best(tmp_path):
+    start = Model.create(SMALL, device="cpu")
+    with torch.no_grad():
+        for weight in start.network.parameters():
+            weight.mul_(1e15)
+    samples = [discs(i) for i in range(4)]
+    events = train(samples, samples[:1], tmp_path, options(steps=1), init=start)
+    assert drain(events).finite and Model.load(tmp_path, "cpu").card["steps"] == 0

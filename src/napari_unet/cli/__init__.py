@@ -15,7 +15,7 @@ from napari_unet.cli.reports import doctor, evaluate, info, share
 from napari_unet.cli.segmenting import segment
 from napari_unet.cli.showing import show
 from napari_unet.cli.training import train
-from napari_unet.text import version
+from napari_unet.text import printable, too_little_memory, version
 
 INTERRUPTED = 130
 CUT_OFF = 141
@@ -50,6 +50,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, or 2 where the input was bad.
     """
+    # What runs Python again, as torch does, takes no modules from the folder at hand.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         code = app(tokens)
         sys.stdout.flush()
@@ -61,10 +63,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
         message = f"{' '.join(str(error).split())} See {command} --help."
     except (ValueError, OSError) as error:
         message = str(error)
+    except (MemoryError, RuntimeError) as error:
+        from napari_unet.device import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        message = too_little_memory(error)
     except KeyboardInterrupt:
         print("napari-unet: stopped", file=sys.stderr)
         return INTERRUPTED
     else:
         return code if isinstance(code, int) else 0
-    print(f"napari-unet: error: {message}", file=sys.stderr)
+    print(f"napari-unet: error: {printable(message)}", file=sys.stderr)
     return 2

@@ -12,7 +12,14 @@ from cyclopts import Group, Parameter
 from pydantic.fields import FieldInfo
 
 from napari_unet.config import Config, checked
-from napari_unet.config.base import group_of, help_of, members, parse, simple_type
+from napari_unet.config.base import (
+    group_of,
+    help_of,
+    members,
+    numbers,
+    parse,
+    simple_type,
+)
 from napari_unet.data.meaning import Meaning
 
 Command = Callable[..., "int | None"]
@@ -102,8 +109,8 @@ def _mirror(kind: type[Config], leave_out: Collection[str]) -> type:
             hint = Annotated[nested, Parameter(group=title)]
             entries.append((name, hint, field(default_factory=nested)))
         else:
-            simple = simple_type(info)
             # Numbers stay text until pydantic reads them: cyclopts makes 2.5 an int 2.
+            simple = None if numbers(info) else simple_type(info)
             shown = None if simple else _metavar(info)
             # Not None: that would leave the group of the whole config, too.
             group: dict[str, Any] = {}
@@ -121,6 +128,8 @@ def _metavar(info: FieldInfo) -> str:
     kinds = members(info.annotation)
     if any(get_origin(m) is tuple for m in kinds):
         return "LIST"
+    if choices := numbers(info):
+        return "|".join(map(str, choices))
     return "TEXT" if kinds[0] is str else kinds[0].__name__.upper()
 
 

@@ -46,6 +46,7 @@ def demo(
     show
         Open napari on the result at the end, where it is installed and has a display.
     """
+    from napari_unet.device import pick_device
     from napari_unet.reports.evaluation import evaluate
     from napari_unet.reports.figures import overlay, save
 
@@ -54,6 +55,7 @@ def demo(
         TrainConfig,
         {"minutes": minutes, "seed": seed, "batch": 4, "warmup": 20, "average": 0.98},
     )
+    pick_device(device)
     check_writable(output)
     _clear(output)
     nothing = Selection()
@@ -117,4 +119,4 @@ def open_files(files: tuple[Path, ...] = (), /) -> int:
         raise ValueError(f"{', '.join(missing)}: does not exist; check the path")
     if importlib.util.find_spec("napari") is None:
         raise ValueError('napari is not installed; do pip install "napari[all]"')
-    return subprocess.call([sys.executable, "-m", "napari", *map(str, files)])
+    return subprocess.call([sys.executable, "-P", "-m", "napari", *map(str, files)])

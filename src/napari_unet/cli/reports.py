@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,7 @@ def share(
         Let the crops of training images go along, which trainings that start from the
         model rehearse so that it forgets less.
     """
-    wanted = output or Path(Path(model).resolve().name)
+    wanted = output or Path(os.path.basename(os.path.realpath(model)))
     check_writable(wanted.absolute().parent)
     loaded = load_model(model, "cpu")
     path = wanted.with_name(wanted.name.removesuffix(SUFFIX) + SUFFIX)

@@ -12,7 +12,7 @@ from napari_unet.cli.data import check_writable
 from napari_unet.config import PredictConfig
 from napari_unet.events import drain
 from napari_unet.segmentation.outputs import Written, segment_files
-from napari_unet.text import class_name, clock, counted, width
+from napari_unet.text import class_name, clock, counted, printable, width
 
 
 def segment(
@@ -45,7 +45,8 @@ def segment(
         nonlocal failed
         if isinstance(result, ValueError):
             failed += 1
-            print(f"napari-unet: error: {result}", file=sys.stderr)
+            text = printable(str(result))
+            print(f"napari-unet: error: {text}", file=sys.stderr)
         else:
             took = clock(result.seconds)
             print(f"{result.source}: {_text(result.told)}, {took} -> {result.file}")

@@ -35,13 +35,14 @@ Precision = Annotated[
     ),
 ]
 
+MOST_SHOWN = 200  # characters of a value that is wrong
 LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 
 class Config(BaseModel):
     """Base of all options: frozen, and unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some options changed, checked again.
@@ -77,7 +78,7 @@ def findings(error: ValidationError) -> list[tuple[str, str]]:
     for item in error.errors():
         name = ".".join(str(p) for p in item["loc"] if not _is_branch(p))
         message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
+        got = "" if item["type"] == "value_error" else f", got {_short(item['input'])}"
         if item["type"] == "extra_forbidden":
             message, got = "is not an option; check its spelling", ""
         found.setdefault((name, got), []).append(message)
@@ -86,6 +87,11 @@ def findings(error: ValidationError) -> list[tuple[str, str]]:
         (name, " or ".join(dict.fromkeys(messages)) + got)
         for (name, got), messages in found.items()
     ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _is_branch(part: object) -> bool:
@@ -109,6 +115,13 @@ def simple_type(info: FieldInfo) -> Any:
     kinds = members(info.annotation)
     simple = kinds[0] is bool or get_origin(kinds[0]) is Literal
     return kinds[0] if len(kinds) == 1 and simple else None
+
+
+def numbers(info: FieldInfo) -> tuple[int, ...]:
+    """Return the numbers that can be chosen, where an option is a choice of them."""
+    kinds = members(info.annotation)
+    choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
+    return tuple(c for c in choices if isinstance(c, int))
 
 
 def label_of(name: str, info: FieldInfo) -> str:
@@ -165,7 +178,7 @@ def parse(text: str, info: FieldInfo) -> Any:
     kinds = members(info.annotation)
     tuples = [m for m in kinds if get_origin(m) is tuple]
     if not tuples:
-        return text
+        return next((n for n in numbers(info) if text.strip() == str(n)), text)
     if get_origin(get_args(tuples[0])[0]) is tuple:
         return tuple(_split(row) for row in text.split("/"))
     return text if len(kinds) > 1 and "," not in text else _split(text)

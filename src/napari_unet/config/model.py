@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from napari_unet.config.base import Config
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Micrometres = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
 class ModelConfig(Config):
@@ -83,6 +84,7 @@ class ModelConfig(Config):
     object_size: float | None = Field(
         None,
         gt=0,
+        le=100_000,
         description="Diameter of the objects that the network knows, in px: half of "
         "all labelled pixels lie in smaller ones.",
     )
@@ -92,7 +94,7 @@ class ModelConfig(Config):
         "resampled to one object size, and the size in a new image is estimated. Left "
         "out: where the objects of the images differ twofold.",
     )
-    spacing: tuple[float, ...] | None = Field(
+    spacing: tuple[Micrometres, ...] | None = Field(
         None, description="µm per pixel of the training images, along each axis."
     )
 
@@ -126,6 +128,18 @@ class ModelConfig(Config):
         if not 0 <= low < high <= 100:
             raise ValueError(
                 f"percentiles {self.percentiles} must rise within 0 to 100"
+            )
+        if self.spacing is not None and len(self.spacing) != self.ndim:
+            axes = "YX" if self.ndim == 2 else "ZYX"
+            raise ValueError(
+                f"spacing {self.spacing} must hold {self.ndim} numbers, one for each "
+                f"of {axes}"
+            )
+        if isinstance(self.input, tuple) and (
+            len(set(self.input)) < len(self.input) or not 0 < len(self.input) <= 1024
+        ):
+            raise ValueError(
+                f"input {self.input} must name 1 to 1024 channels, each another"
             )
         if not self.classes or not all(0 < c < 2**31 for c in self.classes):
             raise ValueError(

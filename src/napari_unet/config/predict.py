@@ -30,12 +30,14 @@ class PredictConfig(Config):
         None,
         title="Smallest (px)",
         ge=0,
+        lt=2**31,
         description="Objects of fewer px are left out; None: as training found.",
     )
     object_size: float | None = Field(
         None,
         title="Objects about",
-        gt=0,
+        ge=1,
+        le=10_000,
         description="Diameter of the objects in px; the image is resampled to the size "
         "that the model knows. None: it has it, or is estimated by a model that knows "
         "any size.",
@@ -78,6 +80,7 @@ class PredictConfig(Config):
         json_schema_extra=SPEED,
         title="Memory (GB)",
         gt=0,
+        le=100_000,
         description="Most memory for a tile, in GB; None: a quarter of what is free, "
         "2 at most.",
     )

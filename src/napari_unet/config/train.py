@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -112,6 +112,7 @@ class AugmentConfig(Config):
     )
 
 
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 RATE = 2e-3
 """Learning rate of a training from nothing."""
 
@@ -119,14 +120,21 @@ RATE = 2e-3
 class TrainConfig(Config):
     """How a model is trained. At most one of minutes, steps and epochs is given."""
 
-    minutes: float | None = Field(None, gt=0, description="Train for so many minutes.")
+    minutes: float | None = Field(
+        None, gt=0, le=1_000_000, description="Train for so many minutes."
+    )
     steps: int | None = Field(
-        None, json_schema_extra=MORE, ge=1, description="Train for so many steps."
+        None,
+        json_schema_extra=MORE,
+        ge=1,
+        le=1_000_000_000,
+        description="Train for so many steps.",
     )
     epochs: int | None = Field(
         None,
         json_schema_extra=MORE,
         ge=1,
+        le=1_000_000,
         description="Train for so many epochs (the steps between two validations).",
     )
     patch: int | tuple[int, ...] | None = Field(
@@ -192,7 +200,7 @@ class TrainConfig(Config):
         json_schema_extra=MORE,
         description="Loss of the class maps: ce, dice, ce+dice, focal or tversky.",
     )
-    class_weights: Literal["frequencies"] | tuple[float, ...] | None = Field(
+    class_weights: Literal["frequencies"] | tuple[Weight, ...] | None = Field(
         None,
         json_schema_extra=MORE,
         description="Weight of background and each class in the cross-entropy; "
@@ -210,6 +218,7 @@ class TrainConfig(Config):
         json_schema_extra=MORE,
         title="Patience (epochs)",
         ge=1,
+        le=1_000_000,
         description="Stop after so many epochs without a better one.",
     )
     thresholds: bool = Field(

@@ -25,10 +25,14 @@ class Meaning(Config):
     background: int | None = Field(
         None,
         ge=1,
+        lt=2**63,
         description="Label that background was painted with, where 0 is unknown.",
     )
     ignore: int | None = Field(
-        None, description="Label value that means: not annotated."
+        None,
+        ge=-(2**63),
+        lt=2**63,
+        description="Label value that means: not annotated.",
     )
 
     @model_validator(mode="after")

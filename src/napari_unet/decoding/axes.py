@@ -40,6 +40,13 @@ class Raw:
     number: int | None = None
     several: int = 1
 
+    def __post_init__(self) -> None:
+        """Raise a ValueError where a damaged header tells of other axes."""
+        if self.array.ndim != len(self.axes):
+            raise ValueError(
+                f"shape {self.array.shape} does not fit the axes {self.axes or 'none'}"
+            )
+
 
 def checked_axes(text: str) -> str:
     """Return axes that a user names, in capitals; a ValueError if they are none."""

@@ -23,6 +23,7 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_unet.events import Control, Event, Progress, StepDone, TileDone
 from napari_unet.gui.wording import in_dock
+from napari_unet.text import too_little_memory
 
 R = TypeVar("R")
 # Its last argument is the Control of the job.
@@ -133,14 +134,20 @@ class Job(WorkerBase[Any]):
                 pass
         try:
             result = self.work()
-        except Exception as error:  # noqa: BLE001 - the end of a thread
-            outcome, content = self.signals.errored, error
+        except BaseException as error:  # noqa: BLE001 - else docks wait for ever
+            outcome = self.signals.errored
+            content = error if isinstance(error, Exception) else _as_error(error)
         else:
             outcome, content = self.signals.returned, result
         self._running = False
         if not self._abandoned:
             outcome.emit(content)
         self.signals.finished.emit()
+
+
+def _as_error(error: BaseException) -> Exception:
+    """Return what ends processes, as SystemExit, as an error of a job."""
+    return RuntimeError(" ".join(f"{type(error).__name__} {error}".split()))
 
 
 def _step_back() -> None:
@@ -260,6 +267,8 @@ def told(error: Exception) -> str:
     """Return what a user reads of an error."""
     if isinstance(error, ValueError):
         return in_dock(str(error))
+    if isinstance(error, MemoryError):
+        return too_little_memory(error)
     what = " ".join(str(error).split()) or "no reason was given"
     return f"{type(error).__name__}: {what}"
 

@@ -14,8 +14,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from napari_unet.atomic import atomic, make_folder
+from napari_unet.atomic import atomic, make_folder, reason
 from napari_unet.config import ModelConfig
+from napari_unet.config.model import CLASSIFIER_NAMES
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.device import pick_device, pick_dtype
 from napari_unet.formulations import formulation_of
@@ -24,6 +25,7 @@ from napari_unet.models.store import (
     CONFIG,
     FORMAT,
     HEADER,
+    MOST_BYTES,
     REHEARSAL,
     SUFFIX,
     THUMBNAIL,
@@ -105,6 +107,12 @@ class Model:
     def divisor(self) -> tuple[int, ...]:
         """What sizes are padded to multiples of, per axis."""
         return self.network.divisor
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are numbers; others would not be loaded again."""
+        tensors = self.network.state_dict().values()
+        return all(bool(t.isfinite().all()) for t in tensors)
 
     def fitted(self, image: Image) -> Image:
         """Return an image with the channels that the model wants, in its order.
@@ -234,11 +242,17 @@ class Model:
         """
         path = Path(path)
         path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        weights = self.to_bytes()
+        if len(weights) > MOST_BYTES:
+            raise ValueError(
+                f"the model takes {len(weights) / 2**20:,.0f} MiB, a {SUFFIX} file may "
+                f"hold {MOST_BYTES / 2**20:,.0f} MiB; hand its folder on"
+            )
         with (
             atomic(path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
-            archive.writestr(WEIGHTS, self.to_bytes())
+            archive.writestr(WEIGHTS, weights)
             archive.writestr(CONFIG, json.dumps(self.header(), indent=2))
             for name, content in self._extras().items():
                 if crops or name != REHEARSAL:
@@ -264,8 +278,9 @@ class Model:
             with torch.device("meta"):
                 network = build(config, formulation_of(config).channels)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        tensors = read_tensors(data, network.state_dict(), name)
+            raise ValueError(f"{name}: {reason(error)}") from None
+        trees = config.network in CLASSIFIER_NAMES
+        tensors = read_tensors(data, network.state_dict(), name, trees=trees)
         network.load_state_dict(tensors, assign=True)
         network.requires_grad_()
         model = cls(config, network, thresholds, card, pick_device(device))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from napari_unet.atomic import reason
+from napari_unet.atomic import open_regular, reason
 from napari_unet.config import ModelConfig, checked
 from napari_unet.config.model import CLASSIFIER_NAMES
+from napari_unet.models.archives import ARCHIVE_ERRORS, unpacked
+from napari_unet.models.schema import Header, check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,12 +28,11 @@ REHEARSAL = "rehearsal.npz"
 SUFFIX = ".unetmodel"
 BUILT_IN = Path(__file__).parent
 HEADER = "napari_unet"
-# An archive may claim any size; no network of this family comes near.
-MOST_BYTES, MOST_CONFIG = 2**31, 2**24
+# What an archive may unpack to: four times the U-Net of the papers, of 64 features, the
+# largest that people share. A folder may hold more.
+MOST_BYTES, MOST_IN_FOLDER, MOST_CONFIG = 2**29, 2**32, 2**24
 # What comes with a model: it works without.
 EXTRAS = {THUMBNAIL: 2**20, REHEARSAL: 2**22}
-# An archive that is damaged, lacks the file, or is encrypted.
-ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 
 FORMAT = 1
 """Format number of the model file; :func:`migrate` reads older ones."""
@@ -42,7 +42,9 @@ def migrate(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return a header of any older format as one of today's."""
     number = header.get("format")
     if not isinstance(number, int) or number < 1:
-        raise ValueError(f"format {number!r} is not a model format of napari-unet-live")
+        raise ValueError(
+            f"format {str(number)[:50]!r} is not a model format of napari-unet-live"
+        )
     if number > FORMAT:
         raise ValueError(
             f"format {number} is newer than this version reads ({FORMAT}); "
@@ -72,14 +74,9 @@ def find_model(path: str | Path) -> Path:
 def read_weights(where: Path) -> bytes:
     """Return the bytes of the model file, from a folder or an archive."""
     try:
-        if where.is_dir():
-            return (where / WEIGHTS).read_bytes()
-        if where.suffix == ".safetensors":
-            return where.read_bytes()
-        data = _unpacked(where, WEIGHTS, MOST_BYTES)
-        if data is None:
-            raise ValueError(f"{where}: {WEIGHTS} is larger than 2 GB")
-        return data
+        if where.is_dir() or where.suffix == ".safetensors":
+            return _whole(where / WEIGHTS if where.is_dir() else where)
+        return unpacked(where, WEIGHTS, MOST_BYTES)
     except FileNotFoundError:
         raise ValueError(
             f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
@@ -103,19 +100,34 @@ def read_extra(where: Path, name: str) -> bytes | None:
     """
     try:
         if where.is_dir():
-            return (where / name).read_bytes()
+            return _small(where / name, EXTRAS[name])
         if where.suffix == ".safetensors":
             return None
-        return _unpacked(where, name, EXTRAS[name])
+        return unpacked(where, name, EXTRAS[name])
     except (OSError, *ARCHIVE_ERRORS):
         return None
 
 
-def _unpacked(path: Path, name: str, most: int) -> bytes | None:
-    """Return a file of an archive; None: it claims more bytes than that."""
-    with zipfile.ZipFile(path) as archive:
-        small = archive.getinfo(name).file_size <= most
-        return archive.read(name) if small else None
+def _whole(path: Path) -> bytes:
+    """Return the bytes of a model's file; of one that is none only the beginning."""
+    with open_regular(path) as file:
+        length = file.read(8)
+        if int.from_bytes(length, "little") > MOST_CONFIG:
+            return length
+        size = file.seek(0, io.SEEK_END)
+        if size > MOST_IN_FOLDER:
+            raise OSError(errno.EFBIG, f"it is larger than {MOST_IN_FOLDER >> 30} GiB")
+        file.seek(0)
+        return file.read()
+
+
+def _small(path: Path, most: int) -> bytes:
+    """Return the bytes of a file, an OSError if there are more than that."""
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return data
 
 
 def read_header(data: bytes, name: str) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def read_header(data: bytes, name: str) -> dict[str, Any]:
         header = json.loads(json.loads(stream.read(length))["__metadata__"][HEADER])
         if not isinstance(header, dict):
             raise TypeError("no header")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
             f"{name}: {WEIGHTS} is truncated or not a model of napari-unet-live; copy "
             "it again, or train the model anew"
@@ -147,26 +159,22 @@ def contents(
     header: Mapping[str, Any],
 ) -> tuple[ModelConfig, dict[str, float], dict[str, Any]]:
     """Return config, thresholds and card of a header, or raise a ValueError."""
-    config, thresholds, card = (
-        header.get(key) for key in ("config", "thresholds", "card")
-    )
-    if not (
-        isinstance(config, dict)
-        and isinstance(thresholds, dict)
-        and all(isinstance(v, int | float) for v in thresholds.values())
-        and isinstance(card, dict)
-    ):
+    if not all(isinstance(header.get(k), dict) for k in Header.model_fields):
         raise ValueError(
             f"{WEIGHTS} holds no config, thresholds and card, so it is not a model; "
             "give the folder that training wrote"
         )
-    return checked(ModelConfig, config), thresholds, card
+    check(Header, header)
+    config = checked(ModelConfig, header["config"])
+    return config, header["thresholds"], header["card"]
 
 
 def read_tensors(
-    data: bytes, expected: Mapping[str, Tensor], name: str
+    data: bytes, expected: Mapping[str, Tensor], name: str, *, trees: bool = False
 ) -> dict[str, Tensor]:
     """Return the tensors of a file, floats as float32.
+
+    `trees`: of a pixel classifier, whose leaves have infinite thresholds.
 
     A ValueError, which calls it `name`, if the safetensors `data` are damaged, or have
     not the names, shapes and kinds of those `expected`.
@@ -180,13 +188,15 @@ def read_tensors(
             f"{name}: {WEIGHTS} is damaged ({reason(error)}); copy it again, or train "
             "the model anew"
         ) from None
-    misfit = _misfit(expected, found)
+    misfit = _misfit(expected, found, trees)
     if misfit:
         raise ValueError(f"{name}: the weights do not fit the config: {misfit}")
     return {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
 
 
-def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+def _misfit(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], trees: bool
+) -> str:
     """Return what of the tensors does not fit, or nothing."""
     for key in sorted(expected.keys() - found.keys()):
         return f"{key} is missing"
@@ -198,6 +208,8 @@ def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
             return f"{key} has shape {shape}, expected {wanted}"
         if found[key].is_floating_point() != tensor.is_floating_point():
             return f"{key} holds {found[key].dtype}, expected {tensor.dtype}"
+        if bool((found[key].isnan() if trees else ~found[key].isfinite()).any()):
+            return f"{key} holds NaN or infinite values; copy it again, or train anew"
     return ""
 
 
@@ -225,9 +237,9 @@ def _config_in(file: Path, changed: int) -> ModelConfig | None:
     del changed  # the time: another model may lie there later
     try:
         if file.name == CONFIG:
-            text: bytes | None = file.read_bytes()
+            text = _small(file, MOST_CONFIG)
         else:
-            text = _unpacked(file, CONFIG, MOST_CONFIG)
-        return checked(ModelConfig, migrate(json.loads(text or ""))["config"])
-    except (OSError, TypeError, ValueError, *ARCHIVE_ERRORS):
+            text = unpacked(file, CONFIG, MOST_CONFIG)
+        return checked(ModelConfig, migrate(json.loads(text))["config"])
+    except (OSError, AttributeError, *ARCHIVE_ERRORS):
         return None

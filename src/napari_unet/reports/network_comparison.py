@@ -135,7 +135,7 @@ def _settings(
 def _read(place: Path, settings: Row) -> dict[str, Row]:
     """Return the rows of finished models; raise a ValueError for other settings."""
     file = place / "comparison.json"
-    before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    before = _before(file) if file.is_file() else {}
     old = before.get("settings", settings)
     if not before and (place.is_file() or (place.is_dir() and any(place.iterdir()))):
         raise ValueError(f"{place} holds no comparison; choose a new folder")
@@ -151,6 +151,20 @@ def _read(place: Path, settings: Row) -> dict[str, Row]:
         )
     rows: dict[str, Row] = before.get("rows", {})
     return {n: r for n, r in rows.items() if "failed" not in r and (place / n).is_dir()}
+
+
+def _before(file: Path) -> dict[str, Any]:
+    """Return what an earlier comparison wrote; a ValueError if it is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        rows = [*found["rows"].values(), found["settings"]]
+        if not all(isinstance(row, dict) for row in rows):
+            raise TypeError("it holds no rows")
+        return found
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{file} is damaged ({reason(error)}); choose a new folder"
+        ) from None
 
 
 def _check(options: Sequence[Options], images: Images, device: str) -> Iterator[Event]:

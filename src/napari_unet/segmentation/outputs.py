@@ -29,7 +29,7 @@ from napari_unet.files.layouts import (
 from napari_unet.files.matching import labels_beside, without
 from napari_unet.files.readers import read_images, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
-from napari_unet.text import version
+from napari_unet.text import too_little_memory, version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
@@ -86,10 +86,10 @@ def segment_files(
         yield Note(note)
     check_outputs(paths, output)
     yield Progress("loading the model", 0)
+    from napari_unet.device import is_out_of_memory
     from napari_unet.models.model import Model
 
     loaded = Model.load(model, device)
-    make_folder(output)
     about = run_metadata(loaded, model, config, channel)
     about["options"] |= {"axes": axes, "series": series}
     objects: list[dict[str, Any]] | None = None
@@ -106,8 +106,11 @@ def segment_files(
                 objects = [] if objects is None else objects
                 objects += written.objects
                 tell(written)
-        except ValueError as error:
-            tell(error)
+        except (ValueError, MemoryError, RuntimeError) as error:
+            if not isinstance(error, ValueError) and not is_out_of_memory(error):
+                raise
+            told = error if isinstance(error, ValueError) else None
+            tell(told or ValueError(f"{path}: {too_little_memory(error)}"))
             continue
         if control is not None and control.stopped:
             break
@@ -202,8 +205,8 @@ def check_outputs(paths: Sequence[Path], output: Path) -> None:
                 f"{path}: the names of its results would be {length} characters long, "
                 f"{most} are the most in {output}; give the image a shorter name"
             )
-    results = {(output / f"{stem(p)}_labels.tif").resolve() for p in paths}
-    lost = [str(p) for p in paths if p.resolve() in results]
+    results = {os.path.realpath(output / f"{stem(p)}_labels.tif") for p in paths}
+    lost = [str(p) for p in paths if os.path.realpath(p) in results]
     if lost:
         raise ValueError(
             f"{lost[0]} would be overwritten by its neighbour's labels; choose another "
@@ -235,7 +238,7 @@ def segment_file(
     result = yield from segment(model, image, config, control=control)
     if not result.complete and control is not None and control.stopped:
         return None
-    file = output / f"{image.name}_labels.tif"
+    file = make_folder(output) / f"{image.name}_labels.tif"
     labels = image.on_label_axes(result.labels)
     write_labels(file, labels, image.spacing, axes=image.label_axes)
     told = {**about, **result_metadata(model, result)}

@@ -84,6 +84,12 @@ class Prediction:
             found = self._try(tile)
             if found is not None:
                 part = found[(slice(len(self.maps)), *tile.crop)]
+                if self.bytes_ and not np.isfinite(part.sum()):
+                    raise ValueError(
+                        f"{self.picture.name}: the network gives values that are no "
+                        "numbers, as its weights are too large or damaged; choose "
+                        "another model, or --precision float32"
+                    )
                 part = rounded(part) if self.bytes_ else part
                 self.maps[(slice(None), *tile.write)] = part
                 if self.memory.failed and not self.memory.told:
@@ -102,14 +108,14 @@ class Prediction:
 
     def _try(self, tile: Tile) -> np.ndarray | None:
         """Return the maps of a tile's read, or None where memory runs out."""
-        raw = _read(self.picture.array, tile.read)
-        prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
         try:
+            raw = _read(self.picture.array, tile.read)
+            prepared = self.model.prepare(raw, self.picture.rgb, self.stats)[None]
             found: np.ndarray = _flipped_mean(self.model, prepared, self.config)[0]
             if self.picture.inside is not None:
                 found[:, _nothing(_read(self.picture.inside, tile.read)[0])] = 0
             return found
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -30,7 +31,8 @@ def scratch_array(
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY * available_memory(torch.device("cpu")):
-        return np.zeros(shape, dtype)
+        with contextlib.suppress(MemoryError):  # a limit of the process may be lower
+            return np.zeros(shape, dtype)
     folder = _folder()
     free = shutil.disk_usage(folder).free
     with tempfile.TemporaryFile(prefix="napari-unet-", dir=folder) as file:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,18 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from napari_unet.atomic import atomic, make_folder
+from napari_unet.atomic import atomic, make_folder, open_regular, reason
 from napari_unet.data.samples import Sample
 from napari_unet.events import EpochEnd, LabelUpdate
 from napari_unet.files.writers import write_table
+from napari_unet.models.archives import ARCHIVE_ERRORS, check_archive
+from napari_unet.models.schema import State, check
 from napari_unet.models.store import REHEARSAL, read_header
 
 STATE = "state.safetensors"
 RUN = "run"
 HISTORY = "history.csv"
+MOST_PAINTED = 2**34
 COLUMNS = ("epoch", "step", "seconds", "loss", "validation_loss", "score", "best")
 
 
@@ -111,19 +113,31 @@ def read_painted(folder: Path, header: Mapping[str, Any]) -> list[LabelUpdate]:
         return []
     path = folder / RUN / str(header["painted"])
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); train without --resume, or from --init"
-        ) from None
-    updates = []
+        with open_regular(path) as file:
+            check_archive(file, MOST_PAINTED)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                return list(_updates(dict(stored)))
+    except (OSError, SyntaxError, *ARCHIVE_ERRORS) as error:
+        raise ValueError(damaged(path, error)) from None
+
+
+def _updates(arrays: Mapping[str, np.ndarray]) -> Iterator[LabelUpdate]:
     for index, name in enumerate(arrays["names"]):
-        labels = arrays[f"labels{index}"]
+        labels, mask = arrays[f"labels{index}"], arrays.get(f"mask{index}")
+        if labels.dtype.kind not in "iu" or (
+            mask is not None and (mask.dtype != bool or mask.shape != labels.shape)
+        ):
+            raise ValueError(f"{name} has no labels")
         box = tuple(slice(0, n) for n in labels.shape)
-        mask = arrays.get(f"mask{index}")
-        updates.append(LabelUpdate(str(name), box, labels, mask))
-    return updates
+        yield LabelUpdate(str(name), box, labels, mask)
+
+
+def damaged(path: Path, error: BaseException) -> str:
+    """Return what is said of a run that cannot be read."""
+    return (
+        f"{path} is damaged ({reason(error)}); train without --resume, or from --init"
+    )
 
 
 def history_row(end: EpochEnd) -> dict[str, Any]:
@@ -160,14 +174,21 @@ def read_history(folder: Path) -> list[dict[str, str]]:
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Return the header and the tensors of a run; a ValueError if it is damaged."""
     path = folder / RUN / STATE
-    data = path.read_bytes()
+    try:
+        with open_regular(path) as file:
+            data = file.read()
+    except OSError as error:
+        raise ValueError(damaged(path, error)) from None
     header = read_header(data, str(path))
     try:
-        return header, safetensors.torch.load(data)
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); train without --resume, or from --init"
-        ) from None
+        check(State, header)
+        tensors = safetensors.torch.load(data)
+        for name, tensor in tensors.items():
+            if not bool(tensor.isfinite().all()):
+                raise ValueError(f"{name} holds NaN or infinite values")
+    except (ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise ValueError(damaged(path, error)) from None
+    return header, tensors
 
 
 def write_rehearsal(folder: Path, crops: bytes) -> None:
@@ -199,8 +220,20 @@ def restore(
             # The fused optimiser reads memory in order: the layouts must be the same.
             tensor = torch.empty_like(like, device=tensor.device).copy_(tensor)
         state.setdefault(int(index), {})[part] = tensor
+    _check_state(state, parameters)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _check_state(
+    state: Mapping[int, Mapping[str, torch.Tensor]], parameters: Sequence[torch.Tensor]
+) -> None:
+    """Raise a ValueError unless the optimiser has all that it needs, or nothing."""
+    for index, like in enumerate(parameters if state else ()):
+        found = {name: t.shape for name, t in state.get(index, {}).items()}
+        needed = dict.fromkeys(("exp_avg", "exp_avg_sq"), like.shape)
+        if found != {"step": torch.Size(), **needed}:
+            raise ValueError(f"the optimiser lacks what it knew of tensor {index}")
 
 
 def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

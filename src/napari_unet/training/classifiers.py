@@ -21,6 +21,7 @@ from napari_unet.config.model import OF_NETWORKS
 from napari_unet.data.images import Image, Stats
 from napari_unet.data.samples import Sample, data_hash
 from napari_unet.events import Control, Event, Note, Progress
+from napari_unet.locks import FolderLock
 from napari_unet.models.model import Model
 from napari_unet.networks.pixel_classifiers import (
     LEAST_PROBABILITY,
@@ -33,7 +34,7 @@ from napari_unet.training.checkpoint import history_row, write_history
 from napari_unet.training.crops import Encoded, encode_all
 from napari_unet.training.pixel_fitting import FITS
 from napari_unet.training.preview import illustrate, preview
-from napari_unet.training.setup import StartingPoint, card_of, prepare
+from napari_unet.training.setup import StartingPoint, card_of, claim, prepare
 from napari_unet.training.validation import Validation, epoch_end, validate
 
 FIRST_PIXELS = 2**14
@@ -50,6 +51,7 @@ def train_classifier(
     folder: Path,
     device: str,
     control: Control,
+    lock: FolderLock,
 ) -> Generator[Event, None, Model]:
     """Train a pixel classifier and save it; see :func:`napari_unet.train`."""
     began, config = time.monotonic(), start.config
@@ -69,6 +71,7 @@ def train_classifier(
     model.card["versions"]["scikit-learn"] = version("scikit-learn")
     if found:
         model.card["validation"] |= found.summary()
+    claim(lock, folder)
     model.save(folder)
     figures = {"epoch": 1, "step": 1, "loss": loss, "best": True, "seconds": seconds}
     end = epoch_end(found, **figures, seconds_left=0.0)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import zipfile
 import zlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +19,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_unet.atomic import reason
 from napari_unet.boxes import Box
 from napari_unet.config import TrainConfig
 from napari_unet.config.train import RATE
 from napari_unet.data.images import Image, Stats, normalise
 from napari_unet.data.samples import Sample
 from napari_unet.events import Event
+from napari_unet.models.archives import ARCHIVE_ERRORS, check_archive
 from napari_unet.models.card import UNKNOWN
 from napari_unet.models.model import Model
 from napari_unet.scoring.paired import gain
@@ -192,15 +193,14 @@ def unpack(data: bytes, model: Model) -> list[Encoded]:
         If they are damaged, or too large.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(i.file_size for i in archive.infolist()) > MOST_UNPACKED:
-                raise ValueError("larger than 64 MB")
+        check_archive(io.BytesIO(data), MOST_UNPACKED)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             return [_encoded(arrays, i, known, model) for i, known in enumerate(about)]
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, SyntaxError, AttributeError, *ARCHIVE_ERRORS) as error:
         raise ValueError(
-            f"the crops that the model brings along cannot be read ({error}); copy the "
+            f"the crops that the model brings along cannot be read ({reason(error)}); "
+            "copy the "
             "model again, or train with --rehearsal 0"
         ) from None
 

@@ -17,6 +17,7 @@ from napari_unet.config.train import RATE
 from napari_unet.data.samples import Sample
 from napari_unet.device import free_memory, is_out_of_memory
 from napari_unet.events import Control, Event, LabelUpdate, Note, Progress
+from napari_unet.locks import FolderLock
 from napari_unet.models.model import Model
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.training.checkpoint import history_row, read_painted
@@ -94,14 +95,21 @@ def train(
     """
     config = config or TrainConfig()
     control, place = control or Control(), Path(folder)
-    start = starting_point(place, config, model, init, resume, device)
-    if start.network in CLASSIFIERS:
-        fitted = yield from train_classifier(
-            start, samples, validation, place, device, control
-        )
-        return fitted
-    run = yield from new_run(start, samples, validation, place, device)
-    yield from apply(run, read_painted(place, start.header))
+    with FolderLock(place) as lock:
+        start = starting_point(place, config, model, init, resume, device)
+        if start.network in CLASSIFIERS:
+            trained = yield from train_classifier(
+                start, samples, validation, place, device, control, lock
+            )
+        else:
+            run = yield from new_run(start, samples, validation, place, device, lock)
+            yield from apply(run, read_painted(place, start.header))
+            trained = yield from _loop(run, control, device)
+    return trained
+
+
+def _loop(run: Run, control: Control, device: str) -> Generator[Event, None, Model]:
+    """Train until the budget is used up; returns the best model."""
     run.rescore = False  # the state knows how good the best one is with these labels
     if run.counters.step == 0:
         # From here on a kill leaves a model that loads and a run that resumes.
@@ -181,7 +189,7 @@ def _step(run: Run) -> Generator[Event, None, float | None]:
         try:
             loss = _backward(run, batch.image, batch.target, batch.weight)
             break
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or run.parts >= run.batch:
                 raise
         run.parts *= 2
@@ -269,7 +277,7 @@ def _end_epoch(run: Run) -> Generator[Event, None, None]:
         if run.rescore:
             yield from _rescore_best(run)
     best = found is None or counters.best is None or found.score >= counters.best
-    if best:
+    if best := best and run.averaged.finite:
         counters.best = found.score if found else None
         run.save_best(found)
     counters.stale = 0 if best else counters.stale + 1

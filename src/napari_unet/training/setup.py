@@ -16,21 +16,25 @@ from napari_unet.data.samples import Sample, data_hash
 from napari_unet.device import pick_device
 from napari_unet.events import Event, Note, Progress
 from napari_unet.formulations.base import rarities
+from napari_unet.locks import FolderLock
 from napari_unet.models.fitting import channels_told
 from napari_unet.models.model import Model
 from napari_unet.models.store import WEIGHTS
 from napari_unet.networks.pixel_classifiers import CLASSIFIERS
 from napari_unet.text import version
 from napari_unet.training.checkpoint import (
+    RUN,
+    STATE,
     Counters,
     clean,
+    damaged,
     has_state,
     read_rehearsal,
     read_state,
     restore,
     write_rehearsal,
 )
-from napari_unet.training.crops import Encoded, encode_all
+from napari_unet.training.crops import encode_all
 from napari_unet.training.fine_tuning import unpack
 from napari_unet.training.memory import tell_memory
 from napari_unet.training.recipe import (
@@ -43,6 +47,7 @@ from napari_unet.training.recipe import (
 from napari_unet.training.run import Run
 
 MOST_NOTES = 5
+TAKEN = "{} holds a model already; choose another folder, or --resume its run"
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,10 @@ def starting_point(
     if resume and (state or not there):
         refuse(wanted.network, "resume")
     if there and not resume:
-        raise ValueError(
-            f"{folder} holds a model already; choose another folder, or --resume "
-            "its run"
-        )
+        raise ValueError(TAKEN.format(folder))
     if state:
         header, tensors = read_state(folder)
-        stored = _resumed(config, header["train"])
+        stored = _resumed(config, header["train"], folder)
         model = Model.load(folder, device)
         return StartingPoint(stored, wanted, model, header, tensors)
     if there:
@@ -105,6 +107,16 @@ def starting_point(
     return StartingPoint(config, wanted)
 
 
+def claim(lock: FolderLock, folder: Path) -> None:
+    """Take the folder that a training is about to write into.
+
+    A ValueError if another one writes into it, or has since it was looked into.
+    """
+    lock.take()
+    if lock.late and (folder / WEIGHTS).exists():
+        raise ValueError(TAKEN.format(folder))
+
+
 def first_model(init: Model | str | Path, device: str) -> Model:
     """Return a network to start from; a model that is given stays as it is."""
     if isinstance(init, Model):  # which stays where it is
@@ -117,8 +129,12 @@ def first_model(init: Model | str | Path, device: str) -> Model:
     return model
 
 
-def _resumed(config: TrainConfig, stored: dict[str, Any]) -> TrainConfig:
+def _resumed(config: TrainConfig, stored: dict[str, Any], folder: Path) -> TrainConfig:
     """Return the stored options with the budget of the new ones, if they name any."""
+    try:
+        checked(TrainConfig, stored)
+    except ValueError as error:
+        raise ValueError(damaged(folder / RUN / STATE, error)) from None
     budget = {n: getattr(config, n) for n in ("minutes", "steps", "epochs")}
     if any(budget.values()):
         stored = {**stored, **budget}
@@ -259,6 +275,7 @@ def new_run(
     validation: Sequence[Sample] | None,
     folder: Path,
     device: str,
+    lock: FolderLock,
 ) -> Generator[Event, None, Run]:
     """Prepare a training and encode its samples; return it as it is before a step."""
     prepared = yield from prepare(start, samples, validation, device)
@@ -278,6 +295,11 @@ def new_run(
         count = 2 if model.formulation.instances else max(2, model.formulation.channels)
         targets = ((e.target, e.weight) for e in training)
         config = config.replace(class_weights=rarities(targets, count))
+    crops = _crops(start, config, folder)
+    rehearsal = unpack(crops, model) if crops else []
+    claim(lock, folder)
+    if crops and not start.header:
+        write_rehearsal(folder, crops)
     batch, trained = batch_of(config, patch), _copied(model)
     first = {id(e.given): e.sample for e in reversed(training)}  # view of each
     run = Run(
@@ -287,7 +309,7 @@ def new_run(
         averaged=_copied(model),
         optimizer=_optimizer(trained, config),
         training=training,
-        rehearsal=_rehearsal(start, config, folder, model),
+        rehearsal=rehearsal,
         validation=judges,
         given=given,
         patch=patch,
@@ -305,19 +327,11 @@ def new_run(
     return run
 
 
-def _rehearsal(
-    start: StartingPoint, config: TrainConfig, folder: Path, model: Model
-) -> list[Encoded]:
-    """Return the crops that are rehearsed; they are kept with the run."""
-    crops = read_rehearsal(folder) if start.header else None
-    if not start.header and start.model and config.rehearsal:
-        crops = start.model.rehearsal
-    if not crops:
-        return []
-    ready = unpack(crops, model)
-    if not start.header:
-        write_rehearsal(folder, crops)
-    return ready
+def _crops(start: StartingPoint, config: TrainConfig, folder: Path) -> bytes | None:
+    """Return the crops that are rehearsed, if any."""
+    if start.header:
+        return read_rehearsal(folder)
+    return start.model.rehearsal if start.model and config.rehearsal else None
 
 
 def _copied(model: Model) -> Model:
@@ -357,10 +371,10 @@ def card_of(
 def _restore(run: Run, start: StartingPoint) -> None:
     """Put the state of a run that is resumed into a new one."""
     run.counters = Counters(**start.header["counters"])
-    if run.config.minutes != start.header["train"]["minutes"]:
+    if run.config.minutes != start.header["train"].get("minutes"):
         run.counters.total = None  # of the minutes before
     run.before = run.counters.seconds
-    run.averaged.thresholds = dict(run.counters.thresholds)
+    run.averaged.thresholds |= run.counters.thresholds
     if start.model and "init" in start.model.card:
         run.card["init"] = start.model.card["init"]
         for name in ("knew", "rate"):
@@ -368,4 +382,7 @@ def _restore(run: Run, start: StartingPoint) -> None:
                 run.card[name] = start.model.card[name]
     if any(key.startswith("start.") for key in start.tensors):
         run.start = _copied(run.model)
-    restore(start.tensors, run.networks, run.optimizer)
+    try:
+        restore(start.tensors, run.networks, run.optimizer)
+    except (RuntimeError, LookupError, ValueError, TypeError) as error:
+        raise ValueError(damaged(run.folder / RUN / STATE, error)) from None

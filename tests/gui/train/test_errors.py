@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import napari_unet.training.loop
+from napari_unet.events import Preview
 from napari_unet.gui import worker
 from napari_unet.gui.parts import dock_widgets
 from napari_unet.gui.preferences import Preferences
@@ -34,6 +37,41 @@ def test_layers_that_changed_since_the_press_are_one_notice(dock, notices, what)
     layer.data = np.zeros((4, 5, 6, 7), np.uint16)
     dock.widget.copy_button.copy("Python")
     assert len(notices) == 1
+
+
+def test_an_image_that_is_replaced_during_a_training(dock, qtbot, notices):
+    dock.set(train=LONG)
+    dock.press()
+    dock.wait_for_steps()
+    dock.viewer.layers[0].data = np.zeros((5, 64, 64), np.float32)
+    told = dock.widget._job.told
+    is_preview = {"check_params_cb": lambda event: isinstance(event, Preview)}
+    qtbot.waitSignal(told, timeout=60_000, **is_preview).wait()
+    dock.press("stop")
+    dock.wait()
+    assert not notices and len(dock.viewer.layers) == 2
+
+
+@pytest.mark.parametrize("kept", [0, 3], ids=["at once", "later"])
+def test_a_full_disk_does_not_stop_the_next_training(
+    dock, notices, own_models, monkeypatch, kept
+):
+    written = []
+    real = Path.write_bytes
+
+    def full(path, content):
+        written.append(path)
+        if len(written) > kept:
+            raise OSError(28, "No space left on device")
+        return real(path, content)
+
+    dock.form.name.edit.setText("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        dock.train()
+    assert len(notices) == 1 and "No space left on device" in notices[0]
+    dock.train()
+    assert len(notices) == 1 and "ready" in dock.text
 
 
 def test_an_error_before_the_first_epoch_leaves_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Models(QObject):
 
     def add(self, path: str | Path) -> str:
         """Add a model to the menus, return its path; a ValueError if it is none."""
-        where = Path(path).resolve()
+        where = Path(os.path.realpath(path))
         if where.is_dir() and not (where / WEIGHTS).is_file():
             raise ValueError(
                 f"{where}: {WEIGHTS} is missing, so this is not a model folder; give "
@@ -65,7 +66,7 @@ class Models(QObject):
             )
         if not where.exists():
             raise ValueError(f"{where}: there is no such model; check the path")
-        known = {Path(known).resolve(): known for known in self.entries()}
+        known = {Path(os.path.realpath(known)): known for known in self.entries()}
         if where in known:
             return known[where]
         self._added.append(str(where))

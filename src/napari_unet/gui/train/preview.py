@@ -123,6 +123,8 @@ class LivePreview(QObject):
         target, frame = self._places[preview.view.name]
         if not self._wanted or target.layer not in self._viewer.layers:
             return
+        if target.layer.ndim != len(target.axes):
+            return  # other pixels have taken the place of those that are learnt
         shown = self._shown.get(target.layer)
         if (
             shown is None
