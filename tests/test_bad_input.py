@@ -353,7 +353,7 @@ def test_memory_that_runs_out_is_one_sentence(capsys, tmp_path, monkeypatch):
         raise MemoryError("Unable to allocate 9.00 GiB")
 
     data, model = put(tmp_path / "data"), model_at(tmp_path / "m")
-    monkeypatch.setattr("napari_unet.segmentation.outputs.read_image", large)
+    monkeypatch.setattr("napari_unet.segmentation.outputs.read_images", large)
     monkeypatch.setattr("napari_unet.files.datasets.load_pair", large)
     command = ["segment", data / "a.tif", "--model", model, "--output", tmp_path / "o"]
     for given in (command, ["doctor", data]):

@@ -50,8 +50,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, or 2 where the input was bad.
     """
-    # What runs Python again, as torch does, takes no modules from the folder at hand.
-    os.environ["PYTHONSAFEPATH"] = "1"
+    if tokens is None:  # this process is ours
+        # What runs Python again, as torch does, takes no modules from the folder at
+        # hand.
+        os.environ["PYTHONSAFEPATH"] = "1"
     try:
         code = app(tokens)
         sys.stdout.flush()

@@ -25,7 +25,7 @@ class Entry(Schema):
     """One image of the data."""
 
     name: Line = ""
-    sha256: Line
+    sha256: Line = ""
     objects: Count = 0
 
 

@@ -95,9 +95,8 @@ def segment_files(
     objects: list[dict[str, Any]] | None = None
     for done, path in enumerate(paths):
         yield Progress("segmenting", done, len(paths))
-        images = read_images(path, axes, series)
         try:
-            for image in images:
+            for image in read_images(path, axes, series):
                 written = yield from segment_file(
                     loaded, image, path, output, config, about, channel, control
                 )
