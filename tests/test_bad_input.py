@@ -378,8 +378,10 @@ def test_names_cannot_write_to_the_terminal(capsys, tmp_path):
     assert r"a\nb\x1b[2J: there is no such model" in error
 
 
-def test_python_that_is_run_again_takes_nothing_from_the_folder(capsys, tmp_path):
-    refused(capsys, "info", tmp_path)
+def test_python_that_is_run_again_takes_nothing_from_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+    monkeypatch.setattr(sys, "argv", ["napari-unet", "info", str(tmp_path)])
+    assert main() == 2
     path = [sys.executable, "-S", "-c", "import sys; print(sys.path)"]
     assert "''" not in subprocess.check_output(path, text=True)
 
