@@ -22,6 +22,7 @@ from napari_unet.measures.perimeters import perimeters, surfaces
 Table = dict[str, np.ndarray]
 
 WHAT = "measuring"
+PLACES = ("position", "frame", "plane")
 # Pixels of a plane are as wide as they are high, up to this.
 SQUARE = 1.001
 # Lengths, areas and volumes get a unit.
@@ -91,7 +92,9 @@ def measure(
     if ndim == 2 and spatial == "ZYX":
         spatial, spacing = "YX", spacing and spacing[1:]
     parts: list[Table] = []
-    frames = list(_frames(array, series, axes, spatial))
+    known_as = labels if series is None else series
+    positions = getattr(known_as, "positions", 0)
+    frames = list(_frames(array, series, axes, spatial, positions))
     for done, (where, plane, channels) in enumerate(frames):
         for box, objects in whole_objects(plane, edge):
             yield Progress(WHAT, done, len(frames))
@@ -101,7 +104,7 @@ def measure(
     if not parts:
         parts.append(_nothing(frames[0], spacing))
     table = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-    keys = [table[name] for name in ("label", "plane", "frame") if name in table]
+    keys = [table[name] for name in ("label", *reversed(PLACES)) if name in table]
     order = np.lexsort(keys)
     return _with_known({name: v[order] for name, v in table.items()}, known or {})
 
@@ -153,23 +156,28 @@ Frame = tuple[dict[str, int], Any, list[tuple[str, Any]]]
 
 
 def _frames(
-    labels: Any, series: ImageSeries | None, axes: str, spatial: str
+    labels: Any, series: ImageSeries | None, axes: str, spatial: str, positions: int
 ) -> Iterator[Frame]:
     """Yield what is measured apart: where it is, its labels and named channels."""
     apart = axes[: len(axes) - len(spatial)]
     names = channel_names(series)
     for index in np.ndindex(*labels.shape[: len(apart)]):
-        where = {
-            {"T": "frame", "Z": "plane"}[a]: i
-            for a, i in zip(apart, index, strict=True)
-        }
+        place = dict(zip(apart, index, strict=True))
         channels = []
         for c, name in enumerate(names):
             assert series is not None
-            place = dict(zip(apart, index, strict=True)) | {"C": c}
-            at = tuple(place.get(a, slice(None)) for a in series.axes)
+            at = tuple((place | {"C": c}).get(a, slice(None)) for a in series.axes)
             channels.append((name, _Lazy(series.array, at)))
-        yield where, _Lazy(labels, index), channels
+        yield _where(place, positions), _Lazy(labels, index), channels
+
+
+def _where(place: Mapping[str, int], positions: int) -> dict[str, int]:
+    """Return position, frame and plane, of those there are."""
+    if not positions or "T" not in place:
+        return {{"T": "frame", "Z": "plane"}[a]: i for a, i in place.items()}
+    position, frame = divmod(place["T"], positions)
+    plane = {"plane": place["Z"]} if "Z" in place else {}
+    return {"position": position, "frame": frame} | plane
 
 
 class _Lazy:
@@ -280,7 +288,7 @@ def _nothing(frame: Frame, spacing: tuple[float, ...] | None) -> Table:
 def _with_known(table: Table, known: Mapping[str, Mapping[int, Any]]) -> Table:
     """Add columns of what is known of objects, behind their numbers."""
     ids = table["label"].tolist()
-    first = [name for name in ("label", "frame", "plane") if name in table]
+    first = [name for name in ("label", *PLACES) if name in table]
     more = {name: _column([by.get(i) for i in ids]) for name, by in known.items()}
     return {name: table[name] for name in first} | more | table
 
