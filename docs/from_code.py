@@ -29,6 +29,7 @@ TITLES = {
     "models": "Models",
     "training": "Training",
     "segmentation": "Segmentation",
+    "measures": "Measurements",
     "reports": "Reports",
     "events": "Long work",
 }

@@ -25,7 +25,7 @@ NOT_CORE = ("gui", "__main__")
 FOLDER = Path(napari_unet.__file__).parent
 # From the ground up. A room imports from itself and from rooms before it.
 FLOORS = (
-    "hall config scoring networks formulations data decoding files models "
+    "hall config scoring networks formulations data decoding files measures models "
     "segmentation training reports gui cli face"
 ).split()
 # The same within gui/; the two docks know nothing of each other.

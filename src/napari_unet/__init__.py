@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.layers.images import labels_of as labels_of
     from napari_unet.gui.layers.placement import placement as placement
     from napari_unet.gui.layers.placement import with_layer_axes as with_layer_axes
+    from napari_unet.measures.measure import measure as measure
     from napari_unet.models.model import Model as Model
     from napari_unet.networks import NETWORKS as NETWORKS
     from napari_unet.reports.evaluation import evaluate as evaluate
@@ -72,6 +73,7 @@ _MODULES = {
     "formulations": ("FORMULATIONS",),
     "segmentation.cache": ("MapCache",),
     "formulations.losses": ("LOSSES",),
+    "measures.measure": ("measure",),
     "models.model": ("Model",),
     "networks": ("NETWORKS",),
     "files.readers": ("read_image", "read_labels"),

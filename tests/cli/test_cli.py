@@ -283,7 +283,7 @@ def test_all_commands_are_there():
     names = {name for name in app if not name.startswith("-")}
     assert names == {
         *("demo", "train", "segment", "evaluate", "compare", "show", "info"),
-        *("doctor", "open", "share"),
+        *("doctor", "open", "share", "measure", "convert"),
     }
 
 
@@ -437,7 +437,8 @@ def test_first_interrupt_saves_a_model_that_loads(data, tmp_path):
 def test_segment_writes_labels_and_what_made_them(capsys, data, trained, tmp_path):
     image = data / "images" / "b4.tif"
     line = ["segment", image, "--model", trained, "--output", tmp_path / "out"]
-    assert run(*line, "--score", "0.1", "--device", "cpu") == 0
+    more = "--score", "0.1", "--device", "cpu", "--export", "geojson"
+    assert run(*line, *more) == 0
     labels = read_labels(tmp_path / "out" / "b4_labels.tif")
     assert labels.array.dtype == np.uint16 and labels.array.shape == (64, 64)
     assert labels.spacing == pytest.approx((0.25, 0.25))
@@ -450,6 +451,24 @@ def test_segment_writes_labels_and_what_made_them(capsys, data, trained, tmp_pat
     low, high = (about["normalisation"][0][k][0] for k in ("low", "high"))
     assert 0 < low < high < 256
     assert f"{labels.array.max()} objects" in capsys.readouterr().out
+    outlines = json.loads((tmp_path / "out" / "b4.geojson").read_text())["features"]
+    assert len(outlines) == about["objects"]
+    assert 0 < outlines[0]["properties"]["measurements"]["Score"] <= 1
+
+
+def test_what_was_segmented_is_measured(data, trained, tmp_path):
+    image, table = data / "images" / "b4.tif", tmp_path / "table.csv"
+    line = ["segment", image, "--model", trained, "--output", tmp_path]
+    assert run(*line, "--device", "cpu") == 0
+    labels = tmp_path / "b4_labels.tif"
+    assert run("measure", labels, "--image", image, "--output", table) == 0
+    with table.open(newline="") as file, (tmp_path / "objects.csv").open() as known:
+        rows, told = list(csv.DictReader(file)), list(csv.DictReader(known))
+    assert [r["label"] for r in rows] == [r["id"] for r in told] != []
+    assert [r["score"] for r in rows] == [r["score"] for r in told]
+    assert {r["edited"] for r in rows} == {"False"}
+    sizes = [float(r["area_um2"]) for r in rows]
+    assert sizes == pytest.approx([float(r["size"]) for r in told])
 
 
 def test_segment_goes_on_after_a_bad_image(capsys, data, trained, tmp_path):

@@ -10,7 +10,9 @@ from cyclopts import App, CycloptsError, Parameter
 
 from napari_unet.cli.arguments import options
 from napari_unet.cli.comparing import compare
+from napari_unet.cli.converting import convert
 from napari_unet.cli.demo import demo, open_files
+from napari_unet.cli.measuring import measure
 from napari_unet.cli.reports import doctor, evaluate, info, share
 from napari_unet.cli.segmenting import segment
 from napari_unet.cli.showing import show
@@ -31,7 +33,10 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (demo, train, segment, evaluate, show, info, share, doctor):
+for command in (
+    *(demo, train, segment, measure, convert),
+    *(evaluate, show, info, share, doctor),
+):
     app.command(options(command))
 app.command(options(compare, leave_out=("network", "seed")))
 app.command(options(open_files), name="open")

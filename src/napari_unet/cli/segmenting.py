@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from napari_unet.cli.arguments import Axes, Channel, Device, Series
 from napari_unet.cli.bars import Show
 from napari_unet.cli.data import check_writable
 from napari_unet.config import PredictConfig
 from napari_unet.events import drain
+from napari_unet.files.outlines import checked_exports
 from napari_unet.segmentation.outputs import Written, segment_files
 from napari_unet.text import class_name, clock, counted, printable, width
 
@@ -26,6 +29,7 @@ def segment(
     axes: Axes = None,
     series: Series = None,
     device: Device = "auto",
+    export: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
 ) -> int:
     """Segment images; writes NAME_labels.tif and .json for each, and objects.csv.
 
@@ -37,7 +41,11 @@ def segment(
         A model: the folder that training wrote, a file, or a built-in name.
     output
         Folder of the results; older ones of the same name are replaced.
+    export
+        Outlines beside the labels: roi (NAME_rois.zip, for Fiji), geojson
+        (NAME.geojson, for QuPath), or both with a comma between.
     """
+    exports = checked_exports(export)
     check_writable(output)
     failed = 0
 
@@ -54,7 +62,12 @@ def segment(
     with Show() as show:
         known = (image, output, model, config, tell)
         events = segment_files(
-            *known, channel=channel, axes=axes, series=series, device=device
+            *known,
+            channel=channel,
+            axes=axes,
+            series=series,
+            exports=exports,
+            device=device,
         )
         count = drain(events, show)
     if failed and count > 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
+
+from napari_unet.files.rois import is_roi_zip
 
 SEG_NPY = "_seg.npy"
 
@@ -20,11 +21,12 @@ def how_to_convert(path: Path) -> str:
             f"Cellpose, File > Save masks as PNG/tif writes {image_of(path)}_cp_masks, "
             "which is read"
         )
-    if name.endswith(".roi") or (name.endswith(".zip") and _is_roi_zip(path)):
+    rois = name.endswith(".roi") or (name.endswith(".zip") and is_roi_zip(path))
+    if rois or name.endswith(".geojson"):
+        program = "ImageJ" if rois else "QuPath"
         return (
-            "ImageJ's outlines, which are not read; in Fiji open the image and this in "
-            "the ROI Manager, then Plugins > BIOP > ROIs to Label Image, and save "
-            f"{image_of(path)}_labels.tif"
+            f"{program}'s outlines, which are converted first: napari-unet convert "
+            f"{path.name} --image IMAGE --to {image_of(path)}_labels.tif"
         )
     return ""
 
@@ -34,12 +36,3 @@ def image_of(path: Path) -> str:
     if path.name.lower().endswith(SEG_NPY):
         return path.name[: -len(SEG_NPY)]
     return path.stem
-
-
-def _is_roi_zip(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as file:
-            names = file.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
-    return bool(names) and all(n.lower().endswith(".roi") for n in names)

@@ -27,9 +27,10 @@ from napari_unet.files.layouts import (
     listing,
 )
 from napari_unet.files.matching import labels_beside, without
+from napari_unet.files.outlines import EXPORTS, write_outlines
 from napari_unet.files.readers import read_images, stem
 from napari_unet.files.writers import write_json, write_labels, write_table
-from napari_unet.text import too_little_memory, version
+from napari_unet.text import class_name, too_little_memory, version
 
 if TYPE_CHECKING:
     from napari_unet.models.model import Model
@@ -67,6 +68,7 @@ def segment_files(
     channel: str | None = None,
     axes: str | None = None,
     series: str | None = None,
+    exports: Sequence[str] = (),
     device: str = "auto",
     control: Control | None = None,
 ) -> Generator[Event, None, int]:
@@ -75,7 +77,9 @@ def segment_files(
     Each gets NAME_labels.tif and NAME_labels.json in a folder, made if need be, and
     objects.csv lists the objects of all; older ones are replaced. Of several images in
     a file the names end in _s0_labels.tif, _s1_labels.tif ...; `axes` and `series` are
-    as for :func:`~napari_unet.files.readers.read_images`. `tell` is given what
+    as for :func:`~napari_unet.files.readers.read_images`. `exports` are kinds of
+    outlines that are written as well, as
+    :func:`~napari_unet.files.outlines.checked_exports` has them. `tell` is given what
     was written of each image, or why nothing was: the next one is segmented all the
     same. After a `stop` no more is written. A ValueError before work starts: if there
     is no image or no model, or results would replace each other.
@@ -98,7 +102,9 @@ def segment_files(
         try:
             for image in read_images(path, axes, series):
                 written = yield from segment_file(
-                    loaded, image, path, output, config, about, channel, control
+                    *(loaded, image, path, output, config, about, channel),
+                    exports=exports,
+                    control=control,
                 )
                 if written is None:
                     break
@@ -221,6 +227,7 @@ def segment_file(
     config: PredictConfig,
     about: dict[str, Any],
     channel: str | None = None,
+    exports: Sequence[str] = (),
     control: Control | None = None,
 ) -> Generator[Event, None, Written | None]:
     """Segment an image of a file; writes NAME_labels.tif and .json.
@@ -240,6 +247,11 @@ def segment_file(
     file = make_folder(output) / f"{image.name}_labels.tif"
     labels = image.on_label_axes(result.labels)
     write_labels(file, labels, image.spacing, axes=image.label_axes)
+    for kind in exports:
+        outlined = output / f"{image.name}{EXPORTS[kind]}"
+        about_objects = outline_properties(model, result)
+        axes = image.axes.replace("C", "")
+        write_outlines(outlined, result.labels, axes, about_objects)
     told = {**about, **result_metadata(model, result)}
     content = {
         "image": {
@@ -280,6 +292,24 @@ def object_rows(
         }
         for number, frame, size, score in rows
     ]
+
+
+def outline_properties(model: Model, result: Result) -> dict[int, dict[str, Any]]:
+    """Return what QuPath is told of objects, or of classes, by their numbers."""
+    if model.formulation.instances:
+        scores = np.round(result.score, 4).astype(float).tolist()
+        return {
+            number: {"measurements": {"Score": score}}
+            for number, score in zip(result.ids.tolist(), scores, strict=True)
+        }
+    names = model.config.names
+    return {
+        c: {
+            "objectType": "annotation",
+            "classification": {"name": names.get(c) or class_name(c, {})},
+        }
+        for c in sorted(model.config.classes)
+    }
 
 
 def object_ndim(

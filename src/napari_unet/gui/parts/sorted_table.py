@@ -15,6 +15,7 @@ from napari_unet.gui import worker
 from napari_unet.gui.parts.dialogs import ask_new_file
 
 ROWS = 8  # that are in sight
+MOST_STRETCHED = 8  # columns that share the width; more are as wide as what they hold
 NO_INDEX = QModelIndex()
 
 
@@ -114,6 +115,7 @@ class SortedTable(QTableView):
     def __init__(self, help_text: str) -> None:
         super().__init__()
         self.rows = SortedModel()
+        self._quiet = False
         self.setModel(self.rows)
         self.setToolTip(help_text)
         self.setWordWrap(False)
@@ -122,6 +124,7 @@ class SortedTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)  # Tab leaves the table
+        self.horizontalHeader().setResizeContentsPrecision(ROWS)
         self.verticalHeader().hide()
         self.setFixedHeight((ROWS + 1) * self.verticalHeader().defaultSectionSize())
         self.selectionModel().currentRowChanged.connect(self._pick)
@@ -131,14 +134,22 @@ class SortedTable(QTableView):
         """Show other columns, sorted as those before."""
         self.rows.set_columns(columns)
         modes = QHeaderView.ResizeMode
-        some = any(column.long for column in columns)
+        some = any(column.long for column in columns) or len(columns) > MOST_STRETCHED
         for section, column in enumerate(columns):
             wide = column.long or not some
             mode = modes.Stretch if wide else modes.ResizeToContents
             self.horizontalHeader().setSectionResizeMode(section, mode)
 
+    def show_row(self, row: int) -> None:
+        """Select a row of the given columns, in sight; nothing is sent."""
+        (places,) = np.nonzero(self.rows.order == row)
+        self._quiet = True
+        for place in places.tolist():
+            self.setCurrentIndex(self.rows.index(place, 0))
+        self._quiet = False
+
     def _pick(self, index: QModelIndex) -> None:
-        if index.isValid():
+        if index.isValid() and not self._quiet:
             self.picked.emit(int(self.rows.order[index.row()]))
 
 

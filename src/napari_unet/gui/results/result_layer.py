@@ -54,6 +54,7 @@ class ResultLayer(QObject):
         self.outcome: Outcome | None = None
         self.press: SegmentPress | None = None
         self.score = 0.0
+        self.version = 0  # another one for each change of the labels that is known of
         self.edited = False
         self.adopted = False  # whether its labels were not segmented here
         self.present: Present | None = None  # what it holds, once it was edited
@@ -220,6 +221,7 @@ class ResultLayer(QObject):
         assert self.layer is not None
         assert self.outcome is not None
         self.score = score
+        self.version += 1
         for part, labels in self._expected():
             self._buffer[part] = labels
         self._tell_features()
@@ -274,7 +276,8 @@ class ResultLayer(QObject):
         self.present = Present(reading.values, reading.counts, self._frames)
         if self._wanted is not None:
             self._show_unedited()
-        elif before is None or not before.same(self.present):
+        elif before is None or reading.box or not before.same(self.present):
+            self.version += 1
             self._tell_features()
             self.changed.emit()
 
@@ -314,6 +317,7 @@ class ResultLayer(QObject):
             buffer[(todo < 0) & (buffer == labels)] = 0
             np.copyto(buffer, labels, where=todo > 0)
         self.score = score
+        self.version += 1
         left = ~np.isin(present.ids, hide)
         ids = np.concatenate([present.ids[left], outcome.result.ids[came]])
         pixels = np.concatenate([present.pixels[left], outcome.pixels[came]])

@@ -30,6 +30,7 @@ from napari_unet.gui.parts.connections import Connections, debouncer
 from napari_unet.gui.parts.dialogs import ask_folder
 from napari_unet.gui.parts.dock_widgets import lay_out
 from napari_unet.gui.pickers.model_picker import models
+from napari_unet.gui.results.clicks import tell_clicks
 from napari_unet.gui.results.result_layer import ResultLayer
 from napari_unet.gui.segment.form import SegmentForm, show_states
 from napari_unet.gui.segment.runs import SegmentJobs
@@ -69,6 +70,8 @@ class SegmentWidget(DockContent):
         form.outlines.toggled.connect(self._outline)
         form.options_form.changed.connect(self._options.start)
         form.table.picked.connect(self._go_to)
+        form.table.measure.changed.connect(self._show_result)
+        tell_clicks(viewer, self, self._shown_labels, form.table.show_object)
         form.first_button.clicked.connect(lambda: open_dock(viewer, "Train"))
         form.right_button.clicked.connect(self.view_is_right)
         form.train_button.clicked.connect(self.correct_and_train)
@@ -307,7 +310,7 @@ class SegmentWidget(DockContent):
             now = result.score, result.present
             known = not result.adopted or result.present is not None
             form.show_outcome(outcome.summary(*now) if known else "", notes)
-            features = outcome.features(*now)
+            features = form.table.measure.features(result, outcome.features(*now))
             form.table.show_features(features, result.name)
         self._update()
 
@@ -324,6 +327,12 @@ class SegmentWidget(DockContent):
         count = self.corrections.count(self._corrected())
         self.form.correct.show_count(count)
         show_states(self.form, self._result(), self.runs.running, count > 0)
+
+    def _shown_labels(self) -> Labels | None:
+        """Return the labels of the result that is shown, if they are in sight."""
+        result = self._result()
+        layer = None if result is None or not result.there else result.layer
+        return layer if layer is not None and layer.visible else None
 
     def _go_to(self, label: int) -> None:
         result = self._result()

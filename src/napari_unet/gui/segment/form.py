@@ -104,7 +104,7 @@ class SegmentForm(Column):
         self.reason = sentences("Why nothing can be segmented now.")
         self.summary, self.notes = (sentences(selectable=True) for _ in range(2))
         self.outlines = OutlinesBox(viewer)
-        self.table = ObjectsTable()
+        self.table = ObjectsTable(viewer)
         self.images = ImagesTable()
         self.compare = CompareForm(viewer)
         self.inside = InsideForm(viewer)

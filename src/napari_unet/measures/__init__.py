@@ -1,0 +1,1 @@
+"""What objects measure: sizes, shapes and intensities, as a table; no torch, no Qt."""
