@@ -35,6 +35,8 @@ SHOWN = 0.5
 # objects on a background of one value.
 MOST_OF_OTHERS = 0.5
 FIELD = 0.1
+LEAST_VALUES = 10
+SOME_VALUES = 20_000
 # How far from the others towards the end of the range everything is outside, and after
 # how many times the range of the others: edges of an artefact are between.
 TOWARDS_END = 0.9
@@ -231,9 +233,10 @@ def _gap(
 ) -> tuple[float, float, float]:
     """Return where the range of others ends, how many ranges off a value is, the range.
 
-    Two or three values in all have no gap.
+    What takes few values, as labels and masks, has no gap.
     """
-    if not others.size:
+    some = others[:: 1 + others.size // SOME_VALUES]
+    if len(np.unique(some)) < LEAST_VALUES:
         return float(value), 0.0, 0.0
     low, high = map(float, np.percentile(others, percentiles))
     edge = high if value > high else low

@@ -140,7 +140,7 @@ def opened(tmp_path, make_napari_viewer):
 
 def test_spacing_of_the_file_is_found_and_used_for_what_lies_on_it(opened):
     viewer, layer = opened
-    assert file_spacing(layer) is None  # as long as Z or T is not known
+    assert axes_of(layer) == "ZYX", "as the file says"
     set_axes(layer, "TYX")
     assert file_spacing(layer) == pytest.approx((0.2, 0.2))
     set_axes(layer, "ZYX")
