@@ -55,6 +55,7 @@ KINDS = [
     {"norm": "none", "dropout": (0.1, 0.2, 0.3), "upsampling": "interpolate"},
     {"strides": ((1, 2), (2, 2)), "border_width": 2, "percentiles": (0, 99)},
     {"norm": "group", "width": 8},
+    {"stem": 2, "depth": 1},
     *({"network": name} for name in NETWORKS if name != "unet"),
 ]
 

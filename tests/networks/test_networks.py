@@ -11,6 +11,7 @@ from torch import nn
 from napari_unet.config import ModelConfig
 from napari_unet.models.model import Model
 from napari_unet.networks import NETWORKS, build
+from napari_unet.networks.base import to_channels, to_pixels
 from napari_unet.networks.layers import Dropout
 
 SMALL = {"depth": 2, "width": 2}
@@ -137,11 +138,12 @@ def test_structure_counts_as_by_hand(name, ndim, norm, depth, width, maps):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("upsampling", ["transposed", "interpolate"])
 @pytest.mark.parametrize("strides", [False, True])
+@pytest.mark.parametrize("stem", [1, 2])
 @pytest.mark.parametrize(
     "size", [(1, 1), (3, 2), (7, 33), (32, 32), (1, 1, 1), (3, 9, 14), (8, 8, 8)]
 )
 @torch.inference_mode()
-def test_any_size_in_same_size_out(name, size, upsampling, strides):
+def test_any_size_in_same_size_out(name, size, upsampling, strides, stem):
     ndim = len(size)
     made = network(
         5,
@@ -150,6 +152,7 @@ def test_any_size_in_same_size_out(name, size, upsampling, strides):
         input=("a", "b"),
         upsampling=upsampling,
         strides=STRIDES[ndim] if strides else None,
+        stem=stem,
     )
     logits = made(torch.randn(2, 2, *size))
     assert logits.shape == (2, 5, *size)
@@ -162,6 +165,20 @@ def test_divisor_is_the_product_of_the_strides(name, ndim):
     assert network(network=name, ndim=ndim).divisor == (4,) * ndim
     strided = network(network=name, ndim=ndim, strides=STRIDES[ndim])
     assert strided.divisor == {2: (2, 4), 3: (2, 6, 2)}[ndim]
+    assert network(network=name, ndim=ndim, stem=2).divisor == (8,) * ndim
+    strided = network(network=name, ndim=ndim, strides=STRIDES[ndim], stem=2)
+    assert strided.divisor == {2: (2, 8), 3: (2, 12, 4)}[ndim], "where pooling halves"
+
+
+@pytest.mark.parametrize("block", [(1, 1), (2, 2), (1, 2), (1, 2, 2), (2, 2, 2)])
+def test_pixels_become_channels_and_back(block):
+    image = torch.arange(2 * 3 * 8 ** len(block)).reshape(2, 3, *[8] * len(block))
+    packed = to_channels(image, block)
+    assert packed.shape[1] == 3 * math.prod(block)
+    assert packed.shape[2:] == tuple(8 // b for b in block)
+    assert torch.equal(to_pixels(packed, block), image)
+    if block == (2, 2):
+        assert torch.equal(packed, nn.functional.pixel_unshuffle(image, 2))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -186,6 +203,10 @@ def test_padding_repeats_the_last_row(name):
         {"depth": 3, "upsampling": "interpolate"},
         {"depth": 2, "strides": ((1, 2), (2, 3))},
         {"depth": 2, "strides": ((3, 1), (1, 4)), "upsampling": "interpolate"},
+        {"depth": 1, "stem": 2},
+        {"depth": 2, "stem": 2, "upsampling": "interpolate"},
+        {"depth": 2, "stem": 2, "strides": ((1, 2), (2, 3))},
+        {"depth": 1, "stem": 2, "ndim": 3},
         {"depth": 2, "ndim": 3},
         {"depth": 2, "ndim": 3, "strides": STRIDES[3], "upsampling": "interpolate"},
     ],

@@ -35,10 +35,13 @@ def everywhere(shape):
     return tuple(slice(0, n) for n in shape)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, "stem"])
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_features_of_a_part_are_those_of_the_whole(name, ndim):
-    model, shape = made(name, ndim), (20, 80, 92)[-ndim:]
+    options = (
+        {"name": "unet", "depth": 1, "stem": 2} if name == "stem" else {"name": name}
+    )
+    model, shape = made(ndim=ndim, **options), (20, 80, 92)[-ndim:]
     image = picture(*shape)
     wanted = list(places(model))
     whole, _, maps = look_inside(model, image, STATS, everywhere(shape), wanted)
@@ -48,7 +51,8 @@ def test_features_of_a_part_are_those_of_the_whole(name, ndim):
     for key in wanted:
         a, b = whole[key], part[key]
         assert a.name == b.name == places(model)[key]
-        assert a.stride == b.stride == (2 ** key[0],) * ndim
+        level = key[0] + (name == "stem")
+        assert a.stride == b.stride == (2**level,) * ndim
         at = tuple(
             slice(s // n, s // n + m)
             for s, n, m in zip(b.start, b.stride, b.maps.shape[1:], strict=True)

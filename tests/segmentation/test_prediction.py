@@ -65,6 +65,8 @@ class Lazy:
             for n in NETWORKS
         ),
         ({"depth": 2, "dropout": 0.3}, (97, 130), 64),
+        ({"depth": 1, "stem": 2}, (97, 131), 64),
+        ({"depth": 1, "stem": 2, "ndim": 3, "width": 2}, (17, 40, 63), 48),
         ({"depth": 3}, (120, 243), 128),
         ({"depth": 4, "width": 2}, (63, 400), 256),
         ({"depth": 1, "ndim": 3}, (20, 37, 50), 32),
@@ -333,7 +335,7 @@ def test_tiles_are_chosen_to_fit_into_memory(monkeypatch):
     monkeypatch.setattr(prediction, "available_memory", lambda device: 64 * 2**20)
     plan = plan_tiles(made, shape, PredictConfig())
     pixels = {np.prod([s.stop - s.start for s in t.read]) for t in plan}
-    bytes_ = max(pixels) * made.network.live * 4 * made.config.width
+    bytes_ = max(pixels) * made.network.held * 4
     assert len(plan) > 1 and bytes_ <= 16 * 2**20 * 1.1
     monkeypatch.setattr(prediction, "available_memory", lambda device: 0)
     assert plan_tiles(made, shape, PredictConfig())

@@ -60,6 +60,12 @@ class ModelConfig(Config):
         description="Pooling per axis, one tuple per level; None: 2 everywhere. Voxels "
         "that are deep in Z are pooled less there.",
     )
+    stem: Literal[1, 2] = Field(
+        1,
+        title="Stem",
+        description="2: the levels work at half resolution, and logits are of the full "
+        "one; faster, and wants twice the width and a depth of one less.",
+    )
     classes: tuple[int, ...] = Field(
         (1,), description="Label values that a semantic model tells apart, without 0."
     )
@@ -174,7 +180,8 @@ class ModelConfig(Config):
 
 CLASSIFIER_NAMES = ("forest", "tree", "svm")
 OF_NETWORKS = {
-    *("depth", "width", "norm", "dropout", "upsampling", "strides", "patch", "batch"),
+    *("depth", "width", "norm", "dropout", "upsampling", "strides", "stem"),
+    *("patch", "batch"),
     *("rate", "warmup", "decay", "optimizer", "average", "patience", "class_weights"),
     *("augment", "rehearsal", "keep_crops"),
 }

@@ -47,5 +47,6 @@ def build(config: ModelConfig, maps: int) -> Network:
         dropout=config.dropout,
         upsampling=config.upsampling,
         strides=config.strides,
+        stem=config.stem,
     )
     return network

@@ -60,6 +60,15 @@ class Network(nn.Module):
         ``"transposed"`` or ``"interpolate"``.
     strides : sequence of tuple of int, optional
         Pooling per axis and level; 2 everywhere by default.
+    stem : int
+        1, or 2: the levels work at half resolution, along axes that the first pooling
+        halves. Blocks of pixels become channels before the first level, and logits
+        become blocks of pixels after the last [1]_.
+
+    References
+    ----------
+    .. [1] W. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an
+       Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016.
     """
 
     def __init__(
@@ -74,11 +83,13 @@ class Network(nn.Module):
         dropout: float | Sequence[float] = 0.0,
         upsampling: str = "transposed",
         strides: Sequence[Sequence[int]] | None = None,
+        stem: int = 1,
     ) -> None:
         super().__init__()
         self.ndim, self.depth, self.upsampling = ndim, depth, upsampling
         self.norm = norm
         self.strides = [tuple(s) for s in strides or [(2,) * ndim] * depth]
+        self.stem = tuple(stem if s > 1 else 1 for s in self.strides[0])
         self.features = [width * 2**level for level in range(depth + 1)]
         self.rates = [
             *(dropout if isinstance(dropout, Sequence) else [dropout] * (depth + 1))
@@ -87,7 +98,8 @@ class Network(nn.Module):
         self.nodes = self.graph()
         self.last = next(reversed(self.nodes))  # whose features become logits
         self.maps = maps
-        self.make(channels, maps)
+        block = math.prod(self.stem)
+        self.make(channels * block, maps * block)
         initialise(self)
 
     # What a member says of itself
@@ -99,11 +111,20 @@ class Network(nn.Module):
 
     @property
     def live(self) -> int:
-        """Features of the first level, over the width, that memory holds at once."""
+        """Features of the first level, over the width, that memory holds at once.
+
+        Per pixel of that level.
+        """
         return 6
 
+    @property
+    def held(self) -> float:
+        """Floats per pixel of the image that memory holds at once."""
+        held: float = self.live * self.features[0] / math.prod(self.stem)
+        return held
+
     def make(self, channels: int, maps: int) -> None:
-        """Make the layers."""
+        """Make the layers; `channels` and `maps` are those of the first level."""
         raise NotImplementedError
 
     def graph(self) -> dict[Key, Node]:
@@ -119,8 +140,8 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
-        """Return logits on the grid of the image: what counts last, others before.
+    def heads(self, features: dict[Key, Tensor]) -> list[Tensor]:
+        """Return logits on the grid of the first level: what counts last.
 
         Features that were not needed are not there.
         """
@@ -142,6 +163,10 @@ class Network(nn.Module):
         del key, level
         return True
 
+    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
+        """Return logits on the grid of the padded image: what counts last."""
+        return [to_pixels(head, self.stem) for head in self.heads(features)]
+
     def outputs(self, image: Tensor, level: int | None = None) -> list[Tensor]:
         """Return all logits that training judges, each (B, maps, ...) of any size."""
         inner = (slice(None), slice(None), *(slice(n) for n in image.shape[2:]))
@@ -153,12 +178,12 @@ class Network(nn.Module):
         level: int | None = None,
         without: Collection[Key] = (),
     ) -> dict[Key, Tensor]:
-        """Return the features of all places, on the grid of the padded image.
+        """Return the features of all places, on the grids of their levels.
 
         `level` is that of :meth:`forward`; of the places `without`, features are 0
         where they join others as skips.
         """
-        padded = _pad(image, self.divisor)
+        padded = to_channels(_pad(image, self.divisor), self.stem)
         features: dict[Key, Tensor] = {}
         for key, node in self.nodes.items():
             if not self.needs(key, level):
@@ -183,7 +208,12 @@ class Network(nn.Module):
     @property
     def divisor(self) -> tuple[int, ...]:
         """Sizes that need no padding are multiples of these, per axis."""
-        return tuple(math.prod(s[a] for s in self.strides) for a in range(self.ndim))
+        return self.scale(self.depth)
+
+    def scale(self, level: int) -> tuple[int, ...]:
+        """Return how many px of the image a pixel of a level is wide, per axis."""
+        factors = [self.stem, *self.strides[:level]]
+        return tuple(math.prod(f[a] for f in factors) for a in range(self.ndim))
 
     @property
     def halo(self) -> tuple[int, ...]:
@@ -199,13 +229,16 @@ class Network(nn.Module):
 
         There are as many as the divisor; from then on, they repeat.
         """
-        return [
-            [self._seen(axis, self.last, (x, x)) for x in range(divisor)]
-            for axis, divisor in enumerate(self.divisor)
-        ]
+        fields = []
+        for axis, divisor in enumerate(self.divisor):
+            block = self.stem[axis]
+            coarse = [(x // block, x // block) for x in range(divisor)]
+            seen = [self._seen(axis, self.last, x) for x in coarse]
+            fields.append([(a * block, b * block + block - 1) for a, b in seen])
+        return fields
 
     def _seen(self, axis: int, key: Key, wanted: Interval) -> Interval:
-        """Return the image pixels on which an interval of a place depends."""
+        """Return the pixels that enter the first level for an interval of a place."""
         node, (level, _) = self.nodes[key], key
         wanted = wanted[0] - node.radius, wanted[1] + node.radius
         low, high = wanted
@@ -237,6 +270,7 @@ class Network(nn.Module):
         divisor = self.divisor
         size = tuple(shape or (256,) * self.ndim)
         size = tuple(-(-n // d) * d for n, d in zip(size, divisor, strict=True))
+        size = tuple(n // s for n, s in zip(size, self.stem, strict=True))
         rows = ["level       size              features  parameters"]
         total = count(self)
         for level, features in enumerate(self.features):
@@ -272,3 +306,33 @@ def _pad(image: Tensor, divisor: Sequence[int]) -> Tensor:
     if not any(padding):
         return image
     return nn.functional.pad(image, padding, mode="replicate")
+
+
+def to_channels(image: Tensor, block: Sequence[int]) -> Tensor:
+    """Make channels of the pixels of each block; a block of 1 changes nothing.
+
+    (B, C, ...) becomes (B, C * prod(block), ...) with sizes divided by the block's;
+    :func:`to_pixels` undoes it.
+    """
+    if set(block) == {1}:
+        return image
+    batch, channels, *sizes = image.shape
+    parts = [n for size, b in zip(sizes, block, strict=True) for n in (size // b, b)]
+    split = image.reshape(batch, channels, *parts)
+    count = len(block)
+    order = [0, 1, *range(3, 3 + 2 * count, 2), *range(2, 2 + 2 * count, 2)]
+    return split.permute(order).reshape(batch, -1, *parts[::2])
+
+
+def to_pixels(image: Tensor, block: Sequence[int]) -> Tensor:
+    """Make pixels of the channels that :func:`to_channels` made of them."""
+    if set(block) == {1}:
+        return image
+    batch, channels, *sizes = image.shape
+    count = len(block)
+    split = image.reshape(batch, channels // math.prod(block), *block, *sizes)
+    order = [0, 1]
+    for axis in range(count):
+        order += [2 + count + axis, 2 + axis]
+    whole = [size * b for size, b in zip(sizes, block, strict=True)]
+    return split.permute(order).reshape(batch, -1, *whole)

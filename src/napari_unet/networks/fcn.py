@@ -88,7 +88,7 @@ class FCN(Network):
         found = self.up[str(level)](below) + self.score[str(level)](skips[0])
         return found
 
-    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
+    def heads(self, features: dict[Key, Tensor]) -> list[Tensor]:
         """Return the logits of the finest level."""
         return [features[self.last]]
 

@@ -79,7 +79,7 @@ class NestedUNet(Network):
         found: Tensor = self.convolutions[name](below)
         return found
 
-    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
+    def heads(self, features: dict[Key, Tensor]) -> list[Tensor]:
         """Return the 1x1 convolutions of the finest level, those that are there."""
         return [
             self.output[column - 1](found)

@@ -109,10 +109,10 @@ class PixelClassifier(nn.Module):
         raise NotImplementedError
 
     @property
-    def live(self) -> int:
-        """Floats per pixel that memory holds at once, over the width."""
+    def held(self) -> float:
+        """Floats per pixel that memory holds at once."""
         within = scales(self.ndim) * (12 if self.ndim == 2 else 24)
-        return math.ceil((2 * self.features + within) / self.width)
+        return 2 * self.features + within
 
     @property
     def divisor(self) -> tuple[int, ...]:

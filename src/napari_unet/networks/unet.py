@@ -89,7 +89,7 @@ class UNet(Network):
         del level
         return torch.cat([skip, raised], 1)
 
-    def logits(self, features: dict[Key, Tensor]) -> list[Tensor]:
+    def heads(self, features: dict[Key, Tensor]) -> list[Tensor]:
         """Return the 1x1 convolution of the last features."""
         return [self.output(features[self.last])]
 

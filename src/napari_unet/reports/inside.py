@@ -173,10 +173,7 @@ def _cut(
     inner: Box,
 ) -> Features:
     """Return the part of the maps that shows the box, with its place in the image."""
-    strides = model.network.strides[:level]
-    stride = tuple(
-        math.prod(s[axis] for s in strides) for axis in range(model.config.ndim)
-    )
+    stride = model.network.scale(level)
     part = tuple(
         slice(s.start // n, -(-s.stop // n)) for s, n in zip(inner, stride, strict=True)
     )

@@ -154,7 +154,7 @@ def _read_that_fits(
     model: Model, padded: tuple[int, ...], budget: int
 ) -> tuple[int, ...]:
     """Halve the longest axis until the tile takes no more than `budget` bytes."""
-    pixels = budget // (model.network.live * 4 * model.config.width)
+    pixels = budget // (model.network.held * 4)
     read = np.array(padded)
     least = 2 * np.array(model.halo) + np.array(model.divisor) * 4
     while read.prod() > pixels and (read > least).any():

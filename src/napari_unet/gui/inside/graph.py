@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -136,8 +135,7 @@ def graph_of(model: Model) -> Graph:
         found = network.inside(small)
     made = {}
     for key, node in network.nodes.items():
-        strides = zip(*network.strides[: key[0]], strict=True)
-        stride = tuple(math.prod(s) for s in strides) or (1,) * network.ndim
+        stride = network.scale(key[0])
         source = node.up if node.down is None else node.down
         features = found[key].shape[1]
         made[key] = Place(names[key], features, stride, source, node.skips)
