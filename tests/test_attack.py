@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "attack.py"
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it needs Linux")
 def test_bad_inputs_are_refused_and_kills_lose_nothing():
     """Bounded by time: on a slow machine there are fewer."""
-    options = ["--inputs", "60", "--kills", "6", "--seconds", "12", "--seed", "7"]
+    options = ["--inputs", "40", "--kills", "4", "--seconds", "6", "--seed", "7"]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(SCRIPT), *options],
         stdout=subprocess.PIPE,

@@ -137,8 +137,7 @@ def test_structure_counts_as_by_hand(name, ndim, norm, depth, width, maps):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("upsampling", ["transposed", "interpolate"])
-@pytest.mark.parametrize("strides", [False, True])
-@pytest.mark.parametrize("stem", [1, 2])
+@pytest.mark.parametrize(("strides", "stem"), [(False, 1), (True, 1), (True, 2)])
 @pytest.mark.parametrize(
     "size", [(1, 1), (3, 2), (7, 33), (32, 32), (1, 1, 1), (3, 9, 14), (8, 8, 8)]
 )

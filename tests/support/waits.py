@@ -5,6 +5,8 @@ from qtpy.QtCore import QCoreApplication, QEvent, QTimer
 from napari_unet.gui import worker
 from napari_unet.gui.layers import edits
 
+SOON = 5000  # ms; what comes later keeps work on the disk
+
 
 def deliver():
     """Let everything happen that is due, also the end of what is to be deleted."""
@@ -19,7 +21,8 @@ def settle(qtbot, widget):
     def still():
         timers = [*widget.findChildren(QTimer)]
         timers += [watch._timer for watch in edits._watches.values()]
-        waiting = any(t.isActive() and t.isSingleShot() for t in timers)
+        due = [t for t in timers if t.isActive() and t.interval() < SOON]
+        waiting = any(t.isSingleShot() for t in due)
         return not waiting and not worker.running()
 
     for _ in range(3):  # the end of one may start another
