@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES))
     parser.add_argument("--deep", action="store_true", help="16 bits")
     parser.add_argument("--parts", nargs="+", type=float, default=PARTS)
-    given = arguments(parser, nuclei, parts=(0.01,))
+    given = arguments(parser, nuclei, parts=(0.01,), kinds=KINDS[:2])
     model = Model.load(given.model)
     cases = [
         (dark, shape, part)
