@@ -43,7 +43,8 @@ def test_positions_of_a_time_lapse_are_time_lapses(tmp_path, axes):
     assert last.name == f"a_p{len(places) - 1}_t{times - 1}"
     labels = np.arange(6 * 20 * 30).reshape(6, 20, 30)
     shaped = image.on_label_axes(labels)
-    assert image.label_axes == "PTYX" and shaped.shape == (*places.shape[:2], 20, 30)
+    assert image.label_axes == axes.replace("R", "P") + "YX"
+    assert shaped.shape == array.shape, "they lie on the image"
     write_labels(tmp_path / "a_labels.tif", shaped, axes=image.label_axes)
     found = read_labels(tmp_path / "a_labels.tif", image.label_axes)
     np.testing.assert_array_equal(found.array, labels)

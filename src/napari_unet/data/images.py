@@ -145,6 +145,8 @@ class ImageSeries:
     positions : int
         Where T counts places that were imaged apart, one after the other: the number
         of time points of each, 1 without time. 0: T is time alone.
+    file_axes : str
+        The axes but C in the order of the file, where P are positions; "" is `axes`.
     """
 
     array: Any
@@ -156,6 +158,7 @@ class ImageSeries:
     notes: tuple[str, ...] = ()
     picked: bool = False
     positions: int = 0
+    file_axes: str = ""
 
     def select(self, channel: str | int) -> ImageSeries:
         """Return the image with some channels only, by name or number from 0.
@@ -217,17 +220,18 @@ class ImageSeries:
 
     @property
     def label_axes(self) -> str:
-        """Axes of its labels as a file has them, ``[P][T][Z]YX``."""
-        axes = self.axes.replace("C", "")
-        if not self.positions:
-            return axes
-        return axes.replace("T", "P" if self.positions == 1 else "PT")
+        """Axes of its labels as a file has them: P, T, Z, Y, X as far as there are."""
+        return self.file_axes if self.positions else self.axes.replace("C", "")
 
     def on_label_axes(self, labels: np.ndarray) -> np.ndarray:
         """Return labels ([T,] [Z,] Y, X) with the axes `label_axes`."""
-        if self.positions < 2:
+        axes = self.label_axes
+        if not self.positions:
             return labels
-        return labels.reshape(-1, self.positions, *labels.shape[1:])
+        if "T" in axes:
+            labels = labels.reshape(-1, self.positions, *labels.shape[1:])
+        now = [a for a in "PTZYX" if a in axes]
+        return labels.transpose([now.index(a) for a in axes])
 
     def frames(self) -> Iterator[Image]:
         """Yield the time points; several have the name of all as `series`."""

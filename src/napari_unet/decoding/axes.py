@@ -28,6 +28,7 @@ class Raw:
     positions : time points of each position, where the axis T holds positions; else 0.
     number : of the series in the file; None where only one of the file is read.
     several : how many of the file are read.
+    file_axes : those out of PTZYX as they were before they were put in order.
     """
 
     array: np.ndarray
@@ -39,6 +40,7 @@ class Raw:
     positions: int = 0
     number: int | None = None
     several: int = 1
+    file_axes: str = ""
 
     def __post_init__(self) -> None:
         """Raise a ValueError where a damaged header tells of other axes."""
@@ -129,6 +131,7 @@ def _in_order(raw: Raw, path: Path) -> Raw:
     array = np.ascontiguousarray(array.transpose(order))
     dtype = np.uint8 if array.dtype == bool else array.dtype.newbyteorder("=")
     array = array.astype(dtype, copy=False)
+    raw = replace(raw, file_axes=axes.replace("C", ""))
     axes = "".join(axes[i] for i in order)
     if "P" not in axes:
         return replace(raw, array=array, axes=axes)

@@ -126,6 +126,7 @@ def _image(raw: Raw, path: Path, axes: str | None) -> ImageSeries:
         *(raw.array, raw.axes, spacing, raw.rgb, names, name),
         notes=raw.notes + notes,
         positions=raw.positions,
+        file_axes=raw.file_axes,
     )
 
 

@@ -30,7 +30,7 @@ def write_labels(
     ----------
     path : path-like
         The file, in a folder that exists; an older one is replaced.
-    labels : ([P,] [T,] [Z,] Y, X) integer or bool array
+    labels : ([P,] [T,] [Z,] Y, X) integer or bool array; P, T and Z in any order
     spacing : tuple of float, optional
         µm per pixel, one number a spatial axis.
     axes : str, optional
