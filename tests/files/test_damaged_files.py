@@ -36,6 +36,8 @@ def whole_files(folder: Path) -> list[Path]:
     Image.fromarray(GREY).save(folder / "grey.png")
     Image.fromarray(COLOUR).save(folder / "colour.jpg")
     Image.fromarray(COLOUR).save(folder / "colour.bmp")
+    Image.fromarray(COLOUR).save(folder / "colour.webp", lossless=True)
+    Image.fromarray(COLOUR).save(folder / "colour.jp2")
     deep = COLOUR.astype(np.uint16) * 257
     (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
     options = {"plain": {}, "big": {"bigtiff": True}, "tiled": {"tile": (16, 16)}}

@@ -174,9 +174,10 @@ def read_labels(
     array, told = found or (raw.array.take(0, axis=axis), "")
     spacing, notes = _spacing(raw)
     axes = raw.axes.replace("C", "")
-    notes = (*raw.notes, *notes, *[told] * bool(told))
-    known = (axes, spacing, stem(path), notes, raw.positions)
-    return LabelImage(as_integers(array), *known)
+    alone = f"only the first of {raw.several} label images in the file was read"
+    notes = (*raw.notes, *notes, *[told] * bool(told), *[alone] * (raw.several > 1))
+    array = as_integers(array)
+    return LabelImage(array, axes, spacing, stem(path), notes, raw.positions)
 
 
 def read_axes(
