@@ -99,7 +99,8 @@ def test_what_the_user_says_the_axes_are(tmp_path, said, axes, shape):
     ("said", "words"),
     [
         ("TYQ", "'Q' is no axis"),
-        ("TT", "Y and X are needed"),
+        ("TT", "T is named twice"),
+        ("TC", "Y and X are needed"),
         ("TCYX", "names 4 axes but the file has 3 (3 x 20 x 30)"),
     ],
 )

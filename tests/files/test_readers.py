@@ -406,7 +406,7 @@ def test_0_is_black(tmp_path, dtype):
     np.testing.assert_array_equal(read_labels(tmp_path / "a.tif").array, array)
 
 
-@pytest.mark.parametrize("suffix", ["svs", "lsm", "btf", "qptiff", "stk"])
+@pytest.mark.parametrize("suffix", ["svs", "lsm", "btf", "qptiff", "stk", "ndpi"])
 def test_a_tiff_of_another_name_is_read(tmp_path, suffix):
     image = read_image(tiff(tmp_path / f"a.{suffix}", GREY))
     np.testing.assert_array_equal(image.array[0], GREY)

@@ -213,10 +213,18 @@ class ImageSeries:
         if not self.positions:
             return frame_name(self.name, index, len(self)), self.name
         place, time = divmod(index, self.positions)
-        series = frame_name(self.name, place, len(self) // self.positions, "p")
+        series = self.position_names[place]
         if self.positions == 1:
             return series, ""
         return frame_name(series, time, self.positions), series
+
+    @property
+    def position_names(self) -> list[str]:
+        """Names of the positions; of one without, its own."""
+        if not self.positions:
+            return [self.name]
+        count = len(self) // self.positions
+        return [frame_name(self.name, i, count, "p") for i in range(count)]
 
     @property
     def label_axes(self) -> str:

@@ -55,7 +55,9 @@ def checked_axes(text: str) -> str:
     axes = text.strip().upper()
     wrong = sorted(set(axes) - set(LETTERS))
     if wrong or len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes):
-        why = f"{wrong[0]!r} is no axis" if wrong else "Y and X are needed, each once"
+        twice = [a for a in axes if axes.count(a) > 1]
+        why = f"{twice[0]} is named twice" if twice else "Y and X are needed"
+        why = f"{wrong[0]!r} is no axis" if wrong else why
         raise ValueError(
             f"--axes {text}: {why}; give a letter for each axis of the files, in their "
             "order: T (time), P (positions), C (channels), Z (depth), Y, X, S (colours)"

@@ -81,6 +81,10 @@ def _opened(path: Path) -> Iterator[TiffFile]:
 
     try:
         with TiffFile(path) as tif:
+            if tif.series:
+                yield tif
+                return
+        with TiffFile(path, is_ndpi=False) as tif:  # one that is only called so
             yield tif
     except TiffFileError as error:  # a ValueError in recent versions only
         raise ValueError(str(error)) from error

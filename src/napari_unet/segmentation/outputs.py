@@ -285,9 +285,11 @@ def object_rows(
     sizes, scores = np.round(result.area * one, 6), np.round(result.score, 4)
     columns = result.ids.tolist(), result.frame.tolist(), sizes.tolist()
     rows = zip(*columns, scores.astype(float).tolist(), strict=True)
+    names = image.position_names
+    times = image.positions or len(image)  # of one position
     return [
         {
-            **{"image": image.name, "id": number, "frame": frame},
+            **{"image": names[frame // times], "id": number, "frame": frame % times},
             **{"size": size, "unit": unit, "score": round(score, 4)},
         }
         for number, frame, size, score in rows

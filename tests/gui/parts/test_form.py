@@ -40,7 +40,7 @@ VALUES = {
         "percentiles": [(0.0, 100.0), (1e-7, 99.999)],
         "object_size": [21.7, 1 / 3],
         "any_size": [True],
-        "stem": [1, 2],
+        "stem": [2],
         "spacing": [(0.25, 0.25), (2.0, 0.1625)],
     },
     AugmentConfig: {
