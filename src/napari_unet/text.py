@@ -74,7 +74,7 @@ def width(told: Mapping[str, Any]) -> str:
     --------
     >>> options = {"object_size": None}
     >>> width({"objects": 9, "object_size": 43.21, "options": options})
-    'about 43 px wide'
+    'about 43.2 px wide'
     """
     size = told.get("object_size")
     if not size or not told.get("objects") or told["options"]["object_size"]:

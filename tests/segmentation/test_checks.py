@@ -108,6 +108,9 @@ def test_few_objects_in_little_of_the_intensities_are_told(glare):
     result, events = segmented(Model.load("nuclei"), image.astype(np.uint16))
     told = [n for n in notes(events) if "--intensity LOW/HIGH" in n]
     assert bool(told) == bool(glare) and (len(result.ids) > 10) == (not glare)
+    semantic = Model.create(ModelConfig(formulation="semantic", depth=1, width=2))
+    _, events = segmented(semantic, image.astype(np.uint16))
+    assert not [n for n in notes(events) if "found" in n], "classes are no objects"
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,11 @@ class ModelConfig(Config):
                 f"spacing {self.spacing} must hold {self.ndim} numbers, one for each "
                 f"of {axes}"
             )
+        self._check_names()
+        return self
+
+    def _check_names(self) -> None:
+        """Raise a ValueError where channels or classes cannot be told apart."""
         if isinstance(self.input, tuple) and (
             len(set(self.input)) < len(self.input) or not 0 < len(self.input) <= 1024
         ):
@@ -158,7 +163,6 @@ class ModelConfig(Config):
                 raise ValueError(
                     f"class_colours holds {colour!r}; write a colour as #rrggbb"
                 )
-        return self
 
     @property
     def names(self) -> dict[int, str]:

@@ -181,7 +181,8 @@ class _Run:
             self.config = config
             stats, part = yield from self._try(index, seen)
         own = self.stats is None and config.intensity is None
-        if own and whole and part.complete and not self.done:
+        counted = whole and part.complete and self.model.formulation.instances
+        if own and counted and not self.done:
             yield from few_found(image, stats, int((part.area > 0).sum()))
         self.maps += self._maps_of(part, index, image.shape)
         self.done.append((index, stats, self._numbered_on(part)))
